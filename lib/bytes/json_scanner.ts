@@ -1,0 +1,413 @@
+// Reads one JSON text from bytes, token by token, without making a string or an object.
+//
+// Invariant: accepts exactly the texts of RFC 8259, but for two things: nesting ends at
+// DEPTH_MAX, and an escaped surrogate must have its other half. Bytes that are not UTF-8 inside
+// a string are kept as they are; whoever gives a string a meaning decides about them.
+// Trade: strings are unescaped where they lie (an escape is never shorter than what it stands for),
+// so a text can be read once, and the buffer belongs to the scanner until then.
+
+/** Arrays and objects within each other, the outermost included. */
+export const DEPTH_MAX = 512;
+
+// What kind of value `value` met. Integers are told apart by what an unsigned 64-bit field asks.
+export const ABSENT = 0; // for tables of members: not there
+export const NULL = 1;
+export const FALSE = 2;
+export const TRUE = 3;
+export const STRING = 4; // span in start, end
+export const INTEGER = 5; // 0 to 2^64-1, in lo and hi
+export const NEGATIVE = 6; // an integer with a minus sign, -0 included
+export const LARGE = 7; // an integer of 2^64 or more
+export const FRACTION = 8; // a number with a point or an exponent
+export const ARRAY = 9; // span in start, end, brackets included
+export const OBJECT = 10;
+export const WRONG = 11; // not JSON; `fault` and `at` tell what and where
+
+export type Kind = number;
+
+// Faults, as index into FAULTS.
+const UNEXPECTED = 0;
+const ENDED = 1;
+const CONTROL = 2;
+const ESCAPE = 3;
+const SURROGATE = 4;
+const DEPTH = 5;
+
+const FAULTS = [
+  "unexpected character",
+  "unexpected end",
+  "control character in a string",
+  "unknown escape",
+  "half of a surrogate pair",
+  `nesting deeper than ${DEPTH_MAX}`,
+];
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+
+/** 2^64 / 10, the largest number that takes another digit, as two lanes, and the digit it takes. */
+const TENTH_HI = 0x19999999;
+const TENTH_LO = 0x99999999;
+
+export class JsonScanner {
+  bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
+  /** The next byte to read; after a fault, the byte that is wrong. */
+  at = 0;
+  #end = 0;
+  #fault = UNEXPECTED;
+  /** The span of the last string (unescaped, without quotes), array or object. */
+  start = 0;
+  end = 0;
+  /** The lanes of the last integer. */
+  readonly lanes = new Uint32Array(2);
+  /** One byte for each open bracket while a value is skipped. */
+  readonly #open = new Uint8Array(DEPTH_MAX);
+  #depth = 0;
+
+  /** Begins with the text bytes[start..end). */
+  open(bytes: Uint8Array<ArrayBufferLike>, start: number, end: number): void {
+    this.bytes = bytes;
+    this.at = start;
+    this.#end = end;
+    this.#depth = 0;
+  }
+
+  /** What is wrong, in words. */
+  get fault(): string {
+    return FAULTS[this.#fault];
+  }
+
+  /** The next byte that is not white space, not yet taken; -1 at the end. */
+  peek(): number {
+    const bytes = this.bytes;
+    let at = this.at;
+    while (at < this.#end) {
+      const byte = bytes[at];
+      if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09 && byte !== 0x0a) {
+        this.at = at;
+        return byte;
+      }
+      at++;
+    }
+    this.at = at;
+    return -1;
+  }
+
+  /** Takes one structural byte. False: there is another one. */
+  take(byte: number): boolean {
+    const next = this.peek();
+    if (next !== byte) return this.#unexpected(next) !== WRONG;
+    this.at++;
+    return true;
+  }
+
+  /** Takes the end of the text. False: there is something else. */
+  takeEnd(): boolean {
+    const next = this.peek();
+    return next < 0 || this.#unexpected(next) !== WRONG;
+  }
+
+  /** Goes into an object. False: there is none. */
+  openObject(): boolean {
+    this.#depth++;
+    return this.take(OPEN_BRACE);
+  }
+
+  /**
+   * Goes to the next member: its name is the span [start, end), its value is next.
+   * Returns 1 when there is one, 0 at the object's end, -1 for a fault.
+   */
+  member(first: boolean): number {
+    const next = this.peek();
+    if (next === CLOSE_BRACE) {
+      this.at++;
+      this.#depth--;
+      return 0;
+    }
+    if (!first) {
+      if (next !== COMMA) return this.#unexpected(next) === WRONG ? -1 : 0;
+      this.at++;
+      this.peek();
+    }
+    if (this.#string() === WRONG) return -1;
+    return this.take(COLON) ? 1 : -1;
+  }
+
+  /** Reads the next value whole; its kind tells where the rest is. */
+  value(): Kind {
+    const byte = this.peek();
+    if (byte === QUOTE) return this.#string();
+    if (byte >= ZERO && byte <= 0x39 || byte === MINUS) return this.#number();
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return this.#nested();
+    return this.#word(byte);
+  }
+
+  #unexpected(byte: number): Kind {
+    this.#fault = byte < 0 ? ENDED : UNEXPECTED;
+    return WRONG;
+  }
+
+  #wrong(fault: number, at: number): Kind {
+    this.#fault = at >= this.#end ? ENDED : fault;
+    this.at = at;
+    return WRONG;
+  }
+
+  #word(byte: number): Kind {
+    if (byte === 0x6e) return this.#letters("null", NULL);
+    if (byte === 0x74) return this.#letters("true", TRUE);
+    if (byte === 0x66) return this.#letters("false", FALSE);
+    return this.#unexpected(byte);
+  }
+
+  #letters(word: string, kind: Kind): Kind {
+    for (let index = 0; index < word.length; index++) {
+      const at = this.at + index;
+      if (at >= this.#end || this.bytes[at] !== word.charCodeAt(index)) {
+        return this.#wrong(UNEXPECTED, at);
+      }
+    }
+    this.at += word.length;
+    return kind;
+  }
+
+  #number(): Kind {
+    const bytes = this.bytes;
+    const negative = bytes[this.at] === MINUS;
+    let at = negative ? this.at + 1 : this.at;
+    const first = at < this.#end ? bytes[at] - ZERO : -1;
+    if (first < 0 || first > 9) return this.#wrong(UNEXPECTED, at);
+    at++;
+    let lo = first;
+    let hi = 0;
+    let large = false;
+    for (; at < this.#end; at++) {
+      const digit = bytes[at] - ZERO;
+      if (digit < 0 || digit > 9) break;
+      if (first === 0) return this.#wrong(UNEXPECTED, at); // no leading zeros
+      if (hi === 0 && lo < 0x19999999) {
+        lo = lo * 10 + digit;
+        continue;
+      }
+      large ||= hi > TENTH_HI || hi === TENTH_HI && (lo > TENTH_LO || lo === TENTH_LO && digit > 5);
+      const low = lo * 10 + digit;
+      hi = (hi * 10 + Math.floor(low / 4294967296)) >>> 0;
+      lo = low >>> 0;
+    }
+    const byte = at < this.#end ? bytes[at] : 0;
+    if (byte === 0x2e || byte === 0x65 || byte === 0x45) return this.#fraction(at);
+    this.at = at;
+    if (negative) return NEGATIVE;
+    if (large) return LARGE;
+    this.lanes[0] = lo;
+    this.lanes[1] = hi;
+    return INTEGER;
+  }
+
+  #fraction(at: number): Kind {
+    const bytes = this.bytes;
+    if (bytes[at] === 0x2e) {
+      const digits = this.#digits(at + 1);
+      if (digits === at + 1) return this.#wrong(UNEXPECTED, digits);
+      at = digits;
+    }
+    if (at < this.#end && (bytes[at] === 0x65 || bytes[at] === 0x45)) {
+      at++;
+      if (at < this.#end && (bytes[at] === 0x2b || bytes[at] === MINUS)) at++;
+      const digits = this.#digits(at);
+      if (digits === at) return this.#wrong(UNEXPECTED, digits);
+      at = digits;
+    }
+    this.at = at;
+    return FRACTION;
+  }
+
+  /** Where the digits that begin at `at` end. */
+  #digits(at: number): number {
+    while (at < this.#end && this.bytes[at] >= ZERO && this.bytes[at] <= 0x39) at++;
+    return at;
+  }
+
+  #string(): Kind {
+    const bytes = this.bytes;
+    let at = this.at;
+    if (at >= this.#end || bytes[at] !== QUOTE) return this.#wrong(UNEXPECTED, at);
+    const start = ++at;
+    for (; at < this.#end; at++) {
+      const byte = bytes[at];
+      if (byte === QUOTE) {
+        this.start = start;
+        this.end = at;
+        this.at = at + 1;
+        return STRING;
+      }
+      if (byte === BACKSLASH) return this.#escapedString(start, at);
+      if (byte < 0x20) return this.#wrong(CONTROL, at);
+    }
+    return this.#wrong(UNEXPECTED, at);
+  }
+
+  /** The rest of a string from its first escape on: what was read moves down over the escapes. */
+  #escapedString(start: number, at: number): Kind {
+    const bytes = this.bytes;
+    let write = at;
+    while (at < this.#end) {
+      const byte = bytes[at];
+      if (byte === QUOTE) {
+        this.start = start;
+        this.end = write;
+        this.at = at + 1;
+        return STRING;
+      }
+      if (byte < 0x20) return this.#wrong(CONTROL, at);
+      if (byte !== BACKSLASH) {
+        bytes[write++] = byte;
+        at++;
+        continue;
+      }
+      const letter = at + 1 < this.#end ? bytes[at + 1] : 0;
+      if (letter !== 0x75) {
+        const meant = unescaped(letter);
+        if (meant < 0) return this.#wrong(ESCAPE, at + 1);
+        bytes[write++] = meant;
+        at += 2;
+        continue;
+      }
+      const length = this.#codePoint(at);
+      if (length < 0) return WRONG;
+      write = writeUtf8(bytes, write, this.#point);
+      at += length;
+    }
+    return this.#wrong(UNEXPECTED, at);
+  }
+
+  #point = 0;
+
+  /** Reads \uXXXX, or a pair of them, at `at` into #point; returns its length, or -1. */
+  #codePoint(at: number): number {
+    const unit = this.#hex(at + 2);
+    if (unit < 0) return -1;
+    this.#point = unit;
+    if (unit < 0xd800 || unit > 0xdfff) return 6;
+    const paired = unit < 0xdc00 && at + 7 < this.#end &&
+      this.bytes[at + 6] === BACKSLASH && this.bytes[at + 7] === 0x75;
+    const low = paired ? this.#hex(at + 8) : 0;
+    if (low < 0) return -1;
+    if (low < 0xdc00 || low > 0xdfff) {
+      this.#wrong(SURROGATE, at);
+      return -1;
+    }
+    this.#point = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+    return 12;
+  }
+
+  #hex(at: number): number {
+    let unit = 0;
+    for (let index = at; index < at + 4; index++) {
+      const byte = index < this.#end ? this.bytes[index] : 0;
+      const letter = byte | 0x20;
+      let digit = -1;
+      if (byte >= ZERO && byte <= 0x39) digit = byte - ZERO;
+      else if (letter >= 0x61 && letter <= 0x66) digit = letter - 0x61 + 10;
+      if (digit < 0) {
+        this.#wrong(ESCAPE, index);
+        return -1;
+      }
+      unit = unit * 16 + digit;
+    }
+    return unit;
+  }
+
+  /** Checks an array or object to its end without looking into it. */
+  #nested(): Kind {
+    const outer = this.#depth;
+    const from = this.at;
+    const kind = this.bytes[from] === OPEN_BRACE ? OBJECT : ARRAY;
+    let opened = true;
+    this.#depth = outer + 1;
+    if (this.#depth > DEPTH_MAX) return this.#wrong(DEPTH, this.at);
+    this.#open[outer] = this.bytes[this.at++];
+    while (this.#depth > outer) {
+      const bracket = this.#open[this.#depth - 1];
+      const next = this.peek();
+      if (next === (bracket === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET)) {
+        this.at++;
+        this.#depth--;
+        opened = false;
+        continue;
+      }
+      if (!opened) {
+        if (next !== COMMA) return this.#unexpected(next);
+        this.at++;
+        this.peek();
+      }
+      if (bracket === OPEN_BRACE && (this.#string() === WRONG || !this.take(COLON))) return WRONG;
+      const byte = this.peek();
+      opened = byte === OPEN_BRACE || byte === OPEN_BRACKET;
+      if (opened) {
+        if (this.#depth === DEPTH_MAX) return this.#wrong(DEPTH, this.at);
+        this.#open[this.#depth++] = byte;
+        this.at++;
+      } else if (this.value() === WRONG) {
+        return WRONG;
+      }
+    }
+    this.start = from;
+    this.end = this.at;
+    return kind;
+  }
+}
+
+/** The byte that a one-letter escape stands for, or -1. */
+function unescaped(letter: number): number {
+  switch (letter) {
+    case QUOTE:
+    case BACKSLASH:
+    case 0x2f:
+      return letter;
+    case 0x62:
+      return 0x08;
+    case 0x66:
+      return 0x0c;
+    case 0x6e:
+      return 0x0a;
+    case 0x72:
+      return 0x0d;
+    case 0x74:
+      return 0x09;
+    default:
+      return -1;
+  }
+}
+
+/** Writes a code point as UTF-8; returns where it ends. */
+function writeUtf8(bytes: Uint8Array, at: number, point: number): number {
+  if (point < 0x80) {
+    bytes[at] = point;
+    return at + 1;
+  }
+  if (point < 0x800) {
+    bytes[at] = 0xc0 | point >> 6;
+    bytes[at + 1] = 0x80 | point & 0x3f;
+    return at + 2;
+  }
+  if (point < 0x10000) {
+    bytes[at] = 0xe0 | point >> 12;
+    bytes[at + 1] = 0x80 | point >> 6 & 0x3f;
+    bytes[at + 2] = 0x80 | point & 0x3f;
+    return at + 3;
+  }
+  bytes[at] = 0xf0 | point >> 18;
+  bytes[at + 1] = 0x80 | point >> 12 & 0x3f;
+  bytes[at + 2] = 0x80 | point >> 6 & 0x3f;
+  bytes[at + 3] = 0x80 | point & 0x3f;
+  return at + 4;
+}

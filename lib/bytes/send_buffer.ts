@@ -1,0 +1,140 @@
+// The send buffer: replies are written into it one after the other, as bytes, and leave in one write.
+//
+// Invariant: `length` bytes of `bytes` are finished text; every writer makes its own room first.
+// Trade: it grows to the largest reply it ever held and is dropped, not shrunk, when that was large.
+
+import { LANE } from "./u64.ts";
+
+const CHUNK = 1e9;
+
+const encoder = new TextEncoder();
+const HEX = encoder.encode("0123456789abcdef");
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+export class SendBuffer {
+  bytes: Uint8Array<ArrayBuffer>;
+  length = 0;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    if (this.length + count <= this.bytes.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.bytes.length, this.length + count));
+    larger.set(this.bytes.subarray(0, this.length));
+    this.bytes = larger;
+  }
+
+  byte(byte: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = byte;
+  }
+
+  /** Writes bytes as they are: text made beforehand. */
+  raw(text: Uint8Array): void {
+    this.reserve(text.length);
+    // Replies are a few dozen bytes: a loop beats the call of `set`.
+    const bytes = this.bytes;
+    let at = this.length;
+    for (let index = 0; index < text.length; index++) bytes[at++] = text[index];
+    this.length = at;
+  }
+
+  /** Writes a string as UTF-8, as it is. For cold paths. */
+  text(text: string): void {
+    this.raw(encoder.encode(text));
+  }
+
+  /** Writes an unsigned 64-bit number in decimal. */
+  decimal(lo: number, hi: number): void {
+    this.reserve(20);
+    if (hi === 0) return this.#digits(lo, 1);
+    // Long division by 10^9 in three steps, each exact in a double: 2^64 has up to 20 digits.
+    const high = Math.floor(hi / CHUNK);
+    const middle = (hi - high * CHUNK) * 65536 + Math.floor(lo / 65536);
+    const middleRest = middle % CHUNK;
+    const low = middleRest * 65536 + (lo % 65536);
+    // value = hi * 2^32 + lo = quotient * 10^9 + rest
+    const rest = low % CHUNK;
+    const quotient = high * LANE + Math.floor(middle / CHUNK) * 65536 + Math.floor(low / CHUNK);
+    const top = Math.floor(quotient / CHUNK);
+    if (top > 0) this.#digits(top, 1);
+    this.#digits(quotient - top * CHUNK, top > 0 ? 9 : 1);
+    this.#digits(rest, 9);
+  }
+
+  /** Writes a number below 2^32 with at least `least` digits. */
+  #digits(value: number, least: number): void {
+    const bytes = this.bytes;
+    let digits = least;
+    for (let limit = 10 ** least; value >= limit; limit *= 10) digits++;
+    const end = this.length + digits;
+    for (let at = end - 1; at >= this.length; at--) {
+      const tenth = Math.floor(value / 10);
+      bytes[at] = 0x30 + value - tenth * 10;
+      value = tenth;
+    }
+    this.length = end;
+  }
+
+  /** Writes bytes as a JSON string. */
+  jsonString(text: Uint8Array): void {
+    this.byte(QUOTE);
+    this.jsonText(text);
+    this.byte(QUOTE);
+  }
+
+  /** Writes bytes as part of a JSON string: `"`, `\` and control characters escaped, others as they are. */
+  jsonText(text: Uint8Array): void {
+    this.reserve(6 * text.length);
+    const bytes = this.bytes;
+    let at = this.length;
+    for (let index = 0; index < text.length; index++) {
+      const byte = text[index];
+      if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte !== 0x7f) {
+        bytes[at++] = byte;
+        continue;
+      }
+      bytes[at++] = BACKSLASH;
+      const letter = escapeLetter(byte);
+      if (letter !== 0) {
+        bytes[at++] = letter;
+        continue;
+      }
+      bytes[at++] = 0x75;
+      bytes[at++] = 0x30;
+      bytes[at++] = 0x30;
+      bytes[at++] = HEX[byte >> 4];
+      bytes[at++] = HEX[byte & 15];
+    }
+    this.length = at;
+  }
+}
+
+/** The letter behind the backslash of a short escape; 0 when there is none. */
+function escapeLetter(byte: number): number {
+  switch (byte) {
+    case QUOTE:
+    case BACKSLASH:
+      return byte;
+    case 0x08:
+      return 0x62;
+    case 0x09:
+      return 0x74;
+    case 0x0a:
+      return 0x6e;
+    case 0x0c:
+      return 0x66;
+    case 0x0d:
+      return 0x72;
+    default:
+      return 0;
+  }
+}

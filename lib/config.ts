@@ -1,0 +1,286 @@
+// The command line and the environment → one frozen Config.
+//
+// Invariant: a Config holds only values within their limits, so nobody checks them again. OPTIONS
+// describes every option once; reading, limits, defaults and `--help` all come from it.
+//
+// The trade: parseArgs takes `-1` for an option, makes numbers of some strings and drops or swallows
+// words, so a command line is first rewritten until each value hangs on its option. What does not
+// fit that form is refused here and never reaches parseArgs.
+
+import { parseArgs } from "@std/cli";
+
+export interface Config {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly directory: string;
+  readonly restore: boolean;
+  readonly noDelay: boolean;
+  /** "local" or a name that Intl knows. */
+  readonly timeZone: string;
+  readonly requestBytesMax: number;
+  readonly connectionsMax: number;
+}
+
+export type CommandLine =
+  | { kind: "run"; config: Config }
+  | { kind: "help" }
+  | { kind: "version" };
+
+/** A command line or environment that cannot be used; the message is for the operator. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** What a value may be: `read` gives undefined for a text that is not `expected`. */
+interface Kind<V> {
+  readonly expected: string;
+  read(text: string): V | undefined;
+}
+
+const anyText: Kind<string> = { expected: "a text", read: (text) => text };
+
+const trueOrFalse: Kind<boolean> = {
+  expected: "true or false",
+  read: (text) => text === "true" ? true : text === "false" ? false : undefined,
+};
+
+const zone: Kind<string> = {
+  expected: "UTC, local or the name of a time zone",
+  read(text) {
+    if (text === "local") return text;
+    // Intl takes offsets like +03:00 too, but those are not names and know no summer time.
+    if (/^[+-]/.test(text)) return undefined;
+    try {
+      return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+function integer(min: number, max: number): Kind<number> {
+  return {
+    expected: `an integer from ${min} to ${max}`,
+    read(text) {
+      const value = /^\d+$/.test(text) ? Number(text) : NaN;
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+interface Option<V> {
+  readonly flag: string;
+  readonly short?: string;
+  readonly value: string;
+  readonly variable: string;
+  /** As an operator would write it; it is read like any other value. */
+  readonly fallback: string;
+  readonly kind: Kind<V>;
+  readonly help: string;
+}
+
+/** In the order of `--help`. */
+const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> } = {
+  host: {
+    flag: "bind",
+    short: "b",
+    value: "host",
+    variable: "KARMA_HOST",
+    fallback: "0.0.0.0",
+    kind: anyText,
+    help: "Host to bind",
+  },
+  port: {
+    flag: "port",
+    short: "p",
+    value: "port",
+    variable: "KARMA_PORT",
+    fallback: "8080",
+    kind: integer(0, 65535),
+    help: "Port to listen for connection",
+  },
+  directory: {
+    flag: "directory",
+    short: "d",
+    value: "path",
+    variable: "KARMA_DUMP_DIR",
+    fallback: ".",
+    kind: anyText,
+    help: "Directory for storing and loading dumps",
+  },
+  restore: {
+    flag: "restore",
+    short: "r",
+    value: "flag",
+    variable: "KARMA_RESTORE",
+    fallback: "true",
+    kind: trueOrFalse,
+    help: "Load last state from dumps",
+  },
+  noDelay: {
+    flag: "nodelay",
+    short: "n",
+    value: "flag",
+    variable: "KARMA_TCP_NODELAY",
+    fallback: "true",
+    kind: trueOrFalse,
+    help: "Disable Nagle's algorithm",
+  },
+  timeZone: {
+    flag: "timezone",
+    value: "zone",
+    variable: "KARMA_TIMEZONE",
+    fallback: "UTC",
+    kind: zone,
+    help: "Zone of the days: UTC, local or an IANA name",
+  },
+  requestBytesMax: {
+    flag: "max-request-bytes",
+    value: "bytes",
+    variable: "KARMA_MAX_REQUEST_BYTES",
+    fallback: "1048576",
+    kind: integer(64, 1073741824),
+    help: "Longest request accepted",
+  },
+  connectionsMax: {
+    flag: "max-connections",
+    value: "count",
+    variable: "KARMA_MAX_CONNECTIONS",
+    fallback: "10000",
+    kind: integer(1, 1000000),
+    help: "Most connections open at once",
+  },
+};
+
+type AnyOption = Option<Config[keyof Config]>;
+
+const ALL: readonly AnyOption[] = Object.values(OPTIONS);
+const BY_WORD = new Map(ALL.flatMap((option) => {
+  const long: [string, AnyOption] = [`--${option.flag}`, option];
+  return option.short ? [long, [`-${option.short}`, option]] : [long];
+}));
+const SWITCHES = new Map([["-h", "--help"], ["--help", "--help"], ["--version", "--version"]]);
+
+/**
+ * Reads the command line; what it leaves open comes from the environment, then from the defaults.
+ *
+ * A request for help wins over everything that is wrong around it.
+ *
+ * @param args The words after the program's name
+ * @param environment Looks a variable up; one set to the empty string counts as unset
+ * @returns What the operator asked for
+ * @throws {UsageError} If an option, an argument or a value cannot be used
+ */
+export function parseCommandLine(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): CommandLine {
+  const { words, complaint } = rewrite(args);
+  const given: Record<string, unknown> = parseArgs(words, {
+    string: ALL.map((option) => option.flag),
+    boolean: ["help", "version"],
+  });
+  if (given.help) return { kind: "help" };
+  if (given.version) return { kind: "version" };
+  if (complaint !== undefined) throw new UsageError(complaint);
+
+  const fields = Object.entries(OPTIONS).map(([field, option]) => {
+    const flag = given[option.flag];
+    return [field, choose(option, typeof flag === "string" ? flag : undefined, environment)];
+  });
+  return { kind: "run", config: Object.freeze(Object.fromEntries(fields) as Config) };
+}
+
+/** The text of `--help`: the options with their built-in defaults, then their variables. */
+export function usage(): string {
+  const options = ALL.map(({ short, flag, value, help, fallback }) =>
+    row(`${short ? `-${short} ${value}, ` : "    "}--${flag}=${value}`, help, fallback)
+  );
+  const variables = ALL.map(({ variable, flag }) => row(variable, `Instead of --${flag}`));
+  return [
+    "Usage: karma [arguments]",
+    ...options,
+    row("-h, --help", "Show this help"),
+    row("    --version", "Show the version"),
+    "Environment, for options that are not given:",
+    ...variables,
+    "",
+  ].join("\n");
+}
+
+function row(name: string, help: string, fallback?: string): string {
+  const suffix = fallback === undefined ? "" : ` (default: ${fallback})`;
+  return `    ${name.padEnd(32)} ${help}${suffix}`;
+}
+
+/** Leaves parseArgs nothing to guess: every word is `--switch` or `--name=value`, never empty. */
+function rewrite(args: readonly string[]): { words: string[]; complaint?: string } {
+  const words: string[] = [];
+  const complaints: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i];
+    const known = SWITCHES.get(word);
+    if (known !== undefined) {
+      words.push(known);
+      continue;
+    }
+    if (word === "--") {
+      complaints.push(...args.slice(i + 1).map(unexpected));
+      break;
+    }
+    const { option, attached } = split(word);
+    if (option === undefined) {
+      complaints.push(unexpected(word));
+      continue;
+    }
+    // The next word is the value whatever it looks like, so that `--port -1` is a bad port.
+    const value = attached ?? args[++i];
+    if (value) words.push(`--${option.flag}=${value}`);
+    else complaints.push(`Option --${option.flag} needs a value${value === "" ? ': ""' : ""}`);
+  }
+  return { words, complaint: complaints[0] };
+}
+
+/** Takes `--name`, `--name=value`, `-n` and `-nvalue` apart. */
+function split(word: string): { option?: AnyOption; attached?: string } {
+  const equals = word.indexOf("=");
+  if (word.startsWith("--") && equals > 0) {
+    return { option: BY_WORD.get(word.slice(0, equals)), attached: word.slice(equals + 1) };
+  }
+  const whole = BY_WORD.get(word);
+  // `-p=1` is not the port "=1": nobody means that.
+  if (whole || word.startsWith("--") || word[2] === "=") return { option: whole };
+  return { option: BY_WORD.get(word.slice(0, 2)), attached: word.slice(2) };
+}
+
+function unexpected(word: string): string {
+  return `${word.startsWith("-") ? "Unknown option" : "Unexpected argument"}: ${quoted(word)}`;
+}
+
+function choose(
+  option: AnyOption,
+  flag: string | undefined,
+  environment: (name: string) => string | undefined,
+): Config[keyof Config] {
+  if (flag !== undefined) return read(option.kind, flag, `Option --${option.flag}`);
+  const variable = environment(option.variable);
+  if (variable) return read(option.kind, variable, `Environment variable ${option.variable}`);
+  return read(option.kind, option.fallback, `Default of --${option.flag}`);
+}
+
+function read(
+  kind: AnyOption["kind"],
+  text: string,
+  source: string,
+): Config[keyof Config] {
+  const value = kind.read(text);
+  if (value === undefined) {
+    throw new UsageError(`${source} must be ${kind.expected}: ${quoted(text)}`);
+  }
+  return value;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,69 @@
+// Names of dump files: `SECONDS_TREE.tree`, the tree's name being all that follows the first `_`.
+//
+//   t            1700000000_t.tree
+//   a/b          1700000000_a%2Fb.tree                     what is unsafe in a file name is encoded
+//   300 x's      1700000000_xxxx...%~0123456789abcdef.tree   cut, with a hash; the header has the name
+//
+// Invariant: two trees never share a file name. Seconds order the dumps of a tree.
+
+const FILE_NAME_BYTES_MAX = 255;
+
+/** What no file name should hold, on any system; and `%`, which begins an encoded byte. */
+// deno-lint-ignore no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f%/\\:*?"<>|]/g;
+
+const SUFFIX = ".tree";
+
+const encoder = new TextEncoder();
+
+export interface DumpFile {
+  readonly file: string;
+  readonly seconds: number;
+  /** The tree's name; null when it was too long for a file name. */
+  readonly tree: string | null;
+}
+
+export function dumpFileName(seconds: number, tree: string): string {
+  const encoded = tree.replace(UNSAFE, (character) => {
+    return "%" + character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0");
+  });
+  const name = `${seconds}_${encoded}${SUFFIX}`;
+  if (encoder.encode(name).length <= FILE_NAME_BYTES_MAX) return name;
+  const mark = `%~${hash(tree)}`;
+  const room = FILE_NAME_BYTES_MAX - encoder.encode(`${seconds}_${mark}${SUFFIX}`).length;
+  let start = encoded.slice(0, room);
+  while (encoder.encode(start).length > room) start = start.slice(0, -1);
+  return `${seconds}_${start.toWellFormed().replaceAll("\ufffd", "")}${mark}${SUFFIX}`;
+}
+
+/** What a file name says, or null when it is not that of a dump. */
+export function parseDumpFileName(file: string): DumpFile | null {
+  const match = /^(\d{1,15})_(.+)\.tree$/su.exec(file);
+  if (match === null) return null;
+  const tree = /%~[0-9a-f]{16}$/.test(match[2]) ? null : decoded(match[2]);
+  return { file, seconds: Number(match[1]), tree };
+}
+
+/** The name that a dump's file name, or what a client took for one, is about: for telling and loading. */
+export function dumpedName(file: string): string {
+  const base = file.slice(file.lastIndexOf("/") + 1);
+  const name = base.slice(base.indexOf("_") + 1);
+  return decoded(name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name);
+}
+
+/** Decodes the encoded bytes; what is no code (`50%`, in dumps of the original) stays as it is. */
+function decoded(name: string): string {
+  return name.replace(/%([0-9A-Fa-f]{2})/g, (code, hex) => {
+    const character = String.fromCharCode(parseInt(hex, 16));
+    return character.search(UNSAFE) === 0 ? character : code;
+  });
+}
+
+/** FNV-1a of 64 bits, as 16 hexadecimal digits. */
+function hash(name: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of encoder.encode(name)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash.toString(16).padStart(16, "0");
+}

@@ -1,0 +1,132 @@
+// What the frames of a dump hold: MessagePack maps with columns, written and read with @std/msgpack.
+//
+//   head    {format: "karma-dump", version: 1, tree: NAME, seconds: UNIX TIME}
+//   branch  {start: bin 8, lsn: bin 8, keys: bin 8n, counts: bin 4n, days: bin 4c, lows: bin 4c,
+//            highs: bin 4c or 0}                                     columns of little-endian lanes
+//   ...     one a branch, in ascending order of the first keys of their ranges, the first being 0
+//   end     {branches: bin 8, keys: bin 8, cells: bin 8}             how many came before
+//
+// `lsn` is the number of the last log record that a branch holds. Only strings, bins and integers
+// below 2^32 are used, so that every MessagePack encoder writes the same bytes and every decoder
+// reads them back exactly. Invariant: reading gives what was written, or a DamagedError.
+
+import { decode, encode } from "@std/msgpack";
+import { highLane, LANE, lowLane } from "../bytes/u64.ts";
+import { DamagedError } from "../errors.ts";
+import { Columns } from "../tree/columns.ts";
+
+const FORMAT = "karma-dump";
+const VERSION = 1;
+
+export interface Head {
+  readonly tree: string;
+  readonly seconds: number;
+}
+
+/** How many branches, keys and cells there are: exact below 2^53. */
+export interface Counts {
+  branches: number;
+  keys: number;
+  cells: number;
+}
+
+export function encodeHead({ tree, seconds }: Head): Uint8Array {
+  return encode({ format: FORMAT, version: VERSION, tree, seconds: seconds >>> 0 });
+}
+
+export function decodeHead(payload: Uint8Array): Head {
+  const map = decodeMap(payload);
+  if (map.format !== FORMAT) throw new DamagedError("it does not begin as a dump of Karma does");
+  if (map.version !== VERSION) {
+    throw new DamagedError(`it has version ${map.version}; this Karma reads version ${VERSION}`);
+  }
+  const { tree, seconds } = map;
+  if (typeof tree !== "string" || typeof seconds !== "number") {
+    throw new DamagedError("its head is incomplete");
+  }
+  return { tree, seconds };
+}
+
+export function encodeBranch(startLo: number, startHi: number, columns: Columns): Uint8Array {
+  const { keyCount, cellCount } = columns;
+  return encode({
+    start: lanes(startLo, startHi),
+    lsn: lanes(0, 0),
+    keys: bytesOf(columns.keys, 2 * keyCount),
+    counts: bytesOf(columns.counts, keyCount),
+    days: bytesOf(columns.days, cellCount),
+    lows: bytesOf(columns.lows, cellCount),
+    highs: bytesOf(columns.highs, columns.hasHighs ? cellCount : 0),
+  });
+}
+
+/** A branch's columns and the first key of its range; null when the payload is the end's. */
+export function decodeBranch(
+  payload: Uint8Array,
+): { columns: Columns; startLo: number; startHi: number } | null {
+  const map = decodeMap(payload);
+  if (map.start === undefined) return null;
+  const [startLo, startHi] = words(map, "start", 2);
+  words(map, "lsn", 2);
+  const columns = new Columns();
+  columns.counts = words(map, "counts");
+  columns.keyCount = columns.counts.length;
+  columns.keys = words(map, "keys", 2 * columns.keyCount);
+  columns.days = words(map, "days");
+  columns.cellCount = columns.days.length;
+  columns.lows = words(map, "lows", columns.cellCount);
+  columns.highs = words(map, "highs");
+  columns.hasHighs = columns.highs.length > 0;
+  if (columns.hasHighs && columns.highs.length !== columns.cellCount) {
+    throw new DamagedError('its column "highs" has the wrong length');
+  }
+  return { columns, startLo, startHi };
+}
+
+export function encodeEnd({ branches, keys, cells }: Counts): Uint8Array {
+  return encode({ branches: lanesOf(branches), keys: lanesOf(keys), cells: lanesOf(cells) });
+}
+
+export function decodeEnd(payload: Uint8Array): Counts {
+  const map = decodeMap(payload);
+  const count = (name: string) => {
+    const [lo, hi] = words(map, name, 2);
+    return hi * LANE + lo;
+  };
+  return { branches: count("branches"), keys: count("keys"), cells: count("cells") };
+}
+
+function decodeMap(payload: Uint8Array): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = decode(payload);
+  } catch (cause) {
+    throw new DamagedError("a frame is not MessagePack", { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new DamagedError("a frame holds no map");
+  }
+  return value as Record<string, unknown>;
+}
+
+/** The column of that name as words: copied, since decoded bins are not aligned. */
+function words(map: Record<string, unknown>, name: string, length?: number): Uint32Array<ArrayBuffer> {
+  const bytes = map[name];
+  if (!(bytes instanceof Uint8Array)) throw new DamagedError(`its column "${name}" is missing`);
+  if (bytes.length % 4 !== 0 || length !== undefined && bytes.length !== 4 * length) {
+    throw new DamagedError(`its column "${name}" has the wrong length`);
+  }
+  return new Uint32Array(bytes.slice().buffer);
+}
+
+function bytesOf(words: Uint32Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(words.buffer, words.byteOffset, 4 * length);
+}
+
+function lanes(lo: number, hi: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Uint32Array.of(lo, hi).buffer);
+}
+
+function lanesOf(count: number): Uint8Array<ArrayBuffer> {
+  return lanes(lowLane(BigInt(count)), highLane(BigInt(count)));
+}

@@ -1,0 +1,166 @@
+// The store of dumps: the `.tree` files in the data directory.
+//
+// Invariant: a dump becomes visible whole or not at all: it is written beside, synced, renamed, and
+// the directory synced. No dump is ever overwritten; the newest of a tree has the highest seconds,
+// even where two are made in one second or the clock went back.
+// Trade: dumps are written one at a time, since they share the disk, and one temporary file.
+
+import { join } from "@std/path";
+import { DamagedError, HostError, sentenceOf } from "../errors.ts";
+import { type Clock, nextTurn } from "../host/clock.ts";
+import type { Disk } from "../host/disk.ts";
+import type { BlockPool } from "../tree/block_pool.ts";
+import { Tree } from "../tree/tree.ts";
+import { type DumpFile, dumpedName, dumpFileName, parseDumpFileName } from "./file_name.ts";
+import { FRAME_FIRST_BYTE } from "./frame.ts";
+import { readOriginal } from "./original.ts";
+import { readHead, readTree, writeTree } from "./transfer.ts";
+import { Window } from "./window.ts";
+
+/** Where a dump is written before it has its name; what a crash left there is overwritten. */
+const TEMPORARY = ".karma-dump.tmp";
+
+export class DumpStore {
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #pool: BlockPool;
+  readonly #log: (line: string) => void;
+  /** The seconds of each tree's newest dump that this process knows of. */
+  readonly #newestSeconds = new Map<string, number>();
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    directory: string,
+    disk: Disk,
+    clock: Clock,
+    pool: BlockPool,
+    log: (line: string) => void,
+  ) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /** The file names of all dumps, newest first, those of one second by name. */
+  async list(): Promise<string[]> {
+    return (await this.#dumps()).map(({ file }) => file);
+  }
+
+  /** Dumps a tree, after the dumps that were asked for before; returns the file's name. */
+  write(tree: Tree): Promise<string> {
+    const written = this.#writing.then(() => this.#write(tree));
+    this.#writing = written.catch(() => {}); // the next dump is not this one's failure
+    return written;
+  }
+
+  /** Loads a dump by its file's name; null when there is no such file here, as for every path. */
+  async load(file: string): Promise<Tree | null> {
+    // deno-lint-ignore no-control-regex
+    if (file === "." || file === ".." || /[/\\\u0000]/.test(file)) return null;
+    const reading = await this.#told(`Dump ${file} could not be opened`, () => {
+      return this.#disk.open(join(this.#directory, file));
+    });
+    if (reading === null) return null;
+    try {
+      return await this.#told(`Dump ${file} could not be read`, () => this.#read(new Window(reading), file));
+    } catch (error) {
+      if (!(error instanceof DamagedError) || error.message.includes(file)) throw error;
+      throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
+    } finally {
+      reading.close();
+    }
+  }
+
+  /** The newest dump of each tree, by the trees' names. */
+  async restore(): Promise<Tree[]> {
+    const newest = new Map<string, DumpFile>();
+    for (const dump of await this.#dumps()) {
+      const name = dump.tree ?? await this.#headName(dump.file);
+      const known = this.#newestSeconds.get(name) ?? -1;
+      if (dump.seconds <= known) continue;
+      this.#newestSeconds.set(name, dump.seconds);
+      newest.set(name, dump);
+    }
+    const trees: Tree[] = [];
+    for (const name of [...newest.keys()].sort()) {
+      const tree = await this.load(newest.get(name)!.file);
+      if (tree !== null) trees.push(tree);
+    }
+    return trees;
+  }
+
+  async #dumps(): Promise<DumpFile[]> {
+    const names = await this.#told(`Directory ${this.#directory} could not be read`, () => {
+      return this.#disk.list(this.#directory);
+    });
+    const dumps: DumpFile[] = [];
+    for (const name of names) {
+      if (name.startsWith(".") || !name.endsWith(".tree")) continue;
+      const dump = parseDumpFileName(name);
+      if (dump === null) this.#log(`File ${name} is left alone: it is not named SECONDS_TREE.tree`);
+      else dumps.push(dump);
+    }
+    return dumps.sort((a, b) => b.seconds - a.seconds || (a.file < b.file ? -1 : 1));
+  }
+
+  async #write(tree: Tree): Promise<string> {
+    const now = Math.floor(this.#clock.now() / 1000);
+    let seconds = Math.max(now, (this.#newestSeconds.get(tree.name) ?? 0) + 1);
+    return await this.#told(`Tree "${tree.name}" could not be dumped`, async () => {
+      const temporary = join(this.#directory, TEMPORARY);
+      const file = await this.#disk.create(temporary);
+      try {
+        await writeTree(tree, now, file);
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      while (await this.#disk.exists(join(this.#directory, dumpFileName(seconds, tree.name)))) seconds++;
+      const name = dumpFileName(seconds, tree.name);
+      await this.#disk.rename(temporary, join(this.#directory, name));
+      await this.#disk.syncDirectory(this.#directory);
+      this.#newestSeconds.set(tree.name, seconds);
+      return name;
+    });
+  }
+
+  async #read(window: Window, file: string): Promise<Tree> {
+    if (!await window.fill(1)) throw new DamagedError("it is empty");
+    if (window.bytes[window.at] === FRAME_FIRST_BYTE) {
+      const { tree } = await readHead(window);
+      const named = parseDumpFileName(file);
+      // A dump that was given another name is a dump of another tree.
+      return await readTree(window, named !== null && named.tree === null ? tree : dumpedName(file), this.#pool);
+    }
+    const tree = new Tree(dumpedName(file), this.#pool);
+    await readOriginal(window, file, tree, this.#log, nextTurn);
+    return tree;
+  }
+
+  /** The tree's name where the file's name was too short for it. */
+  async #headName(file: string): Promise<string> {
+    const reading = await this.#disk.open(join(this.#directory, file));
+    if (reading === null) throw new HostError(`Dump ${file} has gone`);
+    try {
+      return (await readHead(new Window(reading))).tree;
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
+    } finally {
+      reading.close();
+    }
+  }
+
+  /** Does something with the disk; what the system says becomes a HostError that says what for. */
+  async #told<T>(failure: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof DamagedError || error instanceof HostError) throw error;
+      throw new HostError(`${failure}: ${sentenceOf(error)}`, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// A window on a file that is read from its beginning: some bytes of it, contiguous, moving on.
+//
+//   bytes  | passed | not yet taken        | unused |
+//                   '- at                  '- end
+//
+// Invariant: bytes[at..end) are the file's bytes from `offset` on. Memory is bounded by the largest
+// piece that is asked for at once, not by the file.
+
+import type { Reading } from "../host/disk.ts";
+
+/** Bytes of one read: large enough that a read costs little beside what is done with it. */
+const READ_BYTES = 262144;
+
+export class Window {
+  readonly #file: Reading;
+  bytes = new Uint8Array(2 * READ_BYTES);
+  at = 0;
+  end = 0;
+  #endOffset = 0;
+  #ended = false;
+
+  constructor(file: Reading) {
+    this.#file = file;
+  }
+
+  /** Where in the file bytes[at] is. */
+  get offset(): number {
+    return this.#endOffset - (this.end - this.at);
+  }
+
+  /** Bytes of the file from `at` on, if it has not changed since it was opened. */
+  get left(): number {
+    return this.#file.size - this.offset;
+  }
+
+  /** Reads on until `count` bytes are there from `at` on. False: the file ends before. */
+  async fill(count: number): Promise<boolean> {
+    while (this.end - this.at < count) {
+      if (this.#ended) return false;
+      this.#makeSpace(count);
+      const read = await this.#file.read(this.bytes.subarray(this.end));
+      if (read === null) this.#ended = true;
+      else {
+        this.end += read;
+        this.#endOffset += read;
+      }
+    }
+    return true;
+  }
+
+  #makeSpace(count: number): void {
+    if (this.at + count <= this.bytes.length && this.end < this.bytes.length) return;
+    const size = Math.max(this.bytes.length, count + READ_BYTES);
+    const target = size > this.bytes.length ? new Uint8Array(size) : this.bytes;
+    if (target === this.bytes) target.copyWithin(0, this.at, this.end);
+    else target.set(this.bytes.subarray(this.at, this.end));
+    this.bytes = target;
+    this.end -= this.at;
+    this.at = 0;
+  }
+}

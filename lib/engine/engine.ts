@@ -1,0 +1,238 @@
+// The engine: keeper of the state. It carries out decoded requests on the forest, one at a time.
+//
+// Invariant: `execute` is synchronous, so that nothing comes between a check and its change; what
+// needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
+// A request that fails has changed nothing.
+
+import { u64ToBigInt } from "../bytes/u64.ts";
+import { type OperationId, OPERATIONS } from "../command/operation.ts";
+import type { Reply } from "../command/reply.ts";
+import { KEY, type Request } from "../command/request.ts";
+import { TREE_NAME_RULE, treeName } from "../command/tree_name.ts";
+import { dumpedName } from "../dump/file_name.ts";
+import type { DumpStore } from "../dump/store.ts";
+import { DamagedError, HostError, sentenceOf } from "../errors.ts";
+import { type Clock, nextTurn } from "../host/clock.ts";
+import type { Forest } from "../tree/forest.ts";
+import type { Tree } from "../tree/tree.ts";
+import { Walk } from "../tree/walk.ts";
+
+/** Work on a whole tree lets others have their turn after so long: well below the 10 ms promised. */
+const SLICE_MS = 2;
+
+type Execute = (request: Request, reply: Reply) => void;
+
+export class Engine {
+  readonly #forest: Forest;
+  readonly #dumps: DumpStore;
+  readonly #clock: Clock;
+  readonly #log: (line: string) => void;
+  #today = 0;
+
+  readonly #functions: Record<OperationId, Execute> = {
+    ping: (_, reply) => reply.shape = "pong",
+    trees: (_, reply) => this.#trees(reply),
+    create: (request, reply) => this.#create(request, reply),
+    drop: (request, reply) => this.#drop(request, reply),
+    increment: (request, reply) => this.#increment(request, reply),
+    decrement: (request, reply) => this.#decrement(request, reply),
+    sum: (request, reply) => this.#sum(request, reply),
+    find: (request, reply) => this.#find(request, reply),
+    findAll: (request, reply) => this.#findAll(request, reply),
+    reset: (request, reply) => this.#removeDays(request, reply, "ok"),
+    resetAll: (request, reply) => this.#sweep(request, reply, "ok"),
+    delete: (request, reply) => this.#removeDays(request, reply, "true"),
+    deleteAll: (request, reply) => this.#sweep(request, reply, "true"),
+    dump: (request, reply) => this.#dump(request, reply),
+    dumpAll: (_, reply) => this.#dumpAll(reply),
+    dumps: (_, reply) => reply.pending = this.#list(reply),
+    load: (request, reply) => this.#load(request, reply),
+  };
+  readonly #table = OPERATIONS.map(({ id }) => this.#functions[id]);
+
+  constructor(forest: Forest, dumps: DumpStore, clock: Clock, log: (line: string) => void) {
+    this.#forest = forest;
+    this.#dumps = dumps;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Looks at the clock: to be called when requests come in, before they are executed. */
+  beginTurn(): void {
+    this.#today = this.#clock.today();
+  }
+
+  /** Carries out a request; see `Reply` for where the answer is. */
+  execute(request: Request, reply: Reply): void {
+    this.#table[request.operation.index](request, reply);
+  }
+
+  /** Dumps every tree, one after the other; tells of failures in the log and returns how many. */
+  async dumpAll(): Promise<number> {
+    let failures = 0;
+    for (const tree of this.#forest.trees()) {
+      try {
+        await this.#dumps.write(tree);
+      } catch (error) {
+        failures++;
+        this.#log(`Tree "${tree.name}" could not be dumped: ${sentenceOf(error)}`);
+      }
+    }
+    return failures;
+  }
+
+  /** The tree that a request names, or null: then, if no tree can have that name, the reply says so. */
+  #tree(request: Request, reply: Reply): Tree | null {
+    const { bytes, nameStart, nameEnd } = request;
+    const tree = this.#forest.find(bytes, nameStart, nameEnd);
+    if (tree === null && treeName(bytes, nameStart, nameEnd) === null) refuseName(reply);
+    return tree;
+  }
+
+  #treeOrNew(request: Request, reply: Reply): Tree | null {
+    const { bytes, nameStart, nameEnd } = request;
+    const tree = this.#forest.find(bytes, nameStart, nameEnd);
+    if (tree !== null) return tree;
+    const name = treeName(bytes, nameStart, nameEnd);
+    if (name !== null) return this.#forest.create(name);
+    refuseName(reply);
+    return null;
+  }
+
+  #trees(reply: Reply): void {
+    reply.shape = "names";
+    reply.names = this.#forest.trees().map(({ name }) => name);
+  }
+
+  #create(request: Request, reply: Reply): void {
+    reply.shape = "ok";
+    this.#treeOrNew(request, reply);
+  }
+
+  #drop(request: Request, reply: Reply): void {
+    const tree = this.#forest.find(request.bytes, request.nameStart, request.nameEnd);
+    if (tree === null) return reply.notFound("Tree", nameOf(request));
+    this.#forest.remove(tree);
+    reply.shape = "ok";
+  }
+
+  #increment(request: Request, reply: Reply): void {
+    const tree = this.#treeOrNew(request, reply);
+    if (tree === null) return;
+    const { lanes } = request;
+    if (tree.add(lanes[KEY], lanes[KEY + 1], this.#today, 1, 0)) return reply.number(1, 0);
+    const key = u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
+    reply.fail("validation_error", `Counter overflow key=${key} bucket=${this.#today}`);
+  }
+
+  #decrement(request: Request, reply: Reply): void {
+    const tree = this.#treeOrNew(request, reply);
+    if (tree === null) return;
+    tree.subtract(request.lanes[KEY], request.lanes[KEY + 1], this.#today, 1, 0);
+    reply.number(1, 0);
+  }
+
+  #sum(request: Request, reply: Reply): void {
+    const { lanes, dayFrom, dayTo } = request;
+    const tree = this.#tree(request, reply);
+    reply.number(0, 0);
+    tree?.sum(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.lanes);
+  }
+
+  #find(request: Request, reply: Reply): void {
+    const { lanes, dayFrom, dayTo } = request;
+    const tree = this.#tree(request, reply);
+    reply.shape = "cells";
+    reply.cells.clear();
+    tree?.collect(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.cells);
+  }
+
+  #findAll(request: Request, reply: Reply): void {
+    const tree = this.#tree(request, reply);
+    reply.cells.clear();
+    reply.shape = tree === null ? "cells" : "counters";
+    reply.walk = tree === null ? null : new Walk(tree);
+  }
+
+  #removeDays(request: Request, reply: Reply, shape: "ok" | "true"): void {
+    const { lanes, dayFrom, dayTo } = request;
+    const tree = this.#tree(request, reply);
+    reply.shape = shape;
+    tree?.touch(lanes[KEY], lanes[KEY + 1]);
+    tree?.removeDays(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo);
+  }
+
+  #sweep(request: Request, reply: Reply, shape: "ok" | "true"): void {
+    const tree = this.#tree(request, reply);
+    reply.shape = shape;
+    if (tree === null) return;
+    tree.sweep(request.dayFrom, request.dayTo);
+    reply.pending = settle(tree);
+  }
+
+  #dump(request: Request, reply: Reply): void {
+    const tree = this.#forest.find(request.bytes, request.nameStart, request.nameEnd);
+    if (tree === null) return reply.notFound("Tree", nameOf(request));
+    reply.shape = "text";
+    reply.text = `Tree "${tree.name}" saved`;
+    reply.pending = this.#told(reply, async () => {
+      await this.#dumps.write(tree);
+    });
+  }
+
+  #dumpAll(reply: Reply): void {
+    reply.shape = "ok";
+    this.dumpAll(); // failures are in the log; the reply does not wait
+  }
+
+  async #list(reply: Reply): Promise<void> {
+    reply.shape = "names";
+    await this.#told(reply, async () => {
+      reply.names = await this.#dumps.list();
+    });
+  }
+
+  #load(request: Request, reply: Reply): void {
+    const file = new TextDecoder().decode(nameOf(request));
+    if (file === "") return reply.fail("validation_error", "Field tree_name must name a dump file");
+    reply.shape = "text";
+    reply.pending = this.#told(reply, async () => {
+      const tree = await this.#dumps.load(file);
+      if (tree === null) return reply.notFound("Dump", new TextEncoder().encode(dumpedName(file)));
+      this.#forest.put(tree);
+      reply.text = `Tree "${tree.name}" loaded`;
+    });
+  }
+
+  /** Does work with files; what goes wrong outside becomes the reply's error and a line in the log. */
+  async #told(reply: Reply, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof HostError || error instanceof DamagedError)) throw error;
+      this.#log(error.message);
+      reply.fail("internal_error", error.message);
+    }
+  }
+}
+
+function refuseName(reply: Reply): void {
+  reply.fail("validation_error", `Field tree_name ${TREE_NAME_RULE}`);
+}
+
+function nameOf(request: Request): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(request.bytes.subarray(request.nameStart, request.nameEnd));
+}
+
+/** Walks a swept tree to the end, so that the memory of what was swept is free again. */
+async function settle(tree: Tree): Promise<void> {
+  const walk = new Walk(tree);
+  let began = performance.now();
+  while (walk.next() !== null) {
+    if (performance.now() - began < SLICE_MS) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+  tree.settle();
+}
+

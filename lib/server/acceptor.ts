@@ -1,0 +1,129 @@
+// The acceptor: takes connections, starts their sessions, and ends them all when Karma stops.
+//
+// Invariant: whatever happens to one connection, or to the process's file descriptors, the others
+// are served and the loop goes on. When descriptors run out, newcomers are refused from then on
+// below that number, so that some stay free for dumps; `spares` are held for that first moment.
+
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { Reply } from "../command/reply.ts";
+import { Request } from "../command/request.ts";
+import { V1 } from "../dialect/v1.ts";
+import type { Engine } from "../engine/engine.ts";
+import { sleep } from "../host/clock.ts";
+import { ExchangePool } from "./exchange.ts";
+import { type Connection, Session } from "./session.ts";
+
+export interface Listener {
+  accept(): Promise<Connection & { setNoDelay(noDelay: boolean): void }>;
+  close(): void;
+}
+
+/** Something that holds a file descriptor. */
+export interface Spare {
+  close(): void;
+}
+
+export interface AcceptorOptions {
+  readonly connectionsMax: number;
+  readonly requestBytesMax: number;
+  readonly noDelay: boolean;
+}
+
+/** How often a session is looked at while Karma stops: one that sent nothing meanwhile is done. */
+const DRAIN_STEP_MS = 20;
+
+/** When sessions that never pause are cut, between two of their reads if they get there. */
+const DRAIN_MS_MAX = 1000;
+
+/** Before accepting is tried again after a failure that no spare descriptor can help. */
+const RETRY_MS = 100;
+
+export class Acceptor {
+  readonly #listener: Listener;
+  readonly #engine: Engine;
+  readonly #options: AcceptorOptions;
+  readonly #spares: Spare[];
+  readonly #log: (line: string) => void;
+  readonly #sessions = new Set<Session>();
+  readonly #exchanges = new ExchangePool();
+  #connectionsMax: number;
+  #stopping = false;
+
+  constructor(
+    listener: Listener,
+    engine: Engine,
+    options: AcceptorOptions,
+    spares: Spare[],
+    log: (line: string) => void,
+  ) {
+    this.#listener = listener;
+    this.#engine = engine;
+    this.#options = options;
+    this.#connectionsMax = options.connectionsMax;
+    this.#spares = spares;
+    this.#log = log;
+  }
+
+  /** Accepts connections until `stop`. */
+  async run(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        this.#welcome(await this.#listener.accept());
+      } catch (error) {
+        if (this.#stopping) return;
+        await this.#exhausted(error);
+      }
+    }
+  }
+
+  /** Stops accepting, lets every session answer what has arrived, and closes them all. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#listener.close();
+    const reads = new Map<Session, number>();
+    for (let waited = 0; this.#sessions.size > 0 && waited < DRAIN_MS_MAX; waited += DRAIN_STEP_MS) {
+      await sleep(DRAIN_STEP_MS);
+      for (const session of this.#sessions) {
+        if (session.idle && reads.get(session) === session.reads) session.close();
+        reads.set(session, session.reads);
+      }
+    }
+    for (const session of this.#sessions) session.close();
+  }
+
+  #welcome(connection: Connection & { setNoDelay(noDelay: boolean): void }): void {
+    if (this.#sessions.size >= this.#connectionsMax) return refuse(connection);
+    if (this.#options.noDelay) connection.setNoDelay(true);
+    const { requestBytesMax } = this.#options;
+    const session = new Session(connection, this.#engine, this.#exchanges, requestBytesMax);
+    this.#sessions.add(session);
+    session.run().finally(() => this.#sessions.delete(session));
+  }
+
+  /** Accepting failed: most likely there are no descriptors left. */
+  async #exhausted(error: unknown): Promise<void> {
+    const spare = this.#spares.length > 0;
+    if (spare) {
+      this.#connectionsMax = Math.max(1, Math.min(this.#connectionsMax, this.#sessions.size));
+      this.#log(
+        `Connection could not be accepted: ${(error as Error).message}; ` +
+          `from now on at most ${this.#connectionsMax} are taken`,
+      );
+    }
+    for (const held of this.#spares.splice(0)) held.close();
+    if (!spare) await sleep(RETRY_MS);
+  }
+}
+
+const REFUSAL = (() => {
+  const reply = new Reply();
+  const out = new SendBuffer(128);
+  reply.fail("too_many_connections", "Too many connections");
+  new V1().encode(new Request(), reply, out);
+  return out.bytes.slice(0, out.length);
+})();
+
+/** Tells a client that there is no room, and closes. */
+function refuse(connection: Connection): void {
+  connection.write(REFUSAL).catch(() => {}).finally(() => connection.close());
+}

@@ -1,0 +1,383 @@
+// A branch: the counters of one range of keys, in one array of 32-bit words.
+//
+//   words  | slot 0 | slot 1 | ... | slot S-1 | run | run | dead | run | ... | free          |
+//          '- hash table, open addressing ----'- runs, in the order they were placed -'- top
+//
+//   slot   | key lo | key hi | info | run | day | value |                        6 words
+//          info: bit 31 the slot is taken, bits 29-30 the width of its run, below: how many cells
+//          run:  where in `words` the counter's older cells are (run.ts)
+//          day, value: the newest cell; an increment of today touches nothing but the slot
+//
+// Invariant: `words` below `top` is slots, runs and `dead` words, and nothing else. The newest cell
+// is in the slot, so that a run holds one cell less than its counter has.
+// Trade: a run that outgrows its room moves to `top` and leaves dead words behind. There are no free
+// lists: when a branch is full its tree lays it out anew (layout.ts), which compacts, grows and
+// splits in one operation. A branch is small: this takes microseconds.
+
+import { assert } from "../assert.ts";
+import { compareU64, LANE_MAX } from "../bytes/u64.ts";
+import {
+  cellAt,
+  cellDay,
+  cellHi,
+  cellLo,
+  rewidenRun,
+  runRoom,
+  seekRun,
+  SLIM,
+  sumRun,
+  WIDE,
+  widthFor,
+  writeCell,
+} from "./run.ts";
+
+const SLOT_WORDS = 6;
+const KEY_LO = 0;
+const KEY_HI = 1;
+const INFO = 2;
+const RUN = 3;
+const DAY = 4;
+const VALUE = 5;
+
+const TAKEN = 1 << 31;
+const WIDTH_SHIFT = 29;
+const WIDTH = 3 << WIDTH_SHIFT;
+const COUNT = (1 << WIDTH_SHIFT) - 1;
+
+/** The table is never fuller than this: beyond, a search for an absent key takes over 30 probes. */
+const LOAD_MAX = 7 / 8;
+
+/** What a slot costs with its share of the slots that stay free. */
+export const WORDS_PER_SLOT = SLOT_WORDS / LOAD_MAX;
+
+/** `home` multiplies sixteen bits of hash by the number of slots and must stay below 2^31. */
+export const BRANCH_KEYS_MAX = 16384;
+
+/** The least words that so many counters take whose runs take `runWords`. */
+export function wordsFor(keys: number, runWords: number): number {
+  return Math.ceil(keys / LOAD_MAX + 1) * SLOT_WORDS + runWords;
+}
+
+/** The slot where the search for a key begins: the high half of a mixed hash, scaled to the table. */
+function home(lo: number, hi: number, slots: number): number {
+  let hash = Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((hash >>> 16) * slots) >>> 16;
+}
+
+/** Cells as arrays of their fields (columns.ts). */
+interface CellColumns {
+  readonly days: Uint32Array;
+  readonly lows: Uint32Array;
+  readonly highs: Uint32Array;
+  readonly hasHighs: boolean;
+}
+
+export class Branch {
+  words: Uint32Array<ArrayBuffer>;
+  readonly slots: number;
+  /** Taken slots. */
+  keys = 0;
+  /** The first word after the runs. */
+  top: number;
+  /** Words below `top` that belong to no run. */
+  dead = 0;
+  /** Cells of all counters. */
+  cells = 0;
+  /** The last of its tree's sweeps that this branch has gone through. */
+  swept = 0;
+  /** After an operation that found no room: the words it was short of. */
+  wanted = 0;
+  /** After `seek`: whether the day is there. */
+  found = false;
+
+  /** A branch in `words`, for so many counters and words of runs; what is left over serves both. */
+  constructor(words: Uint32Array<ArrayBuffer>, keys: number, runWords: number) {
+    const least = wordsFor(keys, runWords);
+    assert(least <= words.length && keys <= BRANCH_KEYS_MAX, "a branch has room for its counters");
+    const slots = Math.floor((least - runWords) / SLOT_WORDS * (words.length / least));
+    this.words = words;
+    this.slots = Math.min(slots, 2 * BRANCH_KEYS_MAX - 1);
+    this.top = this.slots * SLOT_WORDS;
+    words.fill(0, 0, this.top);
+  }
+
+  /** The first word after the slots. */
+  get runsStart(): number {
+    return this.slots * SLOT_WORDS;
+  }
+
+  /** Words of the runs. */
+  get runWords(): number {
+    return this.top - this.runsStart - this.dead;
+  }
+
+  /** Whether one more key fits the table. */
+  get hasSlot(): boolean {
+    return this.keys + 1 <= this.slots * LOAD_MAX;
+  }
+
+  /** The slot of a key, or the complement (`~`) of the free slot where it belongs. */
+  locate(lo: number, hi: number): number {
+    const words = this.words;
+    const end = this.slots * SLOT_WORDS;
+    let slot = home(lo, hi, this.slots) * SLOT_WORDS;
+    while (words[slot + INFO] !== 0) {
+      if (words[slot] === lo && words[slot + KEY_HI] === hi) return slot;
+      slot += SLOT_WORDS;
+      if (slot === end) slot = 0;
+    }
+    return ~slot;
+  }
+
+  /** Takes the free slot that `locate` told for an absent key. There must be one (`hasSlot`). */
+  take(slot: number, lo: number, hi: number): void {
+    this.words[slot + KEY_LO] = lo;
+    this.words[slot + KEY_HI] = hi;
+    this.words[slot + INFO] = TAKEN | (SLIM << WIDTH_SHIFT);
+    this.keys++;
+  }
+
+  /** The first taken slot at or after `slot`, or -1: `for (s = next(0); s >= 0; s = next(after(s)))`. */
+  next(slot: number): number {
+    const end = this.slots * SLOT_WORDS;
+    for (; slot < end; slot += SLOT_WORDS) {
+      if (this.words[slot + INFO] !== 0) return slot;
+    }
+    return -1;
+  }
+
+  after(slot: number): number {
+    return slot + SLOT_WORDS;
+  }
+
+  keyLo(slot: number): number {
+    return this.words[slot + KEY_LO];
+  }
+
+  keyHi(slot: number): number {
+    return this.words[slot + KEY_HI];
+  }
+
+  /** How many cells a counter has. */
+  count(slot: number): number {
+    return this.words[slot + INFO] & COUNT;
+  }
+
+  /** The words of a cell in a counter's run. */
+  width(slot: number): number {
+    return (this.words[slot + INFO] & WIDTH) >>> WIDTH_SHIFT;
+  }
+
+  /** Where in `words` a counter's run is. */
+  run(slot: number): number {
+    return this.words[slot + RUN];
+  }
+
+  /** The words of a counter's run. */
+  room(slot: number): number {
+    return runRoom(this.count(slot), this.width(slot));
+  }
+
+  /** Whether a value of the counter is, or once was, beyond 2^32-1. */
+  isWide(slot: number): boolean {
+    return this.width(slot) === WIDE;
+  }
+
+  #cell(slot: number, index: number): number {
+    return cellAt(this.words[slot + RUN], this.width(slot), index);
+  }
+
+  day(slot: number, index: number): number {
+    if (index === this.count(slot) - 1) return this.words[slot + DAY];
+    return cellDay(this.words, this.#cell(slot, index), this.width(slot));
+  }
+
+  valueLo(slot: number, index: number): number {
+    if (index === this.count(slot) - 1) return this.words[slot + VALUE];
+    return cellLo(this.words, this.#cell(slot, index), this.width(slot));
+  }
+
+  valueHi(slot: number, index: number): number {
+    if (!this.isWide(slot)) return 0;
+    if (index === this.count(slot) - 1) return this.words[this.words[slot + RUN]];
+    return cellHi(this.words, this.#cell(slot, index), WIDE);
+  }
+
+  /** The index of a counter's first cell on `day` or later; `found` tells whether it is that day. */
+  seek(slot: number, day: number): number {
+    const count = this.count(slot);
+    const newest = this.words[slot + DAY];
+    this.found = count > 0 && day === newest;
+    if (this.found) return count - 1;
+    if (count === 0 || day > newest) return count;
+    const index = seekRun(this.words, this.words[slot + RUN], this.width(slot), count - 1, day);
+    this.found = index < count - 1 && this.day(slot, index) === day;
+    return index;
+  }
+
+  /** Adds up the cells with index `from` up to, not including, `to`; the sum's lanes go to `sum`. */
+  sum(slot: number, from: number, to: number, sum: Uint32Array): void {
+    const older = this.count(slot) - 1;
+    sumRun(this.words, this.words[slot + RUN], this.width(slot), from, Math.min(to, older), sum);
+    if (from >= to || to <= older) return;
+    const lo = sum[0] + this.words[slot + VALUE];
+    sum[0] = lo;
+    sum[1] += this.valueHi(slot, older) + (lo > LANE_MAX ? 1 : 0);
+  }
+
+  /** Gives an existing cell a value other than zero. False: no room, nothing has changed. */
+  store(slot: number, index: number, lo: number, hi: number): boolean {
+    const words = this.words;
+    const count = this.count(slot);
+    if (index === count - 1) {
+      if (hi !== 0 && !this.#move(slot, count, WIDE)) return false;
+      words[slot + VALUE] = lo;
+      if (this.isWide(slot)) words[words[slot + RUN]] = hi;
+      return true;
+    }
+    const day = this.day(slot, index);
+    if (!this.#move(slot, count, widthFor(day, lo, hi))) return false;
+    writeCell(words, this.#cell(slot, index), this.width(slot), day, lo, hi);
+    return true;
+  }
+
+  /** Puts a new cell, of a value other than zero, before cell `index`. False: no room, no change. */
+  insert(slot: number, index: number, day: number, lo: number, hi: number): boolean {
+    const count = this.count(slot);
+    const done = index === count
+      ? this.#append(slot, count, day, lo, hi)
+      : this.#insertOlder(slot, count, index, day, lo, hi);
+    if (!done) return false;
+    this.words[slot + INFO]++;
+    this.cells++;
+    return true;
+  }
+
+  /** The new cell becomes the newest; the old newest becomes the last of the run. */
+  #append(slot: number, count: number, day: number, lo: number, hi: number): boolean {
+    const words = this.words;
+    const oldDay = words[slot + DAY];
+    const oldLo = words[slot + VALUE];
+    const oldHi = count > 0 ? this.valueHi(slot, count - 1) : 0;
+    const oldWidth = count > 0 ? widthFor(oldDay, oldLo, oldHi) : SLIM;
+    if (!this.#move(slot, count + 1, hi !== 0 ? WIDE : oldWidth)) return false;
+    if (count > 0) {
+      writeCell(words, this.#cell(slot, count - 1), this.width(slot), oldDay, oldLo, oldHi);
+    }
+    words[slot + DAY] = day;
+    words[slot + VALUE] = lo;
+    if (this.isWide(slot)) words[words[slot + RUN]] = hi;
+    return true;
+  }
+
+  #insertOlder(
+    slot: number,
+    count: number,
+    index: number,
+    day: number,
+    lo: number,
+    hi: number,
+  ): boolean {
+    if (!this.#move(slot, count + 1, widthFor(day, lo, hi))) return false;
+    const width = this.width(slot);
+    const cell = this.#cell(slot, index);
+    this.words.copyWithin(cell + width, cell, this.#cell(slot, count - 1));
+    writeCell(this.words, cell, width, day, lo, hi);
+    return true;
+  }
+
+  /** Gives a counter without cells those of `columns` from `at` on; a run of `width` must have room. */
+  fill(slot: number, width: number, columns: CellColumns, at: number, count: number): void {
+    if (count === 0) return;
+    const words = this.words;
+    const { days, lows, highs, hasHighs } = columns;
+    const run = this.top;
+    const last = at + count - 1;
+    this.top += runRoom(count, width);
+    assert(this.top <= words.length, "a branch has room for its columns");
+    for (let index = 0; index < count - 1; index++) {
+      const from = at + index;
+      const hi = hasHighs ? highs[from] : 0;
+      writeCell(words, cellAt(run, width, index), width, days[from], lows[from], hi);
+    }
+    words[slot + INFO] = TAKEN | (width << WIDTH_SHIFT) | count;
+    words[slot + RUN] = run;
+    words[slot + DAY] = days[last];
+    words[slot + VALUE] = lows[last];
+    if (width === WIDE) words[run] = hasHighs ? highs[last] : 0;
+    this.cells += count;
+  }
+
+  /** Takes away the cells with index `from` up to, not including, `to`. Always has room. */
+  remove(slot: number, from: number, to: number): void {
+    if (from === to) return;
+    const words = this.words;
+    const count = this.count(slot);
+    const left = count - (to - from);
+    this.dead += this.room(slot) - runRoom(left, this.width(slot));
+    this.cells -= to - from;
+    if (left === 0) {
+      words[slot + INFO] = TAKEN | (SLIM << WIDTH_SHIFT);
+      words[slot + RUN] = words[slot + DAY] = words[slot + VALUE] = 0;
+      return;
+    }
+    if (to < count) {
+      words.copyWithin(this.#cell(slot, from), this.#cell(slot, to), this.#cell(slot, count - 1));
+    } else { // the newest goes: the last that stays moves from the run to the slot
+      const hi = this.valueHi(slot, from - 1);
+      words[slot + DAY] = this.day(slot, from - 1);
+      words[slot + VALUE] = this.valueLo(slot, from - 1);
+      if (this.isWide(slot)) words[words[slot + RUN]] = hi;
+    }
+    words[slot + INFO] -= to - from;
+  }
+
+  /** Moves a counter's run to where it has room for `count` cells of a width. False: no room, no change. */
+  #move(slot: number, count: number, widthAsked: number): boolean {
+    const words = this.words;
+    const width = this.width(slot);
+    const newWidth = Math.max(width, widthAsked);
+    const room = this.room(slot);
+    const newRoom = runRoom(count, newWidth);
+    if (newRoom === room && newWidth === width) return true;
+    if (this.top + newRoom > words.length) {
+      this.wanted = newRoom;
+      return false;
+    }
+    const run = words[slot + RUN];
+    if (newWidth === width) words.copyWithin(this.top, run, run + room);
+    else rewidenRun(words, run, width, Math.max(0, this.count(slot) - 1), this.top, newWidth);
+    words[slot + RUN] = this.top;
+    words[slot + INFO] = (words[slot + INFO] & ~WIDTH) | (newWidth << WIDTH_SHIFT);
+    this.top += newRoom;
+    this.dead += room;
+    return true;
+  }
+
+  /** Copies the counters with keys in [from, to) into `target`, which must have room for them. */
+  copyRange(target: Branch, fromLo: number, fromHi: number, toLo: number, toHi: number): void {
+    const toEnd = toLo === 0 && toHi === 0; // the key after the last one is 2^64, which has no lanes
+    for (let slot = this.next(0); slot >= 0; slot = this.next(this.after(slot))) {
+      const lo = this.keyLo(slot);
+      const hi = this.keyHi(slot);
+      if (compareU64(lo, hi, fromLo, fromHi) < 0) continue;
+      if (!toEnd && compareU64(lo, hi, toLo, toHi) >= 0) continue;
+      this.#copy(slot, target);
+    }
+  }
+
+  #copy(slot: number, target: Branch): void {
+    const words = this.words;
+    const copy = ~target.locate(words[slot + KEY_LO], words[slot + KEY_HI]);
+    const room = this.room(slot);
+    const run = words[slot + RUN];
+    for (let word = 0; word < SLOT_WORDS; word++) target.words[copy + word] = words[slot + word];
+    // Runs are short: a loop beats the call of `set` with a subarray.
+    for (let word = 0; word < room; word++) target.words[target.top + word] = words[run + word];
+    target.words[copy + RUN] = target.top;
+    target.top += room;
+    target.keys++;
+    target.cells += this.count(slot);
+  }
+}

@@ -1,0 +1,23 @@
+// Cells on their way out of a tree: days and their values, in the caller's array, which is used again.
+
+export class Cells {
+  count = 0;
+  /** Three words a cell: day, value lo, value hi. */
+  words = new Uint32Array(3 * 32);
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  push(day: number, lo: number, hi: number): void {
+    const at = 3 * this.count++;
+    if (at === this.words.length) {
+      const larger = new Uint32Array(2 * at);
+      larger.set(this.words);
+      this.words = larger;
+    }
+    this.words[at] = day;
+    this.words[at + 1] = lo;
+    this.words[at + 2] = hi;
+  }
+}

@@ -1,0 +1,75 @@
+// The tree's self-check: asserts every invariant that branch.ts, run.ts and tree.ts promise.
+// Tests end with it; it costs a pass over all cells.
+
+import { assert } from "../assert.ts";
+import { compareU64, u64ToBigInt } from "../bytes/u64.ts";
+import type { Branch } from "./branch.ts";
+import { sortedKeys } from "./layout.ts";
+import type { Tree } from "./tree.ts";
+
+/** Throws when any part of a tree is not as it must be. */
+export function checkTree(tree: Tree): void {
+  const { branches } = tree;
+  assert(branches.length > 0 && tree.startLo(0) === 0 && tree.startHi(0) === 0, "starts begin at 0");
+  for (let index = 0; index < branches.length; index++) {
+    const branch = tree.branchAt(index);
+    const last = index + 1 === branches.length;
+    checkBranch(branch);
+    for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
+      const lo = branch.keyLo(slot);
+      const hi = branch.keyHi(slot);
+      const low = compareU64(lo, hi, tree.startLo(index), tree.startHi(index)) >= 0;
+      const high = last || compareU64(lo, hi, tree.startLo(index + 1), tree.startHi(index + 1)) < 0;
+      assert(low && high, "a key lies in the range of its branch");
+      assert(tree.indexOf(lo, hi) === index, "the search finds the branch of a key");
+    }
+    if (last) continue;
+    const ascends =
+      compareU64(tree.startLo(index), tree.startHi(index), tree.startLo(index + 1), tree.startHi(index + 1)) < 0;
+    assert(ascends, "starts ascend");
+  }
+}
+
+function checkBranch(branch: Branch): void {
+  const keys = sortedKeys(branch);
+  assert(keys.length === 2 * branch.keys, "keys counts the taken slots");
+  const runs: [number, number][] = [];
+  let cells = 0;
+  for (let at = 0; at < keys.length; at += 2) {
+    const lo = keys[at];
+    const hi = keys[at + 1];
+    assert(at === 0 || compareU64(keys[at - 2], keys[at - 1], lo, hi) < 0, "no key is there twice");
+    const slot = branch.locate(lo, hi);
+    assert(slot >= 0, "the search finds a key");
+    cells += checkCells(branch, slot);
+    if (branch.room(slot) > 0) runs.push([branch.run(slot), branch.room(slot)]);
+  }
+  assert(cells === branch.cells, "cells counts the cells");
+  runs.sort((a, b) => a[0] - b[0]);
+  let held = 0;
+  let end = branch.runsStart;
+  for (const [run, room] of runs) {
+    assert(run >= end, "runs lie behind the slots and do not overlap");
+    end = run + room;
+    held += room;
+  }
+  assert(end <= branch.top && branch.top <= branch.words.length, "runs lie below the top");
+  assert(branch.top - branch.runsStart === held + branch.dead, "below the top are runs and dead words");
+  assert(branch.runWords === held, "runWords counts the words of runs");
+}
+
+function checkCells(branch: Branch, slot: number): number {
+  const count = branch.count(slot);
+  let total = 0n;
+  for (let index = 0; index < count; index++) {
+    const lo = branch.valueLo(slot, index);
+    const hi = branch.valueHi(slot, index);
+    const day = branch.day(slot, index);
+    assert(index === 0 || branch.day(slot, index - 1) < day, "the days of a counter ascend");
+    assert(branch.seek(slot, day) === index && branch.found, "the search finds a day");
+    assert(lo !== 0 || hi !== 0, "no cell is zero");
+    total += u64ToBigInt(lo, hi);
+  }
+  assert(total < 1n << 64n, "a total fits 64 bits");
+  return count;
+}

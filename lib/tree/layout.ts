@@ -1,0 +1,176 @@
+// Laying out branches anew: the one operation that compacts, grows and splits them.
+//
+// A full branch is first copied into a fresh block, which drops its dead words and divides the block
+// between slots and runs as its counters now need it. When that would gain little, up to four of its
+// neighbours are laid out together with it, evenly, over the same number of blocks or one more, so
+// that blocks are always at least about 3/4 full: five full ones become six.
+//
+// Invariant: the new branches hold the same counters, in the same order of key ranges.
+// Trade: up to six blocks (some 400 µs) are copied at once, once per block's worth of growth.
+
+import { compareU64 } from "../bytes/u64.ts";
+import type { BlockPool } from "./block_pool.ts";
+import { BLOCK_WORDS } from "./block_pool.ts";
+import { Branch, BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./branch.ts";
+
+/** A branch and the first key of its range. */
+export interface Placed {
+  readonly branch: Branch;
+  readonly startLo: number;
+  readonly startHi: number;
+}
+
+/** Branches that are laid out together at the most. */
+const WINDOW_BRANCHES_MAX = 5;
+
+/** A copy into the same block is worth it when it leaves this share of the block free. */
+const COMPACT_FREE_MIN = 1 / 32;
+
+/** Neighbours take no further block when they can share theirs filled no more than this. */
+const SPREAD_LOAD_MAX = 0.85;
+
+/** The words that a branch, one more key and the run that found no room need. */
+export function wordsNeeded(branch: Branch): number {
+  return wordsFor(branch.keys + 1, branch.runWords + branch.wanted);
+}
+
+/** The size of the array for so many counters: a block, or less for a small tree, or more for long runs. */
+export function sizeFor(keys: number, runWords: number): number {
+  const words = wordsFor(keys, runWords);
+  if (words > BLOCK_WORDS * (1 - COMPACT_FREE_MIN)) return words + (words >>> 2);
+  const roomy = words + (words >>> 2);
+  return Math.min(BLOCK_WORDS, 1 << (32 - Math.clz32(roomy)));
+}
+
+/** Copies a branch on its own; null when a block would not gain enough by it. */
+export function compacted(branch: Branch, pool: BlockPool): Branch | null {
+  const words = wordsNeeded(branch);
+  if (words > BLOCK_WORDS * (1 - COMPACT_FREE_MIN) && branch.keys > 1) return null;
+  const size = branch.words.length < BLOCK_WORDS || branch.keys <= 1
+    ? sizeFor(branch.keys + 1, branch.runWords + branch.wanted)
+    : BLOCK_WORDS;
+  const copy = new Branch(pool.take(size), branch.keys + 1, branch.runWords + branch.wanted);
+  branch.copyRange(copy, 0, 0, 0, 0);
+  copy.swept = branch.swept;
+  return copy;
+}
+
+/**
+ * The neighbours [first, after) that a full branch is laid out with: those with the most room, where
+ * that is enough for all of them, else the fullest, which leave the new block best filled.
+ */
+export function chooseWindow(branches: readonly Branch[], index: number): [number, number] {
+  const isBlock = (at: number) => branches[at]?.words.length === BLOCK_WORDS;
+  let low = index;
+  let high = index + 1;
+  while (index - low < WINDOW_BRANCHES_MAX - 1 && isBlock(low - 1)) low--;
+  while (high - index < WINDOW_BRANCHES_MAX && isBlock(high)) high++;
+  const size = Math.min(WINDOW_BRANCHES_MAX, high - low);
+  let emptiest = low;
+  let fullest = low;
+  let least = Infinity;
+  let most = 0;
+  for (let first = low; first + size <= high; first++) {
+    if (first > index || first + size <= index) continue;
+    let words = 0;
+    for (let at = first; at < first + size; at++) words += wordsNeeded(branches[at]);
+    if (words < least) [least, emptiest] = [words, first];
+    if (words > most) [most, fullest] = [words, first];
+  }
+  const first = least <= SPREAD_LOAD_MAX * size * BLOCK_WORDS ? emptiest : fullest;
+  return [first, first + size];
+}
+
+/**
+ * Lays out neighbouring branches, all swept, evenly over as few blocks as leave room to grow.
+ * `end` is the first key after them (0 for none). The old branches are left as they are.
+ */
+export function spread(
+  window: readonly Placed[],
+  endLo: number,
+  endHi: number,
+  pool: BlockPool,
+): Placed[] {
+  const total = window.reduce((words, { branch }) => words + wordsNeeded(branch), 0);
+  const parts = window.length + (total > window.length * BLOCK_WORDS * SPREAD_LOAD_MAX ? 1 : 0);
+  const plans = plan(window, total / parts);
+  return plans.map((part, index) => {
+    const last = index + 1 === plans.length;
+    const toLo = last ? endLo : plans[index + 1].startLo;
+    const toHi = last ? endHi : plans[index + 1].startHi;
+    const size = Math.max(BLOCK_WORDS, sizeFor(part.keys + 1, part.runWords));
+    const branch = new Branch(pool.take(size), part.keys + 1, part.runWords);
+    branch.swept = window[0].branch.swept;
+    for (const source of window) {
+      source.branch.copyRange(branch, part.startLo, part.startHi, toLo, toHi);
+    }
+    return { branch, startLo: part.startLo, startHi: part.startHi };
+  });
+}
+
+interface Part {
+  readonly startLo: number;
+  readonly startHi: number;
+  keys: number;
+  runWords: number;
+}
+
+/** Cuts the window's counters, in the order of their keys, into parts of about `share` words. */
+function plan(window: readonly Placed[], share: number): Part[] {
+  let part: Part = { startLo: window[0].startLo, startHi: window[0].startHi, keys: 0, runWords: 0 };
+  const parts = [part];
+  let planned = 0;
+  for (const { branch } of window) {
+    const keys = sortedKeys(branch);
+    for (let at = 0; at < keys.length; at += 2) {
+      const slot = branch.locate(keys[at], keys[at + 1]);
+      const run = branch.room(slot);
+      const full = wordsFor(part.keys + 2, part.runWords + run) > BLOCK_WORDS;
+      if (part.keys > 0 && (full || planned >= share * parts.length)) {
+        part = { startLo: keys[at], startHi: keys[at + 1], keys: 0, runWords: 0 };
+        parts.push(part);
+      }
+      part.keys++;
+      part.runWords += run;
+      planned += WORDS_PER_SLOT + run;
+    }
+  }
+  return parts;
+}
+
+/** Cuts off the last branch at its last key: what is below keeps its block, the key begins another. */
+export function cutOff(placed: Placed, keyLo: number, keyHi: number, pool: BlockPool): Placed[] {
+  const { branch, startLo, startHi } = placed;
+  const rest = new Branch(pool.take(BLOCK_WORDS), 1, branch.wanted);
+  rest.swept = branch.swept;
+  const cut = { branch: rest, startLo: keyLo, startHi: keyHi };
+  if (branch.locate(keyLo, keyHi) < 0) return [placed, cut];
+  const below = new Branch(pool.take(branch.words.length), branch.keys - 1, branch.runWords);
+  below.swept = branch.swept;
+  branch.copyRange(below, startLo, startHi, keyLo, keyHi);
+  branch.copyRange(rest, keyLo, keyHi, 0, 0);
+  return [{ branch: below, startLo, startHi }, cut];
+}
+
+/** Whether no key of a branch is above a key. */
+export function isLast(branch: Branch, keyLo: number, keyHi: number): boolean {
+  for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
+    if (compareU64(branch.keyLo(slot), branch.keyHi(slot), keyLo, keyHi) > 0) return false;
+  }
+  return true;
+}
+
+const scratch = new BigUint64Array(BRANCH_KEYS_MAX);
+const scratchLanes = new Uint32Array(scratch.buffer);
+
+/** Writes the keys of a branch in ascending order, two lanes each, into an array valid until the next call. */
+export function sortedKeys(branch: Branch): Uint32Array {
+  let at = 0;
+  for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
+    scratchLanes[at++] = branch.keyLo(slot);
+    scratchLanes[at++] = branch.keyHi(slot);
+  }
+  // Little-endian lanes are the number; without a comparator the sort is native and makes no bigints.
+  scratch.subarray(0, branch.keys).sort();
+  return scratchLanes.subarray(0, at);
+}

@@ -1,0 +1,56 @@
+// A walk over a tree in ascending order of keys, a branch a step, while the tree goes on changing.
+//
+// Invariant: every key that is in the tree from the walk's beginning to its end is met exactly once.
+// Between two steps branches may have been laid out anew, so a step begins at a key, not at an index,
+// and covers the keys from there to the end of the branch that holds it now.
+
+import { compareU64 } from "../bytes/u64.ts";
+import type { Branch } from "./branch.ts";
+import { sortedKeys } from "./layout.ts";
+import type { Tree } from "./tree.ts";
+
+export class Walk {
+  readonly #tree: Tree;
+  #nextLo = 0;
+  #nextHi = 0;
+  #done = false;
+  /** The first key that the current step covers. */
+  startLo = 0;
+  startHi = 0;
+  /** How many keys `keys` has told so far. */
+  met = 0;
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  /** Goes to the next branch, which is whole and swept until anything changes the tree; null at the end. */
+  next(): Branch | null {
+    if (this.#done) return null;
+    this.startLo = this.#nextLo;
+    this.startHi = this.#nextHi;
+    const tree = this.#tree;
+    const index = tree.indexOf(this.startLo, this.startHi);
+    if (index + 1 < tree.branches.length) {
+      this.#nextLo = tree.startLo(index + 1);
+      this.#nextHi = tree.startHi(index + 1);
+    } else {
+      this.#done = true;
+    }
+    return tree.branchAt(index);
+  }
+
+  /** Whether the current step covers a key of its branch: keys below `start` were met before. */
+  covers(keyLo: number, keyHi: number): boolean {
+    return compareU64(keyLo, keyHi, this.startLo, this.startHi) >= 0;
+  }
+
+  /** The keys that the current step covers, ascending, two lanes each; valid until the next call. */
+  keys(branch: Branch): Uint32Array {
+    const keys = sortedKeys(branch);
+    let first = 0;
+    while (first < keys.length && !this.covers(keys[first], keys[first + 1])) first += 2;
+    this.met += (keys.length - first) / 2;
+    return keys.subarray(first);
+  }
+}

@@ -1,0 +1,259 @@
+// The command line and the environment, as tables: what is accepted, what is refused, what is said.
+
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { type Config, parseCommandLine, usage, UsageError } from "../../lib/config.ts";
+
+const DEFAULTS: Config = {
+  host: "0.0.0.0",
+  port: 8080,
+  directory: ".",
+  restore: true,
+  noDelay: true,
+  timeZone: "UTC",
+  requestBytesMax: 1048576,
+  connectionsMax: 10000,
+};
+
+type Environment = Record<string, string>;
+
+function parse(args: string[], environment: Environment = {}) {
+  return parseCommandLine(
+    args,
+    (name) => Object.hasOwn(environment, name) ? environment[name] : undefined,
+  );
+}
+
+function configOf(args: string[], environment?: Environment): Config {
+  const line = parse(args, environment);
+  assert(line.kind === "run", `${JSON.stringify(args)} asks for ${line.kind}`);
+  return line.config;
+}
+
+Deno.test("config: nothing given means the defaults, frozen", () => {
+  const config = configOf([]);
+  assertEquals(config, DEFAULTS);
+  assert(Object.isFrozen(config));
+});
+
+const ACCEPTED: [args: string[], changed: Partial<Config>][] = [
+  [["-p", "1"], { port: 1 }],
+  [["-p1"], { port: 1 }],
+  [["--port=1"], { port: 1 }],
+  [["--port", "1"], { port: 1 }],
+  [["-p", "0"], { port: 0 }],
+  [["-p", "65535"], { port: 65535 }],
+  [["-p", "0080"], { port: 80 }],
+  [["-p", "abc", "-p", "2"], { port: 2 }],
+  [["--port=1", "-p2", "--port", "3"], { port: 3 }],
+  [["-b", "::1"], { host: "::1" }],
+  [["-bHOST"], { host: "HOST" }],
+  [["--bind=a=b"], { host: "a=b" }],
+  [["-b", "127.0.0.1", "-p", "9"], { host: "127.0.0.1", port: 9 }],
+  [["-b", "1"], { host: "1" }],
+  [["-b", "true"], { host: "true" }],
+  [["-d/tmp/x"], { directory: "/tmp/x" }],
+  [["-d", "-n"], { directory: "-n" }],
+  [["-d", "--"], { directory: "--" }],
+  [["-d", "-h"], { directory: "-h" }],
+  [["--directory", "--port=1"], { directory: "--port=1" }],
+  [["-d", "0x10"], { directory: "0x10" }],
+  [["-d", "1e3"], { directory: "1e3" }],
+  [["-d", "007"], { directory: "007" }],
+  [["-d", "a b\nc"], { directory: "a b\nc" }],
+  [["-d", "данные"], { directory: "данные" }],
+  [["--directory==x"], { directory: "=x" }],
+  [["-r", "false"], { restore: false }],
+  [["-rfalse", "-r", "true"], { restore: true }],
+  [["--restore=false", "-nfalse"], { restore: false, noDelay: false }],
+  [["--nodelay", "false"], { noDelay: false }],
+  [["--timezone", "local"], { timeZone: "local" }],
+  [["--timezone=Europe/Oslo"], { timeZone: "Europe/Oslo" }],
+  [["--timezone", "utc"], { timeZone: "UTC" }],
+  [["--max-request-bytes", "64"], { requestBytesMax: 64 }],
+  [["--max-request-bytes=1073741824"], { requestBytesMax: 1073741824 }],
+  [["--max-connections=1"], { connectionsMax: 1 }],
+  [["--max-connections", "1000000"], { connectionsMax: 1000000 }],
+  [["--"], {}],
+];
+
+Deno.test("config: accepted command lines", () => {
+  for (const [args, changed] of ACCEPTED) {
+    assertEquals(configOf(args), { ...DEFAULTS, ...changed }, args.join(" "));
+  }
+});
+
+const REFUSED: [args: string[], message: string][] = [
+  [["--port", "-1"], 'Option --port must be an integer from 0 to 65535: "-1"'],
+  [["--port=-1"], 'Option --port must be an integer from 0 to 65535: "-1"'],
+  [["-p-1"], 'Option --port must be an integer from 0 to 65535: "-1"'],
+  [["-p", "abc"], 'Option --port must be an integer from 0 to 65535: "abc"'],
+  [["-p", "1.5"], 'Option --port must be an integer from 0 to 65535: "1.5"'],
+  [["-p", "1e3"], 'Option --port must be an integer from 0 to 65535: "1e3"'],
+  [["-p", "0x50"], 'Option --port must be an integer from 0 to 65535: "0x50"'],
+  [["-p", "+1"], 'Option --port must be an integer from 0 to 65535: "+1"'],
+  [["-p", " 1"], 'Option --port must be an integer from 0 to 65535: " 1"'],
+  [["-p", "1\n"], 'Option --port must be an integer from 0 to 65535: "1\\n"'],
+  [["-p", "٣"], 'Option --port must be an integer from 0 to 65535: "٣"'],
+  [["-p", "65536"], 'Option --port must be an integer from 0 to 65535: "65536"'],
+  [
+    ["-p", "9".repeat(400)],
+    `Option --port must be an integer from 0 to 65535: "${"9".repeat(400)}"`,
+  ],
+  [["-p", "true"], 'Option --port must be an integer from 0 to 65535: "true"'],
+  [["-p", "--bind"], 'Option --port must be an integer from 0 to 65535: "--bind"'],
+  [["-p", "1", "-p", "x"], 'Option --port must be an integer from 0 to 65535: "x"'],
+  [["-p", ""], 'Option --port needs a value: ""'],
+  [["--port", ""], 'Option --port needs a value: ""'],
+  [["--port="], 'Option --port needs a value: ""'],
+  [["-b", ""], 'Option --bind needs a value: ""'],
+  [["-d", ""], 'Option --directory needs a value: ""'],
+  [["--port", "", "--port", "1"], 'Option --port needs a value: ""'],
+  [["-p"], "Option --port needs a value"],
+  [["--port"], "Option --port needs a value"],
+  [["-p", "1", "--bind"], "Option --bind needs a value"],
+  [["--timezone"], "Option --timezone needs a value"],
+  [["-p=1"], 'Unknown option: "-p=1"'],
+  [["-d=/tmp"], 'Unknown option: "-d=/tmp"'],
+  [["-x"], 'Unknown option: "-x"'],
+  [["-x", "1"], 'Unknown option: "-x"'],
+  [["--x=1"], 'Unknown option: "--x=1"'],
+  [["--por", "1"], 'Unknown option: "--por"'],
+  [["--Port", "1"], 'Unknown option: "--Port"'],
+  [["--p", "1"], 'Unknown option: "--p"'],
+  [["-port"], 'Option --port must be an integer from 0 to 65535: "ort"'],
+  [["--no-restore"], 'Unknown option: "--no-restore"'],
+  [["--__proto__=1"], 'Unknown option: "--__proto__=1"'],
+  [["--constructor", "1"], 'Unknown option: "--constructor"'],
+  [["--_=1"], 'Unknown option: "--_=1"'],
+  [["--=1"], 'Unknown option: "--=1"'],
+  [["---port=1"], 'Unknown option: "---port=1"'],
+  [["-hp"], 'Unknown option: "-hp"'],
+  [["--help=1"], 'Unknown option: "--help=1"'],
+  [["--version=false"], 'Unknown option: "--version=false"'],
+  [["-"], 'Unknown option: "-"'],
+  [["start"], 'Unexpected argument: "start"'],
+  [["8080"], 'Unexpected argument: "8080"'],
+  [[""], 'Unexpected argument: ""'],
+  [["-p", "1", "2"], 'Unexpected argument: "2"'],
+  [["--", "x"], 'Unexpected argument: "x"'],
+  [["--", "-h"], 'Unknown option: "-h"'],
+  [["a", "-x", "-p"], 'Unexpected argument: "a"'],
+  [["-r", "yes"], 'Option --restore must be true or false: "yes"'],
+  [["-r", "TRUE"], 'Option --restore must be true or false: "TRUE"'],
+  [["-r", "1"], 'Option --restore must be true or false: "1"'],
+  [["-r", "-n"], 'Option --restore must be true or false: "-n"'],
+  [["-n0"], 'Option --nodelay must be true or false: "0"'],
+  [["--timezone=Mars"], 'Option --timezone must be UTC, local or the name of a time zone: "Mars"'],
+  [
+    ["--timezone=+03:00"],
+    'Option --timezone must be UTC, local or the name of a time zone: "+03:00"',
+  ],
+  [
+    ["--max-request-bytes=63"],
+    'Option --max-request-bytes must be an integer from 64 to 1073741824: "63"',
+  ],
+  [
+    ["--max-request-bytes=1073741825"],
+    'Option --max-request-bytes must be an integer from 64 to 1073741824: "1073741825"',
+  ],
+  [["--max-connections=0"], 'Option --max-connections must be an integer from 1 to 1000000: "0"'],
+  [
+    ["--max-connections=1000001"],
+    'Option --max-connections must be an integer from 1 to 1000000: "1000001"',
+  ],
+];
+
+Deno.test("config: refused command lines say which option and which value", () => {
+  for (const [args, message] of REFUSED) {
+    const error = assertThrows(() => parse(args), UsageError, "", args.join(" "));
+    assertEquals(error.message, message, args.join(" "));
+  }
+});
+
+const ASKED: [args: string[], kind: "help" | "version"][] = [
+  [["-h"], "help"],
+  [["--help"], "help"],
+  [["--version"], "version"],
+  [["-h", "--version"], "help"],
+  [["--version", "-h"], "help"],
+  [["-x", "-h"], "help"],
+  [["-h", "-x"], "help"],
+  [["word", "-h"], "help"],
+  [["-p", "abc", "-h"], "help"],
+  [["-h", "-p"], "help"],
+  [["-p1", "--help"], "help"],
+  [["-x", "--version"], "version"],
+  [["--version", "--version"], "version"],
+];
+
+Deno.test("config: help and version win over whatever is wrong around them", () => {
+  for (const [args, kind] of ASKED) assertEquals(parse(args), { kind }, args.join(" "));
+  assertEquals(parse(["-h"], { KARMA_PORT: "abc" }), { kind: "help" });
+});
+
+const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][] = [
+  ["KARMA_HOST", "::", { host: "::" }],
+  ["KARMA_PORT", "1", { port: 1 }],
+  ["KARMA_DUMP_DIR", "-d", { directory: "-d" }],
+  ["KARMA_RESTORE", "false", { restore: false }],
+  ["KARMA_TCP_NODELAY", "false", { noDelay: false }],
+  ["KARMA_TIMEZONE", "local", { timeZone: "local" }],
+  ["KARMA_MAX_REQUEST_BYTES", "64", { requestBytesMax: 64 }],
+  ["KARMA_MAX_CONNECTIONS", "7", { connectionsMax: 7 }],
+  ["KARMA_PORT", "", {}],
+  ["KARMA_HOST", "", {}],
+  ["KARMA_UNKNOWN", "x", {}],
+  ["PORT", "1", {}],
+];
+
+Deno.test("config: the environment fills in what is not given; empty counts as unset", () => {
+  for (const [variable, value, changed] of ENVIRONMENT) {
+    assertEquals(configOf([], { [variable]: value }), { ...DEFAULTS, ...changed }, variable);
+  }
+});
+
+Deno.test("config: an option wins over the environment, which is then not even read", () => {
+  assertEquals(configOf(["-p", "2"], { KARMA_PORT: "1" }).port, 2);
+  assertEquals(configOf(["-p", "2"], { KARMA_PORT: "abc" }).port, 2);
+  assertEquals(configOf(["-r", "true"], { KARMA_RESTORE: "false" }).restore, true);
+});
+
+const REFUSED_ENVIRONMENT: [variable: string, value: string, message: string][] = [
+  ["KARMA_PORT", "abc", 'must be an integer from 0 to 65535: "abc"'],
+  ["KARMA_PORT", " ", 'must be an integer from 0 to 65535: " "'],
+  ["KARMA_RESTORE", "yes", 'must be true or false: "yes"'],
+  ["KARMA_TCP_NODELAY", "0", 'must be true or false: "0"'],
+  ["KARMA_TIMEZONE", "Mars", 'must be UTC, local or the name of a time zone: "Mars"'],
+  ["KARMA_MAX_REQUEST_BYTES", "1", 'must be an integer from 64 to 1073741824: "1"'],
+  ["KARMA_MAX_CONNECTIONS", "-1", 'must be an integer from 1 to 1000000: "-1"'],
+];
+
+Deno.test("config: a refused variable is named, not the option it stands for", () => {
+  for (const [variable, value, message] of REFUSED_ENVIRONMENT) {
+    const error = assertThrows(() => parse([], { [variable]: value }), UsageError);
+    assertEquals(error.message, `Environment variable ${variable} ${message}`);
+  }
+});
+
+// The lines of Karma 0.1, which scripts and people know.
+const USAGE_BEFORE = `Usage: karma [arguments]
+    -b host, --bind=host             Host to bind (default: 0.0.0.0)
+    -p port, --port=port             Port to listen for connection (default: 8080)
+    -d path, --directory=path        Directory for storing and loading dumps (default: .)
+    -r flag, --restore=flag          Load last state from dumps (default: true)
+    -n flag, --nodelay=flag          Disable Nagle's algorithm (default: true)
+`;
+
+Deno.test("config: usage opens as it always did and names every option, default and variable", () => {
+  const text = usage();
+  assert(text.startsWith(USAGE_BEFORE));
+  assert(text.endsWith("\n") && !text.endsWith("\n\n"));
+  assertStringIncludes(text, "\n    -h, --help                       Show this help\n");
+  for (const line of text.split("\n")) assert(line.length <= 100, line);
+  const named = [
+    ...["--timezone=zone", "--max-request-bytes=bytes", "--max-connections=count", "--version"],
+    ...["(default: UTC)", "(default: 1048576)", "(default: 10000)"],
+    ...ENVIRONMENT.slice(0, 8).map(([variable]) => ` ${variable} `),
+  ];
+  for (const part of named) assertStringIncludes(text, part);
+});
