@@ -53,7 +53,7 @@ async function restore(config: Config, forest: Forest, dumps: DumpStore, disk: H
   } catch (error) {
     throw new HostError(`Directory ${config.directory} could not be made: ${sentenceOf(error)}`);
   }
-  if (config.restore) for (const tree of await dumps.restore()) forest.put(tree);
+  if (config.restore) { for (const tree of await dumps.restore()) forest.put(tree); }
 }
 
 function listen(config: Config): Deno.TcpListener {

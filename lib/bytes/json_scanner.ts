@@ -6,8 +6,7 @@
 // Trade: strings are unescaped where they lie (an escape is never shorter than what it stands for),
 // so a text can be read once, and the buffer belongs to the scanner until then.
 
-/** Arrays and objects within each other, the outermost included. */
-export const DEPTH_MAX = 512;
+import { CONTROL, DEPTH, DEPTH_MAX, ENDED, FAULTS, Unescaper, UNEXPECTED } from "./json_string.ts";
 
 // What kind of value `value` met. Integers are told apart by what an unsigned 64-bit field asks.
 export const ABSENT = 0; // for tables of members: not there
@@ -24,23 +23,6 @@ export const OBJECT = 10;
 export const WRONG = 11; // not JSON; `fault` and `at` tell what and where
 
 export type Kind = number;
-
-// Faults, as index into FAULTS.
-const UNEXPECTED = 0;
-const ENDED = 1;
-const CONTROL = 2;
-const ESCAPE = 3;
-const SURROGATE = 4;
-const DEPTH = 5;
-
-const FAULTS = [
-  "unexpected character",
-  "unexpected end",
-  "control character in a string",
-  "unknown escape",
-  "half of a surrogate pair",
-  `nesting deeper than ${DEPTH_MAX}`,
-];
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -70,6 +52,7 @@ export class JsonScanner {
   readonly lanes = new Uint32Array(2);
   /** One byte for each open bracket while a value is skipped. */
   readonly #open = new Uint8Array(DEPTH_MAX);
+  readonly #unescaper = new Unescaper();
   #depth = 0;
 
   /** Begins with the text bytes[start..end). */
@@ -255,75 +238,16 @@ export class JsonScanner {
     return this.#wrong(UNEXPECTED, at);
   }
 
-  /** The rest of a string from its first escape on: what was read moves down over the escapes. */
+  /** The rest of a string from its first escape on. */
   #escapedString(start: number, at: number): Kind {
-    const bytes = this.bytes;
-    let write = at;
-    while (at < this.#end) {
-      const byte = bytes[at];
-      if (byte === QUOTE) {
-        this.start = start;
-        this.end = write;
-        this.at = at + 1;
-        return STRING;
-      }
-      if (byte < 0x20) return this.#wrong(CONTROL, at);
-      if (byte !== BACKSLASH) {
-        bytes[write++] = byte;
-        at++;
-        continue;
-      }
-      const letter = at + 1 < this.#end ? bytes[at + 1] : 0;
-      if (letter !== 0x75) {
-        const meant = unescaped(letter);
-        if (meant < 0) return this.#wrong(ESCAPE, at + 1);
-        bytes[write++] = meant;
-        at += 2;
-        continue;
-      }
-      const length = this.#codePoint(at);
-      if (length < 0) return WRONG;
-      write = writeUtf8(bytes, write, this.#point);
-      at += length;
+    const unescaper = this.#unescaper;
+    if (!unescaper.run(this.bytes, at, this.#end)) {
+      return this.#wrong(unescaper.fault, unescaper.at);
     }
-    return this.#wrong(UNEXPECTED, at);
-  }
-
-  #point = 0;
-
-  /** Reads \uXXXX, or a pair of them, at `at` into #point; returns its length, or -1. */
-  #codePoint(at: number): number {
-    const unit = this.#hex(at + 2);
-    if (unit < 0) return -1;
-    this.#point = unit;
-    if (unit < 0xd800 || unit > 0xdfff) return 6;
-    const paired = unit < 0xdc00 && at + 7 < this.#end &&
-      this.bytes[at + 6] === BACKSLASH && this.bytes[at + 7] === 0x75;
-    const low = paired ? this.#hex(at + 8) : 0;
-    if (low < 0) return -1;
-    if (low < 0xdc00 || low > 0xdfff) {
-      this.#wrong(SURROGATE, at);
-      return -1;
-    }
-    this.#point = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-    return 12;
-  }
-
-  #hex(at: number): number {
-    let unit = 0;
-    for (let index = at; index < at + 4; index++) {
-      const byte = index < this.#end ? this.bytes[index] : 0;
-      const letter = byte | 0x20;
-      let digit = -1;
-      if (byte >= ZERO && byte <= 0x39) digit = byte - ZERO;
-      else if (letter >= 0x61 && letter <= 0x66) digit = letter - 0x61 + 10;
-      if (digit < 0) {
-        this.#wrong(ESCAPE, index);
-        return -1;
-      }
-      unit = unit * 16 + digit;
-    }
-    return unit;
+    this.start = start;
+    this.end = unescaper.end;
+    this.at = unescaper.at;
+    return STRING;
   }
 
   /** Checks an array or object to its end without looking into it. */
@@ -364,50 +288,4 @@ export class JsonScanner {
     this.end = this.at;
     return kind;
   }
-}
-
-/** The byte that a one-letter escape stands for, or -1. */
-function unescaped(letter: number): number {
-  switch (letter) {
-    case QUOTE:
-    case BACKSLASH:
-    case 0x2f:
-      return letter;
-    case 0x62:
-      return 0x08;
-    case 0x66:
-      return 0x0c;
-    case 0x6e:
-      return 0x0a;
-    case 0x72:
-      return 0x0d;
-    case 0x74:
-      return 0x09;
-    default:
-      return -1;
-  }
-}
-
-/** Writes a code point as UTF-8; returns where it ends. */
-function writeUtf8(bytes: Uint8Array, at: number, point: number): number {
-  if (point < 0x80) {
-    bytes[at] = point;
-    return at + 1;
-  }
-  if (point < 0x800) {
-    bytes[at] = 0xc0 | point >> 6;
-    bytes[at + 1] = 0x80 | point & 0x3f;
-    return at + 2;
-  }
-  if (point < 0x10000) {
-    bytes[at] = 0xe0 | point >> 12;
-    bytes[at + 1] = 0x80 | point >> 6 & 0x3f;
-    bytes[at + 2] = 0x80 | point & 0x3f;
-    return at + 3;
-  }
-  bytes[at] = 0xf0 | point >> 18;
-  bytes[at + 1] = 0x80 | point >> 12 & 0x3f;
-  bytes[at + 2] = 0x80 | point >> 6 & 0x3f;
-  bytes[at + 3] = 0x80 | point & 0x3f;
-  return at + 4;
 }

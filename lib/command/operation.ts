@@ -31,7 +31,14 @@ export type OperationId = (typeof ROWS)[number]["id"];
 const ROWS = [
   { id: "ping", access: "read", tree: "no", key: "no", range: "no", v1: { command: "ping" } },
   { id: "trees", access: "read", tree: "no", key: "no", range: "no", v1: { command: "trees" } },
-  { id: "create", access: "write", tree: "name", key: "no", range: "no", v1: { command: "create" } },
+  {
+    id: "create",
+    access: "write",
+    tree: "name",
+    key: "no",
+    range: "no",
+    v1: { command: "create" },
+  },
   {
     id: "drop",
     access: "write",
@@ -60,8 +67,22 @@ const ROWS = [
   { id: "find", access: "read", tree: "name", key: "yes", range: "yes", v1: { command: "find" } },
   { id: "findAll", access: "read", tree: "name", key: "no", range: "yes", v1: { command: "find" } },
   { id: "reset", access: "write", tree: "name", key: "yes", range: "no", v1: { command: "reset" } },
-  { id: "resetAll", access: "write", tree: "name", key: "no", range: "no", v1: { command: "reset" } },
-  { id: "delete", access: "write", tree: "name", key: "yes", range: "yes", v1: { command: "delete" } },
+  {
+    id: "resetAll",
+    access: "write",
+    tree: "name",
+    key: "no",
+    range: "no",
+    v1: { command: "reset" },
+  },
+  {
+    id: "delete",
+    access: "write",
+    tree: "name",
+    key: "yes",
+    range: "yes",
+    v1: { command: "delete" },
+  },
   {
     id: "deleteAll",
     access: "write",
@@ -78,7 +99,14 @@ const ROWS = [
     range: "no",
     v1: { command: "dump", missing: "not found" },
   },
-  { id: "dumpAll", access: "admin", tree: "no", key: "no", range: "no", v1: { command: "dump_all" } },
+  {
+    id: "dumpAll",
+    access: "admin",
+    tree: "no",
+    key: "no",
+    range: "no",
+    v1: { command: "dump_all" },
+  },
   { id: "dumps", access: "read", tree: "no", key: "no", range: "no", v1: { command: "dumps" } },
   {
     id: "load",

@@ -73,7 +73,9 @@ export class V1 {
     const { seen, kinds } = this.#members;
     if (kinds[COMMAND] === 0) return "Field command is required";
     if ((seen[COMMAND] & ~(1 << STRING)) !== 0) return "Field command must be a string";
-    if ((seen[TREE_NAME] & ~(1 << STRING | 1 << NULL)) !== 0) return "Field tree_name must be a string";
+    if ((seen[TREE_NAME] & ~(1 << STRING | 1 << NULL)) !== 0) {
+      return "Field tree_name must be a string";
+    }
     for (let member = MEMBER_KEY; member <= TIME_TO; member++) {
       if ((seen[member] & ~(1 << INTEGER | 1 << NULL)) !== 0) {
         return `Field ${Members.nameOf(member)} must be an integer from 0 to 18446744073709551615`;

@@ -110,7 +110,11 @@ function decodeMap(payload: Uint8Array): Record<string, unknown> {
 }
 
 /** The column of that name as words: copied, since decoded bins are not aligned. */
-function words(map: Record<string, unknown>, name: string, length?: number): Uint32Array<ArrayBuffer> {
+function words(
+  map: Record<string, unknown>,
+  name: string,
+  length?: number,
+): Uint32Array<ArrayBuffer> {
   const bytes = map[name];
   if (!(bytes instanceof Uint8Array)) throw new DamagedError(`its column "${name}" is missing`);
   if (bytes.length % 4 !== 0 || length !== undefined && bytes.length !== 4 * length) {

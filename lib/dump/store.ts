@@ -11,7 +11,7 @@ import { type Clock, nextTurn } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import type { BlockPool } from "../tree/block_pool.ts";
 import { Tree } from "../tree/tree.ts";
-import { type DumpFile, dumpedName, dumpFileName, parseDumpFileName } from "./file_name.ts";
+import { dumpedName, type DumpFile, dumpFileName, parseDumpFileName } from "./file_name.ts";
 import { FRAME_FIRST_BYTE } from "./frame.ts";
 import { readOriginal } from "./original.ts";
 import { readHead, readTree, writeTree } from "./transfer.ts";
@@ -65,7 +65,10 @@ export class DumpStore {
     });
     if (reading === null) return null;
     try {
-      return await this.#told(`Dump ${file} could not be read`, () => this.#read(new Window(reading), file));
+      return await this.#told(
+        `Dump ${file} could not be read`,
+        () => this.#read(new Window(reading), file),
+      );
     } catch (error) {
       if (!(error instanceof DamagedError) || error.message.includes(file)) throw error;
       throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
@@ -118,7 +121,9 @@ export class DumpStore {
       } finally {
         file.close();
       }
-      while (await this.#disk.exists(join(this.#directory, dumpFileName(seconds, tree.name)))) seconds++;
+      while (await this.#disk.exists(join(this.#directory, dumpFileName(seconds, tree.name)))) {
+        seconds++;
+      }
       const name = dumpFileName(seconds, tree.name);
       await this.#disk.rename(temporary, join(this.#directory, name));
       await this.#disk.syncDirectory(this.#directory);
@@ -133,7 +138,11 @@ export class DumpStore {
       const { tree } = await readHead(window);
       const named = parseDumpFileName(file);
       // A dump that was given another name is a dump of another tree.
-      return await readTree(window, named !== null && named.tree === null ? tree : dumpedName(file), this.#pool);
+      return await readTree(
+        window,
+        named !== null && named.tree === null ? tree : dumpedName(file),
+        this.#pool,
+      );
     }
     const tree = new Tree(dumpedName(file), this.#pool);
     await readOriginal(window, file, tree, this.#log, nextTurn);

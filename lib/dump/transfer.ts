@@ -59,7 +59,9 @@ export async function readTree(window: Window, name: string, pool: BlockPool): P
     const next = decodeBranch(payload);
     const endLo = next?.startLo ?? 0;
     const endHi = next?.startHi ?? 0;
-    if (next !== null && endLo === 0 && endHi === 0) throw new DamagedError("a branch is there twice");
+    if (next !== null && endLo === 0 && endHi === 0) {
+      throw new DamagedError("a branch is there twice");
+    }
     const { columns, startLo, startHi } = part;
     tree.append({ branch: columns.branch(pool, startLo, startHi, endLo, endHi), startLo, startHi });
     found.branches++;

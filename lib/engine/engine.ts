@@ -235,4 +235,3 @@ async function settle(tree: Tree): Promise<void> {
   }
   tree.settle();
 }
-

@@ -81,7 +81,11 @@ export class Acceptor {
     this.#stopping = true;
     this.#listener.close();
     const reads = new Map<Session, number>();
-    for (let waited = 0; this.#sessions.size > 0 && waited < DRAIN_MS_MAX; waited += DRAIN_STEP_MS) {
+    for (
+      let waited = 0;
+      this.#sessions.size > 0 && waited < DRAIN_MS_MAX;
+      waited += DRAIN_STEP_MS
+    ) {
       await sleep(DRAIN_STEP_MS);
       for (const session of this.#sessions) {
         if (session.idle && reads.get(session) === session.reads) session.close();

@@ -3,10 +3,7 @@
 //   words  | slot 0 | slot 1 | ... | slot S-1 | run | run | dead | run | ... | free          |
 //          '- hash table, open addressing ----'- runs, in the order they were placed -'- top
 //
-//   slot   | key lo | key hi | info | run | day | value |                        6 words
-//          info: bit 31 the slot is taken, bits 29-30 the width of its run, below: how many cells
-//          run:  where in `words` the counter's older cells are (run.ts)
-//          day, value: the newest cell; an increment of today touches nothing but the slot
+// A counter's slot (slot_table.ts) holds its newest cell; the older ones are in its run (run.ts).
 //
 // Invariant: `words` below `top` is slots, runs and `dead` words, and nothing else. The newest cell
 // is in the slot, so that a run holds one cell less than its counter has.
@@ -30,40 +27,20 @@ import {
   widthFor,
   writeCell,
 } from "./run.ts";
-
-const SLOT_WORDS = 6;
-const KEY_LO = 0;
-const KEY_HI = 1;
-const INFO = 2;
-const RUN = 3;
-const DAY = 4;
-const VALUE = 5;
-
-const TAKEN = 1 << 31;
-const WIDTH_SHIFT = 29;
-const WIDTH = 3 << WIDTH_SHIFT;
-const COUNT = (1 << WIDTH_SHIFT) - 1;
-
-/** The table is never fuller than this: beyond, a search for an absent key takes over 30 probes. */
-const LOAD_MAX = 7 / 8;
-
-/** What a slot costs with its share of the slots that stay free. */
-export const WORDS_PER_SLOT = SLOT_WORDS / LOAD_MAX;
-
-/** `home` multiplies sixteen bits of hash by the number of slots and must stay below 2^31. */
-export const BRANCH_KEYS_MAX = 16384;
-
-/** The least words that so many counters take whose runs take `runWords`. */
-export function wordsFor(keys: number, runWords: number): number {
-  return Math.ceil(keys / LOAD_MAX + 1) * SLOT_WORDS + runWords;
-}
-
-/** The slot where the search for a key begins: the high half of a mixed hash, scaled to the table. */
-function home(lo: number, hi: number, slots: number): number {
-  let hash = Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return ((hash >>> 16) * slots) >>> 16;
-}
+import {
+  COUNT,
+  DAY,
+  INFO,
+  NO_CELLS,
+  RUN,
+  SLOT_WORDS,
+  SlotTable,
+  TAKEN,
+  VALUE,
+  WIDTH,
+  WIDTH_SHIFT,
+  wordsFor,
+} from "./slot_table.ts";
 
 /** Cells as arrays of their fields (columns.ts). */
 interface CellColumns {
@@ -73,11 +50,7 @@ interface CellColumns {
   readonly hasHighs: boolean;
 }
 
-export class Branch {
-  words: Uint32Array<ArrayBuffer>;
-  readonly slots: number;
-  /** Taken slots. */
-  keys = 0;
+export class Branch extends SlotTable {
   /** The first word after the runs. */
   top: number;
   /** Words below `top` that belong to no run. */
@@ -94,69 +67,14 @@ export class Branch {
   /** A branch in `words`, for so many counters and words of runs; what is left over serves both. */
   constructor(words: Uint32Array<ArrayBuffer>, keys: number, runWords: number) {
     const least = wordsFor(keys, runWords);
-    assert(least <= words.length && keys <= BRANCH_KEYS_MAX, "a branch has room for its counters");
-    const slots = Math.floor((least - runWords) / SLOT_WORDS * (words.length / least));
-    this.words = words;
-    this.slots = Math.min(slots, 2 * BRANCH_KEYS_MAX - 1);
-    this.top = this.slots * SLOT_WORDS;
-    words.fill(0, 0, this.top);
-  }
-
-  /** The first word after the slots. */
-  get runsStart(): number {
-    return this.slots * SLOT_WORDS;
+    assert(least <= words.length, "a branch has room for its counters");
+    super(words, Math.floor((least - runWords) / SLOT_WORDS * (words.length / least)));
+    this.top = this.runsStart;
   }
 
   /** Words of the runs. */
   get runWords(): number {
     return this.top - this.runsStart - this.dead;
-  }
-
-  /** Whether one more key fits the table. */
-  get hasSlot(): boolean {
-    return this.keys + 1 <= this.slots * LOAD_MAX;
-  }
-
-  /** The slot of a key, or the complement (`~`) of the free slot where it belongs. */
-  locate(lo: number, hi: number): number {
-    const words = this.words;
-    const end = this.slots * SLOT_WORDS;
-    let slot = home(lo, hi, this.slots) * SLOT_WORDS;
-    while (words[slot + INFO] !== 0) {
-      if (words[slot] === lo && words[slot + KEY_HI] === hi) return slot;
-      slot += SLOT_WORDS;
-      if (slot === end) slot = 0;
-    }
-    return ~slot;
-  }
-
-  /** Takes the free slot that `locate` told for an absent key. There must be one (`hasSlot`). */
-  take(slot: number, lo: number, hi: number): void {
-    this.words[slot + KEY_LO] = lo;
-    this.words[slot + KEY_HI] = hi;
-    this.words[slot + INFO] = TAKEN | (SLIM << WIDTH_SHIFT);
-    this.keys++;
-  }
-
-  /** The first taken slot at or after `slot`, or -1: `for (s = next(0); s >= 0; s = next(after(s)))`. */
-  next(slot: number): number {
-    const end = this.slots * SLOT_WORDS;
-    for (; slot < end; slot += SLOT_WORDS) {
-      if (this.words[slot + INFO] !== 0) return slot;
-    }
-    return -1;
-  }
-
-  after(slot: number): number {
-    return slot + SLOT_WORDS;
-  }
-
-  keyLo(slot: number): number {
-    return this.words[slot + KEY_LO];
-  }
-
-  keyHi(slot: number): number {
-    return this.words[slot + KEY_HI];
   }
 
   /** How many cells a counter has. */
@@ -318,7 +236,7 @@ export class Branch {
     this.dead += this.room(slot) - runRoom(left, this.width(slot));
     this.cells -= to - from;
     if (left === 0) {
-      words[slot + INFO] = TAKEN | (SLIM << WIDTH_SHIFT);
+      words[slot + INFO] = NO_CELLS;
       words[slot + RUN] = words[slot + DAY] = words[slot + VALUE] = 0;
       return;
     }
@@ -369,7 +287,7 @@ export class Branch {
 
   #copy(slot: number, target: Branch): void {
     const words = this.words;
-    const copy = ~target.locate(words[slot + KEY_LO], words[slot + KEY_HI]);
+    const copy = ~target.locate(this.keyLo(slot), this.keyHi(slot));
     const room = this.room(slot);
     const run = words[slot + RUN];
     for (let word = 0; word < SLOT_WORDS; word++) target.words[copy + word] = words[slot + word];

@@ -10,7 +10,10 @@ import type { Tree } from "./tree.ts";
 /** Throws when any part of a tree is not as it must be. */
 export function checkTree(tree: Tree): void {
   const { branches } = tree;
-  assert(branches.length > 0 && tree.startLo(0) === 0 && tree.startHi(0) === 0, "starts begin at 0");
+  assert(
+    branches.length > 0 && tree.startLo(0) === 0 && tree.startHi(0) === 0,
+    "starts begin at 0",
+  );
   for (let index = 0; index < branches.length; index++) {
     const branch = tree.branchAt(index);
     const last = index + 1 === branches.length;
@@ -24,8 +27,12 @@ export function checkTree(tree: Tree): void {
       assert(tree.indexOf(lo, hi) === index, "the search finds the branch of a key");
     }
     if (last) continue;
-    const ascends =
-      compareU64(tree.startLo(index), tree.startHi(index), tree.startLo(index + 1), tree.startHi(index + 1)) < 0;
+    const ascends = compareU64(
+      tree.startLo(index),
+      tree.startHi(index),
+      tree.startLo(index + 1),
+      tree.startHi(index + 1),
+    ) < 0;
     assert(ascends, "starts ascend");
   }
 }
@@ -54,7 +61,10 @@ function checkBranch(branch: Branch): void {
     held += room;
   }
   assert(end <= branch.top && branch.top <= branch.words.length, "runs lie below the top");
-  assert(branch.top - branch.runsStart === held + branch.dead, "below the top are runs and dead words");
+  assert(
+    branch.top - branch.runsStart === held + branch.dead,
+    "below the top are runs and dead words",
+  );
   assert(branch.runWords === held, "runWords counts the words of runs");
 }
 

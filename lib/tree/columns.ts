@@ -12,9 +12,10 @@
 import { compareU64, LANE_MAX } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import type { BlockPool } from "./block_pool.ts";
-import { Branch, BRANCH_KEYS_MAX } from "./branch.ts";
+import { Branch } from "./branch.ts";
 import { sizeFor } from "./layout.ts";
 import { runRoom, SLIM, WIDE, widthFor } from "./run.ts";
+import { BRANCH_KEYS_MAX } from "./slot_table.ts";
 import type { Walk } from "./walk.ts";
 
 export class Columns {
@@ -82,7 +83,13 @@ export class Columns {
       const slot = branch.locate(lo, hi);
       if (slot >= 0) throw new DamagedError("a key is there twice");
       branch.take(~slot, lo, hi);
-      branch.fill(~slot, this.#width(cell, cell + this.counts[index]), this, cell, this.counts[index]);
+      branch.fill(
+        ~slot,
+        this.#width(cell, cell + this.counts[index]),
+        this,
+        cell,
+        this.counts[index],
+      );
       cell += this.counts[index];
     }
     return branch;

@@ -11,7 +11,8 @@
 import { compareU64 } from "../bytes/u64.ts";
 import type { BlockPool } from "./block_pool.ts";
 import { BLOCK_WORDS } from "./block_pool.ts";
-import { Branch, BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./branch.ts";
+import { Branch } from "./branch.ts";
+import { BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./slot_table.ts";
 
 /** A branch and the first key of its range. */
 export interface Placed {

@@ -156,6 +156,13 @@ export function rewidenRun(
     const cell = cellAt(run, width, index);
     const copy = cellAt(target, targetWidth, index);
     const day = cellDay(words, cell, width);
-    writeCell(words, copy, targetWidth, day, cellLo(words, cell, width), cellHi(words, cell, width));
+    writeCell(
+      words,
+      copy,
+      targetWidth,
+      day,
+      cellLo(words, cell, width),
+      cellHi(words, cell, width),
+    );
   }
 }

@@ -1,0 +1,117 @@
+// The slots of a branch: a hash table from keys to counters, in the first of the branch's words.
+//
+//   slot   | key lo | key hi | info | run | day | value |                        6 words
+//          info: bit 31 the slot is taken, bits 29-30 the width of its run, below: how many cells
+//          run:  where in the branch's words the counter's older cells are
+//          day, value: the newest cell; an increment of today touches nothing but the slot
+//
+// Open addressing with linear probing, so that a search reads on in memory. Keys are never taken
+// out: a counter without cells keeps its slot until its branch is laid out anew without it.
+// Invariant: at least one slot in eight is free, so every search ends.
+
+import { SLIM } from "./run.ts";
+
+export const SLOT_WORDS = 6;
+const KEY_LO = 0;
+const KEY_HI = 1;
+export const INFO = 2;
+export const RUN = 3;
+export const DAY = 4;
+export const VALUE = 5;
+
+export const TAKEN = 1 << 31;
+export const WIDTH_SHIFT = 29;
+export const WIDTH = 3 << WIDTH_SHIFT;
+export const COUNT = (1 << WIDTH_SHIFT) - 1;
+
+/** `info` of a counter without cells: its run, when it gets one, begins slim. */
+export const NO_CELLS = TAKEN | SLIM << WIDTH_SHIFT;
+
+/** The table is never fuller than this: beyond, a search for an absent key takes over 30 probes. */
+const LOAD_MAX = 7 / 8;
+
+/** What a slot costs with its share of the slots that stay free. */
+export const WORDS_PER_SLOT = SLOT_WORDS / LOAD_MAX;
+
+/** `home` multiplies sixteen bits of hash by the number of slots and must stay below 2^31. */
+const SLOTS_MAX = 32767;
+
+/** So many counters always fit a table. */
+export const BRANCH_KEYS_MAX = 16384;
+
+/** The least words that so many counters take whose runs take `runWords`. */
+export function wordsFor(keys: number, runWords: number): number {
+  return Math.ceil(keys / LOAD_MAX + 1) * SLOT_WORDS + runWords;
+}
+
+/** The slot where the search for a key begins: the high half of a mixed hash, scaled to the table. */
+function home(lo: number, hi: number, slots: number): number {
+  let hash = Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((hash >>> 16) * slots) >>> 16;
+}
+
+export class SlotTable {
+  readonly words: Uint32Array<ArrayBuffer>;
+  readonly slots: number;
+  /** Taken slots. */
+  keys = 0;
+
+  constructor(words: Uint32Array<ArrayBuffer>, slots: number) {
+    this.words = words;
+    this.slots = Math.min(slots, SLOTS_MAX);
+    words.fill(0, 0, this.runsStart);
+  }
+
+  /** The first word after the slots. */
+  get runsStart(): number {
+    return this.slots * SLOT_WORDS;
+  }
+
+  /** Whether one more key fits the table. */
+  get hasSlot(): boolean {
+    return this.keys + 1 <= this.slots * LOAD_MAX;
+  }
+
+  /** The slot of a key, or the complement (`~`) of the free slot where it belongs. */
+  locate(lo: number, hi: number): number {
+    const words = this.words;
+    const end = this.slots * SLOT_WORDS;
+    let slot = home(lo, hi, this.slots) * SLOT_WORDS;
+    while (words[slot + INFO] !== 0) {
+      if (words[slot] === lo && words[slot + KEY_HI] === hi) return slot;
+      slot += SLOT_WORDS;
+      if (slot === end) slot = 0;
+    }
+    return ~slot;
+  }
+
+  /** Takes the free slot that `locate` told for an absent key. There must be one (`hasSlot`). */
+  take(slot: number, lo: number, hi: number): void {
+    this.words[slot + KEY_LO] = lo;
+    this.words[slot + KEY_HI] = hi;
+    this.words[slot + INFO] = NO_CELLS;
+    this.keys++;
+  }
+
+  /** The first taken slot at or after `slot`, or -1: `for (s = next(0); s >= 0; s = next(after(s)))`. */
+  next(slot: number): number {
+    const end = this.slots * SLOT_WORDS;
+    for (; slot < end; slot += SLOT_WORDS) {
+      if (this.words[slot + INFO] !== 0) return slot;
+    }
+    return -1;
+  }
+
+  after(slot: number): number {
+    return slot + SLOT_WORDS;
+  }
+
+  keyLo(slot: number): number {
+    return this.words[slot + KEY_LO];
+  }
+
+  keyHi(slot: number): number {
+    return this.words[slot + KEY_HI];
+  }
+}

@@ -1,0 +1,248 @@
+// The house rules, enforced on the sources of Karma: who may import whom, who may touch Deno, how
+// long files and functions are, how files begin and what they are called.
+//
+// The trade: sources are read as lines and not parsed. That is enough because `deno fmt` has put
+// every function's first and last line at the same indentation, which a parser would tell us too.
+
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import settings from "../deno.json" with { type: "json" };
+
+/** From each room, the rooms below that it may import. Every room may import SHARED as well. */
+const ROOMS: Record<string, readonly string[]> = {
+  server: ["dialect", "engine", "command", "bytes", "host"],
+  dialect: ["command", "tree", "bytes"],
+  engine: ["command", "log", "dump", "tree", "bytes", "host"],
+  command: ["tree", "bytes"],
+  log: ["bytes", "host"],
+  dump: ["tree", "bytes", "host"],
+  tree: ["bytes"],
+  bytes: [],
+  host: [],
+};
+const SHARED = ["lib/assert.ts", "lib/errors.ts", "lib/version.ts"];
+/** From files outside the rooms, all that they may import. main.ts may import anything. */
+const OUTSIDE: Record<string, readonly string[]> = {
+  "lib/assert.ts": [],
+  "lib/errors.ts": [],
+  "lib/version.ts": [],
+  "lib/config.ts": ["lib/errors.ts", "@std/cli"],
+};
+const PACKAGES = Object.keys(settings.imports);
+const DENO_ALLOWED = /^(main\.ts|lib\/host\/.*|lib\/npm\/flags\.ts)$/;
+const NAMES_REFUSED = ["util", "utils", "helper", "helpers", "index", "mod"];
+const FILE_LINES_MAX = 320;
+const FUNCTION_LINES_MAX = 75;
+/** In a head comment, it lifts the two limits above, for the reason that follows it. */
+const ALLOWANCE = /tidy-allow: *\S/;
+
+/** What breaks the rules in one file; `path` is relative to the project and decides which apply. */
+function violations(path: string, source: string): string[] {
+  const code = blank(source);
+  const found = imports(code).flatMap((target) => importViolations(path, target));
+  if (NAMES_REFUSED.includes(path.split("/").at(-1)!.replace(/\.ts$/, ""))) {
+    found.push("its name says nothing");
+  }
+  if (!/^(\/\/|\/\*)/.test(source)) found.push("it opens without a comment");
+  // Only outside of quotes: a sentence may mention Deno.
+  if (!DENO_ALLOWED.test(path) && /\bDeno\s*[.[]/.test(code.replaceAll(/"[^"\n]*"/g, ""))) {
+    found.push("it uses Deno");
+  }
+  if (!ALLOWANCE.test(headComment(source))) found.push(...lengthViolations(code));
+  return found.map((what) => `${path}: ${what}`);
+}
+
+function importViolations(path: string, specifier: string): string[] {
+  const ours = specifier.startsWith(".");
+  const target = ours ? new URL(specifier, `file:///${path}`).pathname.slice(1) : specifier;
+  const refused = [`it may not import ${target}`];
+  if (room(path) === "npm") return [];
+  if (room(target) === "npm") return refused;
+  if (path === "main.ts") return [];
+  if (path in OUTSIDE) return OUTSIDE[path].includes(target) ? [] : refused;
+  if (!(room(path) in ROOMS)) return [`no room is called ${room(path)}`];
+  if (!ours) return PACKAGES.includes(target) || target.startsWith("node:") ? [] : refused;
+  const below = room(target) === room(path) || ROOMS[room(path)].includes(room(target));
+  return below || SHARED.includes(target) ? [] : refused;
+}
+
+function room(path: string): string {
+  return path.match(/^lib\/([^/]+)\//)?.[1] ?? "";
+}
+
+function imports(code: string): string[] {
+  const statements =
+    /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|\bimport\s*\(?\s*"([^"]+)"/gm;
+  return [...code.matchAll(statements)].map((match) => match[1] ?? match[2]);
+}
+
+function lengthViolations(code: string): string[] {
+  const lines = code.trimEnd().split("\n");
+  const found = lines.length > FILE_LINES_MAX ? [`it has ${lines.length} lines`] : [];
+  for (const [start, end] of functions(lines)) {
+    const length = end - start + 1;
+    if (length > FUNCTION_LINES_MAX) {
+      found.push(`the function on line ${start + 1} has ${length} lines`);
+    }
+  }
+  return found;
+}
+
+/** The first and last line of each function with a body of its own. */
+function functions(lines: string[]): [start: number, end: number][] {
+  const found: [number, number][] = [];
+  for (const [at, line] of lines.entries()) {
+    if (!/(=>|\)|\): .*) \{$/.test(line)) continue;
+    const indent = line.match(/^ */)![0];
+    const level = (other: string) =>
+      other.startsWith(indent) && /\S/.test(other[indent.length] ?? "");
+    // A signature over several lines ends in `) {` below the line that it began on.
+    let start = at;
+    if (line[indent.length] === ")") {
+      do start--; while (start > 0 && !level(lines[start]));
+    }
+    if (/^\s*(\}|(\w+: )?(if|for|while|switch|class)\b)/.test(lines[start])) continue;
+    const end = lines.findIndex((other, i) => i > at && level(other));
+    found.push([start, end < 0 ? lines.length - 1 : end]);
+  }
+  return found;
+}
+
+/** The source without its comments, line for line; strings stay, for the imports among them. */
+function blank(source: string): string {
+  const tokens = /\/\/.*|\/\*[^]*?\*\/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g;
+  return source.replaceAll(
+    tokens,
+    (token) => token.startsWith("/") ? token.replaceAll(/[^\n]/g, " ") : token,
+  );
+}
+
+function headComment(source: string): string {
+  return source.match(/^(\/\/.*\n)*(\/\*[^]*?\*\/)?/)![0];
+}
+
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
+
+/** Paths of the TypeScript files under a directory of the project. */
+function sources(directory: string): string[] {
+  return [...Deno.readDirSync(join(ROOT, directory))].flatMap((entry) => {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory) return sources(path);
+    return path.endsWith(".ts") ? [path] : [];
+  });
+}
+
+Deno.test("tidy: every source keeps the rules", () => {
+  const paths = ["main.ts", ...sources("lib")];
+  const found = paths.flatMap((path) => violations(path, Deno.readTextFileSync(join(ROOT, path))));
+  assertEquals(found, []);
+});
+
+Deno.test("tidy: tests/unit mirrors lib", () => {
+  // branch_test.ts and branch_growth_test.ts both belong to branch.ts.
+  const subjects = sources("lib").map((path) => path.replace(/^lib\/(.*)\.ts$/, "$1"));
+  const astray = sources("tests/unit").filter((path) => {
+    const test = path.replace(/^tests\/unit\/(.*)_test\.ts$/, "$1");
+    return !subjects.some((subject) => test === subject || test.startsWith(`${subject}_`));
+  });
+  assertEquals(astray, []);
+});
+
+// The rules on small sources that break them, so that a rule that sleeps is noticed.
+const HEAD = "// What it is.\n";
+const long = (lines: number, indent = "  ") => `${indent}f();\n`.repeat(lines);
+const TABLE: [path: string, source: string, ...found: string[]][] = [
+  ["lib/tree/a.ts", `${HEAD}import { b } from "./b.ts";\nimport { c } from "../bytes/c.ts";\n`],
+  ["lib/tree/a.ts", `${HEAD}import { assert } from "../assert.ts";\n`],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}import { d } from "../dump/d.ts";\n`,
+    "it may not import lib/dump/d.ts",
+  ],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}import type { D } from "../log/d.ts";\n`,
+    "it may not import lib/log/d.ts",
+  ],
+  ["lib/tree/a.ts", `${HEAD}export * from "../log/d.ts";\n`, "it may not import lib/log/d.ts"],
+  ["lib/tree/a.ts", `${HEAD}import "../log/d.ts";\n`, "it may not import lib/log/d.ts"],
+  ["lib/tree/a.ts", `${HEAD}f(await import("../log/d.ts"));\n`, "it may not import lib/log/d.ts"],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}import {\n  a,\n  b,\n} from "../log/d.ts";\n`,
+    "it may not import lib/log/d.ts",
+  ],
+  ["lib/tree/a.ts", `${HEAD}// import { d } from "../dump/d.ts";\n`],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}import { c } from "../config.ts";\n`,
+    "it may not import lib/config.ts",
+  ],
+  [
+    "lib/bytes/a.ts",
+    `${HEAD}import { t } from "../tree/t.ts";\n`,
+    "it may not import lib/tree/t.ts",
+  ],
+  ["lib/dialect/a.ts", `${HEAD}import "../engine/e.ts";\n`, "it may not import lib/engine/e.ts"],
+  ["lib/dialect/a.ts", `${HEAD}import "../../main.ts";\n`, "it may not import main.ts"],
+  ["lib/attic/a.ts", `${HEAD}import "../bytes/a.ts";\n`, "no room is called attic"],
+  ["lib/dump/a.ts", `${HEAD}import { encode } from "@std/msgpack";\nimport "node:fs";\n`],
+  ["lib/dump/a.ts", `${HEAD}import "npm:left-pad@1";\n`, "it may not import npm:left-pad@1"],
+  ["lib/dump/a.ts", `${HEAD}import "../npm/path.ts";\n`, "it may not import lib/npm/path.ts"],
+  ["main.ts", `${HEAD}import "./lib/npm/path.ts";\n`, "it may not import lib/npm/path.ts"],
+  ["main.ts", `${HEAD}import "./lib/server/a.ts";\nDeno.exit(0);\n`],
+  ["lib/npm/a.ts", `${HEAD}import "npm:left-pad@1";\n`],
+  ["lib/config.ts", `${HEAD}import "@std/cli";\nimport "./errors.ts";\n`],
+  ["lib/config.ts", `${HEAD}import "@std/path";\n`, "it may not import @std/path"],
+  ["lib/assert.ts", `${HEAD}import "./errors.ts";\n`, "it may not import lib/errors.ts"],
+  ["lib/tree/a.ts", `${HEAD}Deno.exit(1);\n`, "it uses Deno"],
+  ["lib/tree/a.ts", `${HEAD}globalThis.Deno["exit"](1);\n`, "it uses Deno"],
+  ["lib/tree/a.ts", `${HEAD}// Deno.exit\nf("Deno.exit"); /* Deno.\n exit */\n`],
+  ["lib/host/a.ts", `${HEAD}Deno.exit(1);\n`],
+  ["lib/npm/a.ts", `${HEAD}Deno.exit(1);\n`, "it uses Deno"],
+  ["lib/tree/a.ts", "f();\n", "it opens without a comment"],
+  ["lib/tree/a.ts", "/** What it is. */\nf();\n"],
+  ["lib/tree/utils.ts", HEAD, "its name says nothing"],
+  ["lib/tree/index.ts", HEAD, "its name says nothing"],
+  ["lib/tree/a.ts", HEAD + long(319)],
+  ["lib/tree/a.ts", HEAD + long(320), "it has 321 lines"],
+  ["lib/tree/a.ts", `// tidy-allow: a table of states\n${long(400)}`],
+  ["lib/tree/a.ts", `// tidy-allow:\n${long(320)}`, "it has 321 lines"],
+  ["lib/tree/a.ts", `${HEAD}f();\n// tidy-allow: too late\n${long(318)}`, "it has 321 lines"],
+  ["lib/tree/a.ts", `${HEAD}function a() {\n${long(73)}}\n`],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}function a() {\n${long(74)}}\n`,
+    "the function on line 2 has 76 lines",
+  ],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}export async function a(\n  b: number,\n): Promise<void> {\n${long(72)}}\n`,
+    "the function on line 2 has 76 lines",
+  ],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}class A {\n  a(): { b: number } {\n${long(37, "    ")}\n${long(37, "    ")}  }\n}\n`,
+    "the function on line 3 has 77 lines",
+  ],
+  [
+    "lib/tree/a.ts",
+    `${HEAD}const a = () => {\n${long(74)}};\n`,
+    "the function on line 2 has 76 lines",
+  ],
+  ["lib/tree/a.ts", `${HEAD}class A {\n  a() {\n${long(60, "    ")}  }\n${long(60)}}\n`],
+  ["lib/tree/a.ts", `${HEAD}if (\n  a\n) {\n${long(100)}}\n`],
+];
+
+Deno.test("tidy: a source that breaks a rule is found out, and only that", () => {
+  for (const [path, source, ...found] of TABLE) {
+    assertEquals(violations(path, source), found.map((what) => `${path}: ${what}`), source);
+  }
+});
+
+Deno.test("tidy: the table of rooms only goes down", () => {
+  const names = Object.keys(ROOMS);
+  for (const [name, below] of Object.entries(ROOMS)) {
+    for (const other of below) assert(names.indexOf(other) > names.indexOf(name), name);
+  }
+});
