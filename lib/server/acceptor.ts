@@ -11,6 +11,7 @@ import { V1 } from "../dialect/v1.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sleep } from "../host/clock.ts";
 import { ExchangePool } from "./exchange.ts";
+import { TurnCounter } from "./fairness.ts";
 import { type Connection, Session } from "./session.ts";
 
 export interface Listener {
@@ -46,6 +47,7 @@ export class Acceptor {
   readonly #log: (line: string) => void;
   readonly #sessions = new Set<Session>();
   readonly #exchanges = new ExchangePool();
+  readonly #turns = new TurnCounter();
   #connectionsMax: number;
   #stopping = false;
 
@@ -99,7 +101,13 @@ export class Acceptor {
     if (this.#sessions.size >= this.#connectionsMax) return refuse(connection);
     if (this.#options.noDelay) connection.setNoDelay(true);
     const { requestBytesMax } = this.#options;
-    const session = new Session(connection, this.#engine, this.#exchanges, requestBytesMax);
+    const session = new Session(
+      connection,
+      this.#engine,
+      this.#exchanges,
+      this.#turns,
+      requestBytesMax,
+    );
     this.#sessions.add(session);
     session.run().finally(() => this.#sessions.delete(session));
   }

@@ -9,6 +9,7 @@ import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { writeCounters } from "../dialect/response.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Exchange, type ExchangePool, SEND_BYTES } from "./exchange.ts";
+import { Share, type TurnCounter } from "./fairness.ts";
 
 /** What a session needs of a TCP connection. */
 export interface Connection {
@@ -28,6 +29,7 @@ export class Session {
   readonly #exchanges: ExchangePool;
   readonly #received: ReceiveBuffer;
   readonly #requestBytesMax: number;
+  readonly #share: Share;
   #closed = false;
   /** How many reads have been waited for: unchanged while the client sends nothing. */
   reads = 0;
@@ -38,11 +40,13 @@ export class Session {
     connection: Connection,
     engine: Engine,
     exchanges: ExchangePool,
+    turns: TurnCounter,
     requestBytesMax: number,
   ) {
     this.#connection = connection;
     this.#engine = engine;
     this.#exchanges = exchanges;
+    this.#share = new Share(turns);
     this.#requestBytesMax = requestBytesMax;
     this.#received = new ReceiveBuffer(requestBytesMax);
   }
@@ -82,6 +86,7 @@ export class Session {
         for (let at = 0; at < out.length;) {
           at += await this.#connection.write(out.bytes.subarray(at, out.length));
         }
+        if (this.#share.isUsedUp((count ?? 0) + out.length)) await this.#share.giveWay();
       } finally {
         this.#exchanges.give(exchange);
       }
@@ -131,7 +136,9 @@ export class Session {
     for (let at = 0; at < out.length;) {
       at += await this.#connection.write(out.bytes.subarray(at, out.length));
     }
+    const usedUp = this.#share.isUsedUp(out.length);
     out.clear();
+    if (usedUp) await this.#share.giveWay();
   }
 
   /**
