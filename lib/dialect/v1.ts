@@ -1,7 +1,7 @@
 // Protocol v1, what the clients of the first Karma speak: `{"command":"sum","tree_name":"t","key":1}`
 // answered by `{"success":true,"response":3}` and CR LF.
 //
-// The original's words and answers, but for its own errors: see docs/protocol.md.
+// The original's words and answers, but where it was wrong: see docs/architecture.md.
 
 import { INTEGER, NULL, STRING } from "../bytes/json_scanner.ts";
 import { NameTable } from "../bytes/name_table.ts";
