@@ -15,6 +15,7 @@ const compile = [
   "-P",
   "--no-prompt",
   "--no-code-cache", // which would be written to the temporary directory at the first start
+  "--v8-flags=--max-semi-space-size=4", // MiB; bounds the memory that waits for the next collection
   ...Deno.args,
   "--output=karma",
   "main.ts",
