@@ -11,7 +11,7 @@ import { KEY, type Request } from "../command/request.ts";
 import { TREE_NAME_RULE, treeName } from "../command/tree_name.ts";
 import { dumpedName } from "../dump/file_name.ts";
 import type { DumpStore } from "../dump/store.ts";
-import { DamagedError, HostError, sentenceOf } from "../errors.ts";
+import { DamagedError, HostError } from "../errors.ts";
 import { type Clock, nextTurn } from "../host/clock.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -28,6 +28,8 @@ export class Engine {
   readonly #clock: Clock;
   readonly #log: (line: string) => void;
   #today = 0;
+  #run: Promise<number> = Promise.resolve(0);
+  #nextRun: Promise<number> | null = null;
 
   readonly #functions: Record<OperationId, Execute> = {
     ping: (_, reply) => reply.shape = "pong",
@@ -67,15 +69,28 @@ export class Engine {
     this.#table[request.operation.index](request, reply);
   }
 
-  /** Dumps every tree, one after the other; tells of failures in the log and returns how many. */
-  async dumpAll(): Promise<number> {
+  /**
+   * Dumps every tree, one after the other; tells of failures in the log and returns how many.
+   * Who asks while this goes on shares one more run, which begins when it is done.
+   */
+  dumpAll(): Promise<number> {
+    this.#nextRun ??= this.#run.then(() => {
+      this.#nextRun = null;
+      return this.#run = this.#dumpForest();
+    });
+    return this.#nextRun;
+  }
+
+  async #dumpForest(): Promise<number> {
     let failures = 0;
     for (const tree of this.#forest.trees()) {
+      if (!this.#forest.has(tree)) continue; // dropped or replaced meanwhile
       try {
         await this.#dumps.write(tree);
       } catch (error) {
+        if (!(error instanceof HostError)) throw error;
         failures++;
-        this.#log(`Tree "${tree.name}" could not be dumped: ${sentenceOf(error)}`);
+        this.#log(error.message);
       }
     }
     return failures;

@@ -31,6 +31,8 @@ export class Session {
   readonly #requestBytesMax: number;
   readonly #share: Share;
   #closed = false;
+  /** Whether a call of the connection is awaited, and so what fails is the connection. */
+  #talking = false;
   /** How many reads have been waited for: unchanged while the client sends nothing. */
   reads = 0;
   /** Whether it waits for the client, all requests answered. */
@@ -56,7 +58,7 @@ export class Session {
     try {
       await this.#serve();
     } catch (error) {
-      if (!isLost(error)) throw error; // a client may go at any time; anything else is our mistake
+      if (!this.#talking) throw error; // the connection may fail at any time, the rest is our mistake
     } finally {
       this.close();
     }
@@ -71,10 +73,10 @@ export class Session {
 
   async #serve(): Promise<void> {
     for (let ended = false, refused = false; !ended;) {
-      this.idle = true;
+      this.idle = this.#talking = true;
       this.reads++;
       const count = await this.#connection.read(this.#received.space());
-      this.idle = false;
+      this.idle = this.#talking = false;
       if (count === null) ended = true;
       else this.#received.filled(count);
       const exchange = this.#exchanges.take();
@@ -83,9 +85,11 @@ export class Session {
         refused = exchange.reply.code === "request_too_large";
         // Written here, not in a function of its own: one promise less for each read.
         const { out } = exchange;
+        this.#talking = true;
         for (let at = 0; at < out.length;) {
           at += await this.#connection.write(out.bytes.subarray(at, out.length));
         }
+        this.#talking = false;
         if (this.#share.isUsedUp((count ?? 0) + out.length)) await this.#share.giveWay();
       } finally {
         this.#exchanges.give(exchange);
@@ -119,11 +123,13 @@ export class Session {
   /** Sends what was answered, and completes a reply that takes time or is long. */
   async #pause(exchange: Exchange): Promise<void> {
     const { request, reply, out, dialect } = exchange;
-    await this.#flush(exchange);
-    if (reply.pending !== null) {
-      await reply.pending;
-      dialect.encode(request, reply, out);
+    const { pending } = reply;
+    try {
+      await this.#flush(exchange);
+    } finally {
+      await pending; // it fills in the reply, which must stay ours until then
     }
+    if (pending !== null) dialect.encode(request, reply, out);
     if (reply.walk === null) return;
     // A branch of the tree at a time, however long the whole reply is.
     while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
@@ -133,9 +139,11 @@ export class Session {
   }
 
   async #flush({ out }: Exchange): Promise<void> {
+    this.#talking = true;
     for (let at = 0; at < out.length;) {
       at += await this.#connection.write(out.bytes.subarray(at, out.length));
     }
+    this.#talking = false;
     const usedUp = this.#share.isUsedUp(out.length);
     out.clear();
     if (usedUp) await this.#share.giveWay();
@@ -147,6 +155,7 @@ export class Session {
    */
   async #linger(): Promise<void> {
     const cut = setTimeout(() => this.close(), LINGER_MS);
+    this.#talking = true;
     try {
       await this.#connection.closeWrite();
       const rest = new Uint8Array(SEND_BYTES);
@@ -155,20 +164,4 @@ export class Session {
       clearTimeout(cut);
     }
   }
-}
-
-/** Errors that mean that the connection is gone. */
-const LOST = new Set([
-  "BadResource",
-  "BrokenPipe",
-  "ConnectionAborted",
-  "ConnectionReset",
-  "Interrupted",
-  "NotConnected",
-  "TimedOut",
-  "UnexpectedEof",
-]);
-
-function isLost(error: unknown): boolean {
-  return error instanceof Error && LOST.has(error.name);
 }

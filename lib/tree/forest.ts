@@ -29,6 +29,11 @@ export class Forest {
     return null;
   }
 
+  /** Whether a tree is (still) in the forest. */
+  has(tree: Tree): boolean {
+    return this.#byName.get(tree.name) === tree;
+  }
+
   /** Creates an empty tree; there must be none of that name. */
   create(name: string): Tree {
     const tree = new Tree(name, this.pool);
