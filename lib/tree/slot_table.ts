@@ -44,10 +44,13 @@ export function wordsFor(keys: number, runWords: number): number {
   return Math.ceil(keys / LOAD_MAX + 1) * SLOT_WORDS + runWords;
 }
 
-/** The slot where the search for a key begins: the high half of a mixed hash, scaled to the table. */
+/**
+ * The slot where the search for a key begins: the high half of the key times 2^32 / golden ratio,
+ * scaled to the table (Knuth, TAOCP 3, 6.4). It lays ids that were given out in order nearly evenly
+ * over the slots, where a hash that mixes better would let them collide as random ones do.
+ */
 function home(lo: number, hi: number, slots: number): number {
-  let hash = Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  const hash = Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1);
   return ((hash >>> 16) * slots) >>> 16;
 }
 
