@@ -20,6 +20,9 @@ import { Window } from "./window.ts";
 /** Where a dump is written before it has its name; what a crash left there is overwritten. */
 const TEMPORARY = ".karma-dump.tmp";
 
+/** Restoring comes before serving: there is nobody to give way to. */
+const nobodyWaits = () => Promise.resolve();
+
 export class DumpStore {
   readonly #directory: string;
   readonly #disk: Disk;
@@ -57,7 +60,11 @@ export class DumpStore {
   }
 
   /** Loads a dump by its file's name; null when there is no such file here, as for every path. */
-  async load(file: string): Promise<Tree | null> {
+  load(file: string): Promise<Tree | null> {
+    return this.#load(file, nextTurn);
+  }
+
+  async #load(file: string, pause: () => Promise<void>): Promise<Tree | null> {
     // deno-lint-ignore no-control-regex
     if (file === "." || file === ".." || /[/\\\u0000]/.test(file)) return null;
     const reading = await this.#told(`Dump ${file} could not be opened`, () => {
@@ -67,7 +74,7 @@ export class DumpStore {
     try {
       return await this.#told(
         `Dump ${file} could not be read`,
-        () => this.#read(new Window(reading), file),
+        () => this.#read(new Window(reading), file, pause),
       );
     } catch (error) {
       if (!(error instanceof DamagedError) || error.message.includes(file)) throw error;
@@ -89,7 +96,7 @@ export class DumpStore {
     }
     const trees: Tree[] = [];
     for (const name of [...newest.keys()].sort()) {
-      const tree = await this.load(newest.get(name)!.file);
+      const tree = await this.#load(newest.get(name)!.file, nobodyWaits);
       if (tree !== null) trees.push(tree);
     }
     return trees;
@@ -132,7 +139,7 @@ export class DumpStore {
     });
   }
 
-  async #read(window: Window, file: string): Promise<Tree> {
+  async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Tree> {
     if (!await window.fill(1)) throw new DamagedError("it is empty");
     if (window.bytes[window.at] === FRAME_FIRST_BYTE) {
       const { tree } = await readHead(window);
@@ -145,7 +152,7 @@ export class DumpStore {
       );
     }
     const tree = new Tree(dumpedName(file), this.#pool);
-    await readOriginal(window, file, tree, this.#log, nextTurn);
+    await readOriginal(window, file, tree, this.#log, pause);
     return tree;
   }
 

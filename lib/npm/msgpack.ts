@@ -3,7 +3,8 @@
 // Invariant: for what Karma stores (well-formed strings, `Uint8Array`, integers, 64-bit bigints,
 // arrays, plain objects) both write the same bytes and read the same values, and both refuse what
 // is cut short, has bytes left over, or holds an extension type. The trade: text that is not valid
-// UTF-8 is read as other wrong characters than the real one would give.
+// UTF-8 is read as other wrong characters than the real one would give, and a long text that opens
+// with two byte order marks loses both.
 
 import { Decoder, Encoder } from "@msgpack/msgpack";
 
@@ -39,7 +40,21 @@ export function encode(object: ValueType): Uint8Array<ArrayBuffer> {
 }
 
 export function decode(data: Uint8Array): ValueType {
-  return new Decoder({ useBigInt64: true, extensionCodec }).decode(data) as ValueType;
+  return unmarked(new Decoder({ useBigInt64: true, extensionCodec }).decode(data) as ValueType);
+}
+
+/** The real package drops a U+FEFF that opens a text, as a byte order mark; the npm one may not. */
+function unmarked(value: ValueType): ValueType {
+  if (typeof value === "string") return unmarkedText(value);
+  if (Array.isArray(value)) return value.map(unmarked);
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [unmarkedText(key), unmarked(inner)]),
+  );
+}
+
+function unmarkedText(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
 function isPlain(object: unknown): boolean {

@@ -122,6 +122,15 @@ Deno.test("msgpack: decode() gives plain objects, views of bin, and bigint for 6
   assertEquals(decode(bytes("ca3f800000")), 1);
 });
 
+// So a text that must come back as it was is stored as bin, unless it cannot open with U+FEFF.
+Deno.test("msgpack: decode() drops a byte order mark that opens a text, long or short", () => {
+  for (const rest of ["", "x", "x\ufeff", "x".repeat(300)]) {
+    const marked = "\ufeff" + rest;
+    assertEquals(decode(encode(marked)), rest);
+    assertEquals(decode(encode([{ [marked]: marked }])), [{ [rest]: rest }]);
+  }
+});
+
 Deno.test("msgpack: decode() refuses every cut of a value and every byte too many", () => {
   const whole = encode({
     text: "hello",
