@@ -21,6 +21,13 @@ export interface Placed {
   readonly startHi: number;
 }
 
+/** The counter that is short of room: its run is to move to `words` words more, or, at 0, it is new. */
+export interface Growing {
+  readonly keyLo: number;
+  readonly keyHi: number;
+  readonly words: number;
+}
+
 /** Branches that are laid out together at the most. */
 const WINDOW_BRANCHES_MAX = 5;
 
@@ -91,10 +98,11 @@ export function spread(
   endLo: number,
   endHi: number,
   pool: BlockPool,
+  growing: Growing | null = null,
 ): Placed[] {
   const total = window.reduce((words, { branch }) => words + wordsNeeded(branch), 0);
   const parts = window.length + (total > window.length * BLOCK_WORDS * SPREAD_LOAD_MAX ? 1 : 0);
-  const plans = plan(window, total / parts);
+  const plans = plan(window, total / parts, growing);
   return plans.map((part, index) => {
     const last = index + 1 === plans.length;
     const toLo = last ? endLo : plans[index + 1].startLo;
@@ -117,7 +125,7 @@ interface Part {
 }
 
 /** Cuts the window's counters, in the order of their keys, into parts of about `share` words. */
-function plan(window: readonly Placed[], share: number): Part[] {
+function plan(window: readonly Placed[], share: number, growing: Growing | null): Part[] {
   let part: Part = { startLo: window[0].startLo, startHi: window[0].startHi, keys: 0, runWords: 0 };
   const parts = [part];
   let planned = 0;
@@ -125,7 +133,8 @@ function plan(window: readonly Placed[], share: number): Part[] {
     const keys = sortedKeys(branch);
     for (let at = 0; at < keys.length; at += 2) {
       const slot = branch.locate(keys[at], keys[at + 1]);
-      const run = branch.room(slot);
+      const grows = keys[at] === growing?.keyLo && keys[at + 1] === growing.keyHi;
+      const run = branch.room(slot) + (grows ? growing.words : 0);
       const full = wordsFor(part.keys + 2, part.runWords + run) > BLOCK_WORDS;
       if (part.keys > 0 && (full || planned >= share * parts.length)) {
         part = { startLo: keys[at], startHi: keys[at + 1], keys: 0, runWords: 0 };
@@ -142,10 +151,12 @@ function plan(window: readonly Placed[], share: number): Part[] {
 /** Cuts off the last branch at its last key: what is below keeps its block, the key begins another. */
 export function cutOff(placed: Placed, keyLo: number, keyHi: number, pool: BlockPool): Placed[] {
   const { branch, startLo, startHi } = placed;
-  const rest = new Branch(pool.take(BLOCK_WORDS), 1, branch.wanted);
+  const slot = branch.locate(keyLo, keyHi);
+  const runWords = (slot < 0 ? 0 : branch.room(slot)) + branch.wanted;
+  const rest = new Branch(pool.take(Math.max(BLOCK_WORDS, sizeFor(1, runWords))), 1, runWords);
   rest.swept = branch.swept;
   const cut = { branch: rest, startLo: keyLo, startHi: keyHi };
-  if (branch.locate(keyLo, keyHi) < 0) return [placed, cut];
+  if (slot < 0) return [placed, cut];
   const below = new Branch(pool.take(branch.words.length), branch.keys - 1, branch.runWords);
   below.swept = branch.swept;
   branch.copyRange(below, startLo, startHi, keyLo, keyHi);

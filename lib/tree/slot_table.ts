@@ -33,11 +33,11 @@ const LOAD_MAX = 7 / 8;
 /** What a slot costs with its share of the slots that stay free. */
 export const WORDS_PER_SLOT = SLOT_WORDS / LOAD_MAX;
 
-/** `home` multiplies sixteen bits of hash by the number of slots and must stay below 2^31. */
-const SLOTS_MAX = 32767;
-
-/** So many counters always fit a table. */
+/** The most counters that a branch may have. */
 export const BRANCH_KEYS_MAX = 16384;
+
+/** Room for them and no more; `home` multiplies sixteen bits of hash by it and must stay below 2^31. */
+const SLOTS_MAX = Math.ceil(BRANCH_KEYS_MAX / LOAD_MAX);
 
 /** The least words that so many counters take whose runs take `runWords`. */
 export function wordsFor(keys: number, runWords: number): number {

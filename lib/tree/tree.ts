@@ -234,7 +234,8 @@ export class Tree {
       for (let at = first; at < after; at++) window.push(this.#placed(at));
       const endLo = after < this.branches.length ? this.#startsLo[after] : 0;
       const endHi = after < this.branches.length ? this.#startsHi[after] : 0;
-      this.#replace(first, after - first, spread(window, endLo, endHi, this.#pool));
+      const growing = { keyLo, keyHi, words: branch.wanted };
+      this.#replace(first, after - first, spread(window, endLo, endHi, this.#pool, growing));
     }
   }
 

@@ -55,7 +55,7 @@ interface Shape {
 
 function shapeOf(random: Random): Shape {
   const keys = random.pick([3, 50, 2000, 20000]);
-  const days = random.pick([1, 7, 40, 800]);
+  const days = random.pick([1, 7, 40, 800, 6000]);
   const keyBase = random.pick([0n, 1n << 32n, U64_MAX - 40000n, 0xffffff00n]);
   const keyStep = random.pick([1n, 65536n, 0x9e3779b97f4a7c15n]);
   const dayKind = random.below(3);
@@ -63,12 +63,20 @@ function shapeOf(random: Random): Shape {
   let ascending = 0n;
   return {
     key: random.chance(0.2)
-      ? () => BigInt.asUintN(64, keyBase + (random.chance(0.5) ? ascending++ : random.u64() % (ascending + 1n)))
+      ? () =>
+        BigInt.asUintN(
+          64,
+          keyBase + (random.chance(0.5) ? ascending++ : random.u64() % (ascending + 1n)),
+        )
       : () => BigInt.asUintN(64, keyBase + BigInt(random.below(keys)) * keyStep),
     day: () => {
       const n = random.below(days);
-      if (dayKind === 0) return 20240101 + Math.floor(n / 28) % 12 * 100 + n % 28 + Math.floor(n / 336) * 10000;
-      if (dayKind === 1) return random.pick([0, 1, 19691231, 19700101, 21451231, 21460101, 0xffffffff, n]);
+      if (dayKind === 0) {
+        return 20240101 + Math.floor(n / 28) % 12 * 100 + n % 28 + Math.floor(n / 336) * 10000;
+      }
+      if (dayKind === 1) {
+        return random.pick([0, 1, 19691231, 19700101, 21451231, 21460101, 0xffffffff, n]);
+      }
       return 20230000 + n * 37; // not dates at all, as original dumps may hold
     },
     value: () => random.u64() >> BigInt(64 - 1 - random.below(valueBits)),

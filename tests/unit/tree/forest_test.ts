@@ -1,0 +1,83 @@
+// The forest: trees by name, in the order of their creation, whatever their names hash to.
+
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { checkTree } from "../../../lib/tree/check.ts";
+import { Forest } from "../../../lib/tree/forest.ts";
+import { Tree } from "../../../lib/tree/tree.ts";
+
+const encoder = new TextEncoder();
+
+/** Looks a name up as a request does: as a span of other bytes. */
+function find(forest: Forest, name: string): Tree | null {
+  const bytes = encoder.encode(name);
+  return forest.find(encoder.encode(`"${name}"`), 1, 1 + bytes.length);
+}
+
+function names(forest: Forest): string[] {
+  return forest.trees().map(({ name }) => name);
+}
+
+// The second pair and the third have the same FNV-1a hash of 32 bits.
+const NAMES = ["b", "a", "costarring", "liquid", "declinate", "macallums", "день", "", "a b"];
+
+Deno.test("forest: finds each tree by the bytes of its name, and no other", () => {
+  const forest = new Forest();
+  const trees = NAMES.map((name) => forest.create(name));
+  NAMES.forEach((name, index) => assertStrictEquals(find(forest, name), trees[index]));
+  for (const name of ["c", "A", "aa", "costarrin", "\0", "день "]) {
+    assertEquals(find(forest, name), null);
+  }
+  trees.forEach(checkTree);
+});
+
+Deno.test("forest: lists trees in the order of their creation", () => {
+  const forest = new Forest();
+  for (const name of NAMES) forest.create(name);
+  assertEquals(names(forest), NAMES);
+});
+
+Deno.test("forest: a removed tree is gone, others with its hash stay, and it comes back last", () => {
+  for (const removed of NAMES) {
+    const forest = new Forest();
+    const trees = NAMES.map((name) => forest.create(name));
+    forest.remove(find(forest, removed)!);
+    const left = NAMES.filter((name) => name !== removed);
+    assertEquals([find(forest, removed), names(forest)], [null, left]);
+    for (const name of left) assertStrictEquals(find(forest, name), trees[NAMES.indexOf(name)]);
+    const again = forest.create(removed);
+    assertStrictEquals(find(forest, removed), again);
+    assertEquals(names(forest), [...left, removed]);
+  }
+});
+
+Deno.test("forest: a tree that is put takes the place of the one with its name, or the last", () => {
+  for (const name of NAMES) {
+    const forest = new Forest();
+    for (const other of NAMES) forest.create(other);
+    const tree = new Tree(name, forest.pool);
+    forest.put(tree);
+    assertEquals(names(forest), NAMES);
+    assertStrictEquals(find(forest, name), tree);
+    forest.remove(tree);
+    assertEquals(find(forest, name), null, "nothing is left of the old one");
+    const other = new Tree("new", forest.pool);
+    forest.put(other);
+    assertStrictEquals(find(forest, "new"), other);
+    assertEquals(names(forest).at(-1), "new");
+  }
+});
+
+Deno.test("forest: thousands of trees share the memory of their branches and nothing else", () => {
+  const forest = new Forest();
+  const trees = Array.from({ length: 2000 }, (_, index) => forest.create(`tree ${index}`));
+  for (let round = 0; round < 20; round++) {
+    trees.forEach((tree, index) => tree.add(round, index, 20260101, index + 1, 0));
+  }
+  const sum = new Uint32Array(2);
+  trees.forEach((tree, index) => {
+    assertStrictEquals(find(forest, `tree ${index}`), tree);
+    tree.sum(19, index, 0, 20270101, sum);
+    assertEquals([sum[0], tree.keys], [index + 1, 20]);
+    checkTree(tree);
+  });
+});
