@@ -1,6 +1,6 @@
 // What the frames of a dump hold: MessagePack maps with columns, written and read with @std/msgpack.
 //
-//   head    {format: "karma-dump", version: 1, tree: NAME, seconds: UNIX TIME}
+//   head    {format: "karma-dump", version: 1, tree: bin, UTF-8, seconds: UNIX TIME}
 //   branch  {start: bin 8, lsn: bin 8, keys: bin 8n, counts: bin 4n, days: bin 4c, lows: bin 4c,
 //            highs: bin 4c or 0}                                     columns of little-endian lanes
 //   ...     one a branch, in ascending order of the first keys of their ranges, the first being 0
@@ -14,6 +14,7 @@ import { decode, encode } from "@std/msgpack";
 import { highLane, LANE, lowLane } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import { Columns } from "../tree/columns.ts";
+import { treeName } from "../tree/tree_name.ts";
 
 const FORMAT = "karma-dump";
 const VERSION = 1;
@@ -31,7 +32,9 @@ export interface Counts {
 }
 
 export function encodeHead({ tree, seconds }: Head): Uint8Array {
-  return encode({ format: FORMAT, version: VERSION, tree, seconds: seconds >>> 0 });
+  // As bytes: @std/msgpack drops a byte order mark from the beginning of a string.
+  const name = new TextEncoder().encode(tree);
+  return encode({ format: FORMAT, version: VERSION, tree: name, seconds: seconds >>> 0 });
 }
 
 export function decodeHead(payload: Uint8Array): Head {
@@ -41,10 +44,12 @@ export function decodeHead(payload: Uint8Array): Head {
     throw new DamagedError(`it has version ${map.version}; this Karma reads version ${VERSION}`);
   }
   const { tree, seconds } = map;
-  if (typeof tree !== "string" || typeof seconds !== "number") {
+  if (!(tree instanceof Uint8Array) || typeof seconds !== "number") {
     throw new DamagedError("its head is incomplete");
   }
-  return { tree, seconds };
+  const name = treeName(tree, 0, tree.length);
+  if (name === null) throw new DamagedError("its head names no tree");
+  return { tree: name, seconds };
 }
 
 export function encodeBranch(startLo: number, startHi: number, columns: Columns): Uint8Array {

@@ -11,6 +11,7 @@ import { type Clock, nextTurn } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import type { BlockPool } from "../tree/block_pool.ts";
 import { Tree } from "../tree/tree.ts";
+import { treeName } from "../tree/tree_name.ts";
 import { dumpedName, type DumpFile, dumpFileName, parseDumpFileName } from "./file_name.ts";
 import { FRAME_FIRST_BYTE } from "./frame.ts";
 import { readOriginal } from "./original.ts";
@@ -140,18 +141,19 @@ export class DumpStore {
   }
 
   async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Tree> {
+    const name = dumpedName(file);
+    const named = new TextEncoder().encode(name);
+    if (treeName(named, 0, named.length) === null) {
+      throw new DamagedError("its name is not that of a tree");
+    }
     if (!await window.fill(1)) throw new DamagedError("it is empty");
     if (window.bytes[window.at] === FRAME_FIRST_BYTE) {
       const { tree } = await readHead(window);
-      const named = parseDumpFileName(file);
+      const shortened = parseDumpFileName(file)?.tree === null;
       // A dump that was given another name is a dump of another tree.
-      return await readTree(
-        window,
-        named !== null && named.tree === null ? tree : dumpedName(file),
-        this.#pool,
-      );
+      return await readTree(window, shortened ? tree : name, this.#pool);
     }
-    const tree = new Tree(dumpedName(file), this.#pool);
+    const tree = new Tree(name, this.#pool);
     await readOriginal(window, file, tree, this.#log, pause);
     return tree;
   }

@@ -8,7 +8,7 @@ import { u64ToBigInt } from "../bytes/u64.ts";
 import { type OperationId, OPERATIONS } from "../command/operation.ts";
 import type { Reply } from "../command/reply.ts";
 import { KEY, type Request } from "../command/request.ts";
-import { TREE_NAME_RULE, treeName } from "../command/tree_name.ts";
+import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import { dumpedName } from "../dump/file_name.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
