@@ -39,6 +39,11 @@ const ZERO = 0x30;
 const TENTH_HI = 0x19999999;
 const TENTH_LO = 0x99999999;
 
+/** 1 for each byte that stands for itself in a string: not a quote, a backslash or a control character. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => {
+  return byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0;
+});
+
 export class JsonScanner {
   bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
   /** The next byte to read; after a fault, the byte that is wrong. */
@@ -74,7 +79,7 @@ export class JsonScanner {
     let at = this.at;
     while (at < this.#end) {
       const byte = bytes[at];
-      if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09 && byte !== 0x0a) {
+      if (byte > 0x20 || byte !== 0x20 && byte !== 0x0d && byte !== 0x09 && byte !== 0x0a) {
         this.at = at;
         return byte;
       }
@@ -224,18 +229,15 @@ export class JsonScanner {
     let at = this.at;
     if (at >= this.#end || bytes[at] !== QUOTE) return this.#wrong(UNEXPECTED, at);
     const start = ++at;
-    for (; at < this.#end; at++) {
-      const byte = bytes[at];
-      if (byte === QUOTE) {
-        this.start = start;
-        this.end = at;
-        this.at = at + 1;
-        return STRING;
-      }
-      if (byte === BACKSLASH) return this.#escapedString(start, at);
-      if (byte < 0x20) return this.#wrong(CONTROL, at);
-    }
-    return this.#wrong(UNEXPECTED, at);
+    const end = this.#end;
+    while (at < end && IS_PLAIN[bytes[at]] !== 0) at++;
+    if (at === end) return this.#wrong(UNEXPECTED, at);
+    if (bytes[at] === BACKSLASH) return this.#escapedString(start, at);
+    if (bytes[at] !== QUOTE) return this.#wrong(CONTROL, at);
+    this.start = start;
+    this.end = at;
+    this.at = at + 1;
+    return STRING;
   }
 
   /** The rest of a string from its first escape on. */

@@ -24,6 +24,8 @@ export type Frame = "frame" | "none" | "too long";
 
 export class ReceiveBuffer {
   bytes = new Uint8Array(RECEIVE_BYTES_MIN);
+  /** The same bytes, four in a word. */
+  #words = new Int32Array(this.bytes.buffer);
   readonly #frameBytesMax: number;
   #head = 0;
   #tail = 0;
@@ -44,18 +46,18 @@ export class ReceiveBuffer {
     const length = this.#tail - this.#head;
     const size = this.bytes.length;
     if (length === 0 && size > RECEIVE_BYTES_MIN && this.#smallReads > SMALL_READS_MAX) {
-      this.bytes = new Uint8Array(RECEIVE_BYTES_MIN);
+      this.#use(new Uint8Array(RECEIVE_BYTES_MIN));
     } else if (length === size || this.#brimful && size < RECEIVE_BYTES_BUSY) {
       const larger = new Uint8Array(2 * size);
       larger.set(this.bytes.subarray(this.#head, this.#tail));
-      this.bytes = larger;
+      this.#use(larger);
     } else if (this.#head > 0) {
       this.bytes.copyWithin(0, this.#head, this.#tail);
     }
     this.#searched -= this.#head;
     this.#head = 0;
     this.#tail = length;
-    return this.bytes.subarray(this.#tail);
+    return length === 0 ? this.bytes : this.bytes.subarray(length);
   }
 
   /** Tells that `count` bytes were read into `space`. */
@@ -67,13 +69,8 @@ export class ReceiveBuffer {
 
   /** Finds the next frame. */
   next(): Frame {
-    const bytes = this.bytes;
-    const tail = this.#tail;
-    let at = this.#searched;
-    // A loop, because `indexOf` would search past the tail to the end of the buffer.
-    while (at < tail && bytes[at] !== LINE_FEED) at++;
-    this.#searched = at;
-    if (at === tail) {
+    const at = this.#searched = this.#lineFeed(this.#searched, this.#tail);
+    if (at === this.#tail) {
       // One byte more than a frame may be its carriage return.
       return at - this.#head > this.#frameBytesMax + 1 ? "too long" : "none";
     }
@@ -81,11 +78,35 @@ export class ReceiveBuffer {
     return this.end - this.start > this.#frameBytesMax ? "too long" : "frame";
   }
 
+  /** Where the first line feed in bytes[at..end) is, or `end`. */
+  #lineFeed(at: number, end: number): number {
+    // Not `indexOf`, which would search past the end, to that of the buffer. Four bytes at once is
+    // twice as fast as one by one: x has a zero byte where the word has a line feed, and the
+    // expression is not zero if and only if x has one (Warren, Hacker's Delight, 6-1).
+    const { bytes } = this;
+    for (; at < end && (at & 3) !== 0; at++) if (bytes[at] === LINE_FEED) return at;
+    const words = this.#words;
+    const wordEnd = end >>> 2;
+    let word = at >>> 2;
+    for (; word < wordEnd; word++) {
+      const x = words[word] ^ 0x0a0a0a0a;
+      if (((x - 0x01010101) & ~x & 0x80808080) !== 0) break;
+    }
+    at = Math.max(at, word << 2);
+    while (at < end && bytes[at] !== LINE_FEED) at++;
+    return at;
+  }
+
   /** The last frame, when the client has closed: what is left without a line feed. */
   last(): Frame {
     if (this.#head === this.#tail) return "none";
     this.#take(this.#tail, this.#tail);
     return this.end - this.start > this.#frameBytesMax ? "too long" : "frame";
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.#words = new Int32Array(bytes.buffer);
   }
 
   #take(end: number, next: number): void {

@@ -15,13 +15,26 @@ const BACKSLASH = 0x5c;
 export class SendBuffer {
   bytes: Uint8Array<ArrayBuffer>;
   length = 0;
+  #view: Uint8Array<ArrayBuffer>;
 
   constructor(size: number) {
     this.bytes = new Uint8Array(size);
+    this.#view = this.bytes;
   }
 
   clear(): void {
     this.length = 0;
+  }
+
+  /** What was written, from `at` on: a view, valid until the next writer. */
+  view(at: number): Uint8Array<ArrayBuffer> {
+    if (at > 0) return this.bytes.subarray(at, this.length);
+    // Replies to one request at a time are mostly of one length, and making a view costs as much
+    // as writing the reply.
+    if (this.#view.length !== this.length || this.#view.buffer !== this.bytes.buffer) {
+      this.#view = this.bytes.subarray(0, this.length);
+    }
+    return this.#view;
   }
 
   /** Makes room for `count` more bytes. */

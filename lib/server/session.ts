@@ -87,7 +87,7 @@ export class Session {
         const { out } = exchange;
         this.#talking = true;
         for (let at = 0; at < out.length;) {
-          at += await this.#connection.write(out.bytes.subarray(at, out.length));
+          at += await this.#connection.write(out.view(at));
         }
         this.#talking = false;
         if (this.#share.isUsedUp((count ?? 0) + out.length)) await this.#share.giveWay();
@@ -141,7 +141,7 @@ export class Session {
   async #flush({ out }: Exchange): Promise<void> {
     this.#talking = true;
     for (let at = 0; at < out.length;) {
-      at += await this.#connection.write(out.bytes.subarray(at, out.length));
+      at += await this.#connection.write(out.view(at));
     }
     this.#talking = false;
     const usedUp = this.#share.isUsedUp(out.length);
