@@ -1,0 +1,165 @@
+// Karma inside the test's own process: its engine over a disk in memory and a clock that stands
+// still until it is moved, and sessions whose connections are played by the test.
+//
+// Invariant: a session reads exactly the chunks that were pushed, one a read, and its writes are
+// taken in odd parts, so that neither side may count on how TCP cuts. Trade: what the operating
+// system does (sockets, files, signals) is not here; tests/integration has that.
+
+import { DumpStore } from "../../lib/dump/store.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import { ExchangePool } from "../../lib/server/exchange.ts";
+import { TurnCounter } from "../../lib/server/fairness.ts";
+import { type Connection, Session } from "../../lib/server/session.ts";
+import { Forest } from "../../lib/tree/forest.ts";
+import { MemoryDisk } from "./memory_disk.ts";
+
+const DIRECTORY = "/dumps";
+const REQUEST_BYTES_MAX = 1 << 20;
+
+/** Longer than any timer of a session that is not refused. */
+const TIMERS_MS = 20;
+
+/** The most that a connection takes at once: prime, so that cuts fall everywhere. */
+const WRITE_BYTES_MAX = 4099;
+
+const encoder = new TextEncoder();
+
+export class LocalKarma {
+  readonly disk = new MemoryDisk(DIRECTORY);
+  /** What was logged. */
+  readonly log: string[] = [];
+  readonly forest = new Forest();
+  readonly engine: Engine;
+  readonly #dumps: DumpStore;
+  readonly #exchanges = new ExchangePool();
+  readonly #turns = new TurnCounter();
+  /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
+  now = Date.UTC(2026, 10, 22, 12);
+  today = 20261122;
+
+  constructor() {
+    const clock = { now: () => this.now, today: () => this.today };
+    const log = (line: string) => this.log.push(line);
+    this.#dumps = new DumpStore(DIRECTORY, this.disk, clock, this.forest.pool, log);
+    this.engine = new Engine(this.forest, this.#dumps, clock, log);
+  }
+
+  /** Puts a file into the directory of dumps. */
+  put(file: string, bytes: Uint8Array): void {
+    this.disk.put(`${DIRECTORY}/${file}`, bytes);
+  }
+
+  /** The bytes of a file in the directory of dumps. */
+  bytesOf(file: string): Uint8Array<ArrayBuffer> {
+    return this.disk.bytesOf(`${DIRECTORY}/${file}`);
+  }
+
+  /** The names of the files in the directory of dumps. */
+  files(): Promise<string[]> {
+    return this.disk.list(DIRECTORY);
+  }
+
+  /** What Karma does with its dumps at start. */
+  async restore(): Promise<void> {
+    for (const tree of await this.#dumps.restore()) this.forest.put(tree);
+  }
+
+  /** A client's end of a new session. */
+  connect(): LocalClient {
+    const client = new LocalClient();
+    const session = new Session(
+      client.connection,
+      this.engine,
+      this.#exchanges,
+      this.#turns,
+      REQUEST_BYTES_MAX,
+    );
+    client.done = session.run();
+    return client;
+  }
+
+  /** Waits for the timers of sessions, which must not outlive a test. */
+  static async timersDone(): Promise<void> {
+    await new Promise((done) => setTimeout(done, TIMERS_MS));
+  }
+}
+
+export class LocalClient {
+  readonly #chunks: Uint8Array[] = [];
+  #text = "";
+  #ended = false;
+  #wake = () => {};
+  #heard = () => {};
+  /** Resolves when the session has ended. */
+  done: Promise<void> = Promise.resolve();
+
+  readonly connection: Connection = {
+    read: (into) => this.#read(into),
+    write: (bytes) => {
+      const part = bytes.subarray(0, WRITE_BYTES_MAX);
+      this.#text += latin1(part);
+      this.#heard();
+      return Promise.resolve(part.length);
+    },
+    closeWrite: () => Promise.resolve(),
+    close: () => {
+      this.#ended = true;
+      this.#wake();
+      this.#heard();
+    },
+  };
+
+  /** Sends bytes that will come in one read, if there is room for them. */
+  push(chunk: string | Uint8Array): void {
+    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+    if (bytes.length > 0) this.#chunks.push(bytes);
+    this.#wake();
+  }
+
+  /** Tells the session that no more will come, and waits for its end. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#wake();
+    await this.done;
+  }
+
+  /** The next line, without its CR LF; "" when the session ends before. */
+  async line(): Promise<string> {
+    let end: number;
+    while ((end = this.#text.indexOf("\r\n")) < 0) {
+      if (this.#ended) return "";
+      await new Promise<void>((resolve) => this.#heard = resolve);
+    }
+    const line = this.#text.slice(0, end);
+    this.#text = this.#text.slice(end + 2);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytesOf(line));
+  }
+
+  /** Sends a line whole and returns the one that answers it. */
+  ask(request: Record<string, unknown>): Promise<string> {
+    this.push(`${JSON.stringify(request)}\n`);
+    return this.line();
+  }
+
+  async #read(into: Uint8Array): Promise<number | null> {
+    while (this.#chunks.length === 0) {
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    const chunk = this.#chunks[0];
+    const count = Math.min(chunk.length, into.length);
+    into.set(chunk.subarray(0, count));
+    if (count === chunk.length) this.#chunks.shift();
+    else this.#chunks[0] = chunk.subarray(count);
+    return count;
+  }
+}
+
+/** Bytes as a text of as many characters: writes are cut anywhere, also within a character. */
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
