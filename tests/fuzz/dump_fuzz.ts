@@ -97,7 +97,7 @@ async function written(tree: Tree, random: Random): Promise<Bytes> {
 async function read(dump: Bytes, random: Random): Promise<Tree | DamagedError> {
   const disk = new MemoryDisk("/dumps");
   disk.put(FILE, dump);
-  disk.readBytesMax = random.pick([7, 1000, 100_000, Infinity]) + dump.length / 1000;
+  disk.readBytesMax = random.pick([7, 1000, 100_000, Infinity]) + (dump.length >> 10);
   const window = new Window((await disk.open(FILE))!);
   try {
     const { tree } = await readHead(window);

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
-import { Client, success } from "../support/client.ts";
+import { Client, failure, success } from "../support/client.ts";
 import { Server, TemporaryDirectory } from "../support/server.ts";
 
 const PING = '{"command":"ping"}';
@@ -106,9 +106,7 @@ Deno.test("command line: the environment, where no option is given", async () =>
   await client.ask({ command: "create", tree_name: "t" });
   await client.ask({ command: "dump", tree_name: "t" });
   assertEquals([...Deno.readDirSync(dumps)].length, 1);
-  await client.ask(PING + " ".repeat(64)).then((reply) => {
-    assertEquals(reply, '{"success":false,"response":"Request exceeds 64 bytes"}');
-  });
+  assertEquals(await client.ask(PING + " ".repeat(64)), failure("Request exceeds 64 bytes"));
 });
 
 Deno.test("command line: an option wins over the environment", async () => {
