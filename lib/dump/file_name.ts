@@ -21,6 +21,8 @@ export interface DumpFile {
   readonly seconds: number;
   /** The tree's name; null when it was too long for a file name. */
   readonly tree: string | null;
+  /** The same for all dumps of a tree, and for no other's. */
+  readonly group: string;
 }
 
 export function dumpFileName(seconds: number, tree: string): string {
@@ -40,8 +42,11 @@ export function dumpFileName(seconds: number, tree: string): string {
 export function parseDumpFileName(file: string): DumpFile | null {
   const match = /^(\d{1,15})_(.+)\.tree$/su.exec(file);
   if (match === null) return null;
-  const tree = /%~[0-9a-f]{16}$/.test(match[2]) ? null : decoded(match[2]);
-  return { file, seconds: Number(match[1]), tree };
+  const seconds = Number(match[1]);
+  // What is cut ends with a `%` that is no code, as no name does that was encoded.
+  if (/%~[0-9a-f]{16}$/.test(match[2])) return { file, seconds, tree: null, group: match[2] };
+  const tree = decoded(match[2]);
+  return { file, seconds, tree, group: tree };
 }
 
 /** The name that a dump's file name, or what a client took for one, is about: for telling and loading. */

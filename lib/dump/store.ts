@@ -32,6 +32,7 @@ export class DumpStore {
   readonly #log: (line: string) => void;
   /** The seconds of each tree's newest dump that this process knows of. */
   readonly #newestSeconds = new Map<string, number>();
+  #learned = false;
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -85,22 +86,30 @@ export class DumpStore {
     }
   }
 
-  /** The newest dump of each tree, by the trees' names. */
+  /** The newest dump of each tree, in the order of the trees' names. */
   async restore(): Promise<Tree[]> {
     const newest = new Map<string, DumpFile>();
-    for (const dump of await this.#dumps()) {
-      const name = dump.tree ?? await this.#headName(dump.file);
-      const known = this.#newestSeconds.get(name) ?? -1;
-      if (dump.seconds <= known) continue;
-      this.#newestSeconds.set(name, dump.seconds);
-      newest.set(name, dump);
+    for (const dump of await this.#learn()) {
+      if (!newest.has(dump.group)) newest.set(dump.group, dump);
     }
     const trees: Tree[] = [];
-    for (const name of [...newest.keys()].sort()) {
-      const tree = await this.#load(newest.get(name)!.file, nobodyWaits);
+    for (const group of [...newest.keys()].sort()) {
+      const tree = await this.#load(newest.get(group)!.file, nobodyWaits);
       if (tree !== null) trees.push(tree);
     }
     return trees;
+  }
+
+  /** Lists all dumps, newest first, and notes the newest seconds of each tree. */
+  async #learn(): Promise<DumpFile[]> {
+    const dumps = await this.#dumps();
+    for (const dump of dumps) this.#note(dump);
+    this.#learned = true;
+    return dumps;
+  }
+
+  #note({ group, seconds }: DumpFile): void {
+    this.#newestSeconds.set(group, Math.max(seconds, this.#newestSeconds.get(group) ?? 0));
   }
 
   async #dumps(): Promise<DumpFile[]> {
@@ -118,9 +127,9 @@ export class DumpStore {
   }
 
   async #write(tree: Tree): Promise<string> {
-    const now = Math.floor(this.#clock.now() / 1000);
-    let seconds = Math.max(now, (this.#newestSeconds.get(tree.name) ?? 0) + 1);
     return await this.#told(`Tree "${tree.name}" could not be dumped`, async () => {
+      if (!this.#learned) await this.#learn();
+      const now = Math.floor(this.#clock.now() / 1000);
       const temporary = join(this.#directory, TEMPORARY);
       const file = await this.#disk.create(temporary);
       try {
@@ -129,15 +138,20 @@ export class DumpStore {
       } finally {
         file.close();
       }
-      while (await this.#disk.exists(join(this.#directory, dumpFileName(seconds, tree.name)))) {
-        seconds++;
-      }
-      const name = dumpFileName(seconds, tree.name);
-      await this.#disk.rename(temporary, join(this.#directory, name));
+      const dump = await this.#unusedName(now, tree.name);
+      await this.#disk.rename(temporary, join(this.#directory, dump.file));
       await this.#disk.syncDirectory(this.#directory);
-      this.#newestSeconds.set(tree.name, seconds);
-      return name;
+      this.#note(dump);
+      return dump.file;
     });
+  }
+
+  /** A name for a dump that is newer than all others of its tree. */
+  async #unusedName(now: number, tree: string): Promise<DumpFile> {
+    const named = (seconds: number) => parseDumpFileName(dumpFileName(seconds, tree))!;
+    let seconds = Math.max(now, (this.#newestSeconds.get(named(now).group) ?? 0) + 1);
+    while (await this.#disk.exists(join(this.#directory, named(seconds).file))) seconds++;
+    return named(seconds);
   }
 
   async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Tree> {
@@ -146,30 +160,18 @@ export class DumpStore {
     if (treeName(named, 0, named.length) === null) {
       throw new DamagedError("its name is not that of a tree");
     }
+    const dump = parseDumpFileName(file);
+    if (dump !== null) this.#note(dump);
     if (!await window.fill(1)) throw new DamagedError("it is empty");
     if (window.bytes[window.at] === FRAME_FIRST_BYTE) {
       const { tree } = await readHead(window);
-      const shortened = parseDumpFileName(file)?.tree === null;
+      const shortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.
       return await readTree(window, shortened ? tree : name, this.#pool);
     }
     const tree = new Tree(name, this.#pool);
     await readOriginal(window, file, tree, this.#log, pause);
     return tree;
-  }
-
-  /** The tree's name where the file's name was too short for it. */
-  async #headName(file: string): Promise<string> {
-    const reading = await this.#disk.open(join(this.#directory, file));
-    if (reading === null) throw new HostError(`Dump ${file} has gone`);
-    try {
-      return (await readHead(new Window(reading))).tree;
-    } catch (error) {
-      if (!(error instanceof DamagedError)) throw error;
-      throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
-    } finally {
-      reading.close();
-    }
   }
 
   /** Does something with the disk; what the system says becomes a HostError that says what for. */

@@ -3,6 +3,7 @@
 // Invariant: what is read is a whole dump in which everything agrees, or nothing (DamagedError).
 // A dump holds each branch as it was when its turn came, and every counter exactly once.
 
+import { compareU64 } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import type { Writing } from "../host/disk.ts";
 import type { BlockPool } from "../tree/block_pool.ts";
@@ -59,10 +60,10 @@ export async function readTree(window: Window, name: string, pool: BlockPool): P
     const next = decodeBranch(payload);
     const endLo = next?.startLo ?? 0;
     const endHi = next?.startHi ?? 0;
-    if (next !== null && endLo === 0 && endHi === 0) {
-      throw new DamagedError("a branch is there twice");
-    }
     const { columns, startLo, startHi } = part;
+    if (next !== null && compareU64(endLo, endHi, startLo, startHi) <= 0) {
+      throw new DamagedError("its branches do not ascend");
+    }
     tree.append({ branch: columns.branch(pool, startLo, startHi, endLo, endHi), startLo, startHi });
     found.branches++;
     found.keys += columns.keyCount;

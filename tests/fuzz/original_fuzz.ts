@@ -233,8 +233,7 @@ class Writer {
 
 function randomDump(random: Random): Uint8Array {
   const out = new Writer(random);
-  const keys = random.pick([1, 5, 50, 1000]);
-  const days = random.pick([1, 7, 40, 400]);
+  const [keys, days] = random.pick([[1, 400], [5, 40], [20, 7], [50, 40], [500, 1], [1000, 7]]);
   const bits = random.pick([1, 8, 20, 40, 56, 64]);
   const dayStep = random.pick([1, 1, 10_000_019]);
   const branches = random.pick([0, 1, 1, 9]);

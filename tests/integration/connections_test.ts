@@ -212,7 +212,7 @@ Deno.test("connections: clients that vanish harm nobody", async () => {
         if (await client.ask(PING) !== PONG) return false;
         await client.send(parting);
         const answers = round % 2 === 1 && parting.endsWith("\n");
-        if (answers) await client.skim(1);
+        if (answers) await client.sip(1);
         return true;
       });
       assertEquals(await witness.ask(PING), PONG);

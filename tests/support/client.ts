@@ -79,10 +79,10 @@ export class Client implements Disposable {
     return lines;
   }
 
-  /** Reads and drops bytes as they are; returns how many, 0 at the end. For clients with an own pace. */
-  async skim(bytesMax: number): Promise<number> {
+  /** Reads some bytes as they come, past the lines; none at the end. For clients with their own pace. */
+  async sip(bytesMax: number): Promise<Uint8Array> {
     const into = new Uint8Array(bytesMax);
-    return await this.#patiently(this.#connection.read(into)) ?? 0;
+    return into.subarray(0, await this.#patiently(this.#connection.read(into)) ?? 0);
   }
 
   /** Tells the server that no more will come; it can still answer. */

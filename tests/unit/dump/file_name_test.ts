@@ -27,7 +27,7 @@ const NAMES: [tree: string, file: string][] = [
 Deno.test("file_name: the file's name has the tree's, unsafe characters encoded", () => {
   for (const [tree, file] of NAMES) {
     assertEquals(dumpFileName(1700000000, tree), file);
-    assertEquals(parseDumpFileName(file), { file, seconds: 1700000000, tree });
+    assertEquals(parseDumpFileName(file), { file, seconds: 1700000000, tree, group: tree });
     assertEquals(dumpedName(file), tree);
   }
 });
@@ -54,7 +54,12 @@ Deno.test("file_name: names too long for a file are cut and marked, at most 255 
       assertEquals(file.toWellFormed(), file);
       // deno-lint-ignore no-control-regex
       assert(!/[\u0000-\u001f\u007f/\\:*?"<>|]/.test(file), file);
-      assertEquals(parseDumpFileName(file), { file, seconds, tree: null });
+      assertEquals(parseDumpFileName(file), {
+        file,
+        seconds,
+        tree: null,
+        group: file.slice(11, -5),
+      });
     }
   }
 });
@@ -116,7 +121,8 @@ const PARSED: [file: string, seconds: number, tree: string | null][] = [
 
 Deno.test("file_name: names of dumps are understood", () => {
   for (const [file, seconds, tree] of PARSED) {
-    assertEquals(parseDumpFileName(file), { file, seconds, tree });
+    const group = tree ?? file.slice(file.indexOf("_") + 1, -5);
+    assertEquals(parseDumpFileName(file), { file, seconds, tree, group });
   }
 });
 
