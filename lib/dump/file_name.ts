@@ -44,7 +44,8 @@ export function parseDumpFileName(file: string): DumpFile | null {
   if (match === null) return null;
   const seconds = Number(match[1]);
   // What is cut ends with a `%` that is no code, as no name does that was encoded.
-  if (/%~[0-9a-f]{16}$/.test(match[2])) return { file, seconds, tree: null, group: match[2] };
+  const mark = /%~[0-9a-f]{16}$/.exec(match[2]);
+  if (mark !== null) return { file, seconds, tree: null, group: mark[0] };
   const tree = decoded(match[2]);
   return { file, seconds, tree, group: tree };
 }

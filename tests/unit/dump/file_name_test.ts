@@ -58,7 +58,7 @@ Deno.test("file_name: names too long for a file are cut and marked, at most 255 
         file,
         seconds,
         tree: null,
-        group: file.slice(11, -5),
+        group: file.slice(-23, -5),
       });
     }
   }
@@ -121,7 +121,7 @@ const PARSED: [file: string, seconds: number, tree: string | null][] = [
 
 Deno.test("file_name: names of dumps are understood", () => {
   for (const [file, seconds, tree] of PARSED) {
-    const group = tree ?? file.slice(file.indexOf("_") + 1, -5);
+    const group = tree ?? file.slice(-23, -5);
     assertEquals(parseDumpFileName(file), { file, seconds, tree, group });
   }
 });
