@@ -70,8 +70,9 @@ async function main(): Promise<void> {
   const clock = new HostClock(config.timeZone);
   const forest = new Forest();
   const dumps = new DumpStore(config.directory, disk, clock, forest.pool, log);
-  await restore(config, forest, dumps, disk).catch(failToStart);
   const engine = new Engine(forest, dumps, clock, log);
+  Deno.addSignalListener("SIGUSR1", () => engine.dumpAll()); // first of all: unheard it would kill
+  await restore(config, forest, dumps, disk).catch(failToStart);
   const spares: Spare[] = [];
   while (spares.length < SPARE_DESCRIPTORS) spares.push(Deno.openSync(config.directory));
   const listener = await Promise.resolve(config).then(listen).catch(failToStart);
@@ -88,7 +89,6 @@ async function main(): Promise<void> {
   };
   Deno.addSignalListener("SIGINT", stop);
   Deno.addSignalListener("SIGTERM", stop);
-  Deno.addSignalListener("SIGUSR1", () => engine.dumpAll());
 
   console.log(`Karma v.${VERSION} is on ${listener.addr.port}.`);
   await acceptor.run();

@@ -1,6 +1,8 @@
 // Connections of every kind of client: hasty, slow, deaf, endless, vanishing, and too many.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { Client, failure, success } from "../support/client.ts";
 import { eventually, Server } from "../support/server.ts";
 
@@ -154,6 +156,25 @@ Deno.test("connections: beyond --max-connections newcomers are told, and the oth
     return await client.ask(PING) === PONG;
   });
   assertEquals(await clients[0].ask(PING), PONG);
+});
+
+Deno.test("connections: one that is reset before it is accepted costs nobody a place", async () => {
+  await using server = await Server.start();
+  // What port scanners do, and health checks of some load balancers.
+  server.signal("SIGSTOP");
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const socket = connect(server.port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.resetAndDestroy();
+    await once(socket, "close");
+  }
+  server.signal("SIGCONT");
+  const clients: Client[] = [];
+  using _all = disposing(clients);
+  for (let count = 0; count < 5; count++) {
+    clients.push(await Client.connect(server.port));
+    assertEquals(await clients[count].ask(PING), PONG, `${count} others; ${server.stderr}`);
+  }
 });
 
 Deno.test("connections: running out of descriptors ends neither the process nor its dumps", async () => {

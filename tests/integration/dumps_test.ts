@@ -164,12 +164,29 @@ Deno.test("dumps: load takes the name of a file in the directory, never a path",
     [".", "."],
     [`${file}\0`, `${file.slice(file.indexOf("_") + 1)}\0`],
     ["1_t.tree", "t"],
+    [`1_${"t".repeat(300)}.tree`, "t".repeat(300)], // longer than a file's name can be
   ];
   for (const [path, dump] of refused) {
     assertEquals(await client.ask(named("load", path)), failure(`Dump "${dump}" not exists`), path);
   }
   assertEquals(await client.ask({ command: "trees" }), success('["t"]'));
   assertEquals(await client.ask(named("load", file)), success('"Tree \\"t\\" loaded"'));
+});
+
+Deno.test("dumps: what fails is told without paths and numbers of the system", async () => {
+  using outer = new TemporaryDirectory();
+  const directory = outer.join("dumps");
+  await using server = await Server.start({ directory });
+  using client = await Client.connect(server.port);
+  await client.ask({ command: "increment", tree_name: "t", key: 1 });
+  Deno.renameSync(directory, outer.join("moved"));
+  for (const request of [named("dump", "t"), { command: "dumps" }]) {
+    const reply = await client.ask(request);
+    assertMatch(reply, /^\{"success":false,"response":"[A-Z].+"\}$/);
+    assert(!reply.includes(outer.path) && !reply.includes("os error"), reply);
+  }
+  // The operator is told all.
+  assertStringIncludes(server.stderr, directory);
 });
 
 Deno.test("dumps: other files in the directory are let alone", async () => {

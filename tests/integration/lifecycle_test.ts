@@ -24,7 +24,7 @@ function contents(directory: TemporaryDirectory): Record<string, string> {
   return Object.fromEntries(directory.files().map((file) => [file, text(file)]));
 }
 
-/** A thousand requests and more that count up to `keys` counters of a tree, once each. */
+/** Requests that count up each of so many counters of a tree once. */
 function counting(tree: string, keys: number): string[] {
   return Array.from({ length: keys }, (_, key) => increment(tree, key));
 }
@@ -196,6 +196,8 @@ Deno.test("lifecycle: where a dump doesn't fit on the disk, the old ones stay th
   );
   assertEquals(contents(directory), before);
   assertEquals(await client.ask(sum("big", 1)), success(2));
+  const names = [...Deno.readDirSync(directory.path)].map(({ name }) => name);
+  assertEquals(names, Object.keys(before), "What didn't fit doesn't stay on a full disk");
 
   assertEquals(await server.stop(), 1);
   assertMatch(server.stderr, /^Tree "big" could not be dumped: .+$/m);

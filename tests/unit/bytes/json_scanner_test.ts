@@ -80,6 +80,8 @@ const OTHER_NUMBERS: [kind: Kind, texts: string[]][] = [
       "36893488147419103232",
       "340282366920938463463374607431768211456",
     ],
+    // ... and those that grow into an integer once more.
+    "184467440737095516164294967296",
     "9".repeat(100),
   ]],
   [NEGATIVE, ["-0", "-1", "-18446744073709551616", "-" + "9".repeat(50)]],
@@ -208,7 +210,13 @@ const FAULTS: [fault: string, texts: string[]][] = [
   ]],
   ["half of a surrogate pair", [
     ...['"^\\ud800"', '"^\\udbff"', '"^\\udc00"', '"^\\udfff"', '"^\\ud800x"', '"^\\ud800\\n"'],
-    ...['"^\\ud800\\ud800\\udc00"', '"^\\ud800\\u0041"', '"^\\udc00\\ud800"', '"^\\ud800\\ue000"'],
+    ...[
+      '"^\\ud800\\ud800\\udc00"',
+      '"^\\ud800\\u0041"',
+      '"^\\udc00\\ud800"',
+      '"^\\udc00\\udc00"',
+      '"^\\ud800\\ue000"',
+    ],
     ...['"\\ud83d\\ude00^\\ud83d"', '["^\\ud800"]', '{"^\\udc00":1}'],
   ]],
 ];
@@ -262,6 +270,17 @@ Deno.test("json_scanner: the object that is looked into counts as one level", ()
     assertEquals(scanner.value(), ARRAY);
     assertEquals(scanner.member(false), 0);
     assert(scanner.takeEnd());
+  }
+});
+
+Deno.test("json_scanner: objects that are looked into within each other count each", () => {
+  for (const [depth, kind] of [[DEPTH_MAX - 1, ARRAY], [DEPTH_MAX, WRONG]]) {
+    open('{"a":'.repeat(depth) + "[]" + "}".repeat(depth));
+    for (let level = 0; level < depth; level++) {
+      assert(scanner.openObject());
+      assertEquals(scanner.member(true), 1);
+    }
+    assertEquals(scanner.value(), kind);
   }
 });
 
