@@ -13,7 +13,7 @@ import { Acceptor, type Spare } from "./lib/server/acceptor.ts";
 import { Forest } from "./lib/tree/forest.ts";
 import { VERSION } from "./lib/version.ts";
 
-const EXIT_DUMP_FAILED = 1;
+const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_DAMAGED = 3;
 
@@ -31,7 +31,7 @@ function fail(sentence: string, code: number): never {
 /** The world's and the data's failures at start, in a sentence; anything else is our mistake. */
 function failToStart(error: unknown): never {
   if (error instanceof DamagedError) fail(error.message, EXIT_DAMAGED);
-  if (error instanceof HostError) fail(error.message, EXIT_DUMP_FAILED);
+  if (error instanceof HostError) fail(error.message, EXIT_FAILED);
   throw error;
 }
 
@@ -60,7 +60,7 @@ function listen(config: Config): Deno.TcpListener {
   try {
     return Deno.listen({ hostname: config.host, port: config.port });
   } catch (error) {
-    throw new HostError(`Could not listen on ${config.host}:${config.port}: ${sentenceOf(error)}`);
+    fail(`Could not listen on ${config.host}:${config.port}: ${sentenceOf(error)}`, EXIT_FAILED);
   }
 }
 
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   await restore(config, forest, dumps, disk).catch(failToStart);
   const spares: Spare[] = [];
   while (spares.length < SPARE_DESCRIPTORS) spares.push(Deno.openSync(config.directory));
-  const listener = await Promise.resolve(config).then(listen).catch(failToStart);
+  const listener = listen(config);
   const acceptor = new Acceptor(listener, engine, config, spares, log);
 
   let stopping = false;
@@ -85,7 +85,7 @@ async function main(): Promise<void> {
     await acceptor.stop();
     const failures = await engine.dumpAll();
     console.log(`Karma v.${VERSION} is off.`);
-    Deno.exit(failures === 0 ? 0 : EXIT_DUMP_FAILED);
+    Deno.exit(failures === 0 ? 0 : EXIT_FAILED);
   };
   Deno.addSignalListener("SIGINT", stop);
   Deno.addSignalListener("SIGTERM", stop);
