@@ -131,19 +131,29 @@ export class DumpStore {
       if (!this.#learned) await this.#learn();
       const now = Math.floor(this.#clock.now() / 1000);
       const temporary = join(this.#directory, TEMPORARY);
-      const file = await this.#disk.create(temporary);
-      try {
-        await writeTree(tree, now, file);
-        await file.sync();
-      } finally {
-        file.close();
-      }
       const dump = await this.#unusedName(now, tree.name);
-      await this.#disk.rename(temporary, join(this.#directory, dump.file));
+      try {
+        await this.#writeFile(temporary, tree, now);
+        await this.#disk.rename(temporary, join(this.#directory, dump.file));
+      } catch (error) {
+        // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
+        await this.#disk.remove(temporary).catch(() => {});
+        throw error;
+      }
       await this.#disk.syncDirectory(this.#directory);
       this.#note(dump);
       return dump.file;
     });
+  }
+
+  async #writeFile(path: string, tree: Tree, now: number): Promise<void> {
+    const file = await this.#disk.create(path);
+    try {
+      await writeTree(tree, now, file);
+      await file.sync();
+    } finally {
+      file.close();
+    }
   }
 
   /** A name for a dump that is newer than all others of its tree. */
