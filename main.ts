@@ -51,7 +51,7 @@ async function restore(config: Config, forest: Forest, dumps: DumpStore, disk: H
   try {
     await disk.makeDirectory(config.directory);
   } catch (error) {
-    throw new HostError(`Directory ${config.directory} could not be made: ${sentenceOf(error)}`);
+    throw new HostError(`Directory ${config.directory} could not be made`, error);
   }
   if (config.restore) { for (const tree of await dumps.restore()) forest.put(tree); }
 }

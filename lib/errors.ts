@@ -15,9 +15,15 @@ export type ErrorCode =
   | "not_found"
   | "internal_error";
 
-/** The world's failure, in a sentence for the operator; `cause` is what the system said. */
+/** The world's failure: what could not be done, for everyone, and what the system said, for the operator. */
 export class HostError extends Error {
   override name = "HostError";
+  readonly what: string;
+
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${sentenceOf(cause)}`, { cause });
+    this.what = what;
+  }
 }
 
 /** Data that is damaged or not what it claims to be; the message says which and why. */

@@ -6,7 +6,8 @@
 //
 // Invariant: two trees never share a file name. Seconds order the dumps of a tree.
 
-const FILE_NAME_BYTES_MAX = 255;
+/** What Linux allows. */
+export const FILE_NAME_BYTES_MAX = 255;
 
 /** What no file name should hold, on any system; and `%`, which begins an encoded byte. */
 // deno-lint-ignore no-control-regex

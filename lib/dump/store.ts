@@ -6,13 +6,19 @@
 // Trade: dumps are written one at a time, since they share the disk, and one temporary file.
 
 import { join } from "@std/path";
-import { DamagedError, HostError, sentenceOf } from "../errors.ts";
+import { DamagedError, HostError } from "../errors.ts";
 import { type Clock, nextTurn } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import type { BlockPool } from "../tree/block_pool.ts";
 import { Tree } from "../tree/tree.ts";
 import { treeName } from "../tree/tree_name.ts";
-import { dumpedName, type DumpFile, dumpFileName, parseDumpFileName } from "./file_name.ts";
+import {
+  dumpedName,
+  type DumpFile,
+  dumpFileName,
+  FILE_NAME_BYTES_MAX,
+  parseDumpFileName,
+} from "./file_name.ts";
 import { FRAME_FIRST_BYTE } from "./frame.ts";
 import { readOriginal } from "./original.ts";
 import { readHead, readTree, writeTree } from "./transfer.ts";
@@ -67,8 +73,7 @@ export class DumpStore {
   }
 
   async #load(file: string, pause: () => Promise<void>): Promise<Tree | null> {
-    // deno-lint-ignore no-control-regex
-    if (file === "." || file === ".." || /[/\\\u0000]/.test(file)) return null;
+    if (!isPlainName(file)) return null;
     const reading = await this.#told(`Dump ${file} could not be opened`, () => {
       return this.#disk.open(join(this.#directory, file));
     });
@@ -113,7 +118,7 @@ export class DumpStore {
   }
 
   async #dumps(): Promise<DumpFile[]> {
-    const names = await this.#told(`Directory ${this.#directory} could not be read`, () => {
+    const names = await this.#told("Dumps could not be listed", () => {
       return this.#disk.list(this.#directory);
     });
     const dumps: DumpFile[] = [];
@@ -190,7 +195,13 @@ export class DumpStore {
       return await work();
     } catch (error) {
       if (error instanceof DamagedError || error instanceof HostError) throw error;
-      throw new HostError(`${failure}: ${sentenceOf(error)}`, { cause: error });
+      throw new HostError(failure, error);
     }
   }
+}
+
+/** Whether a name may be that of a file here: no path, not hidden, and not longer than names can be. */
+function isPlainName(file: string): boolean {
+  const bytes = new TextEncoder().encode(file).length;
+  return !file.startsWith(".") && !/[/\\\p{Cc}]/u.test(file) && bytes <= FILE_NAME_BYTES_MAX;
 }

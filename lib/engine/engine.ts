@@ -226,7 +226,8 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof HostError || error instanceof DamagedError)) throw error;
       this.#log(error.message);
-      reply.fail("internal_error", error.message);
+      // Paths and what the system said are the operator's.
+      reply.fail("internal_error", error instanceof HostError ? error.what : error.message);
     }
   }
 }

@@ -9,7 +9,8 @@ import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
 import { V1 } from "../dialect/v1.ts";
 import type { Engine } from "../engine/engine.ts";
-import { sleep } from "../host/clock.ts";
+import { sentenceOf } from "../errors.ts";
+import { nextTurn, sleep } from "../host/clock.ts";
 import { ExchangePool } from "./exchange.ts";
 import { TurnCounter } from "./fairness.ts";
 import { type Connection, Session } from "./session.ts";
@@ -73,7 +74,9 @@ export class Acceptor {
         this.#welcome(await this.#listener.accept());
       } catch (error) {
         if (this.#stopping) return;
-        await this.#exhausted(error);
+        // A newcomer that has gone again before it was accepted is an error too, and nobody's.
+        if (isExhaustion(error)) await this.#exhausted(error);
+        else await nextTurn();
       }
     }
   }
@@ -99,7 +102,11 @@ export class Acceptor {
 
   #welcome(connection: Connection & { setNoDelay(noDelay: boolean): void }): void {
     if (this.#sessions.size >= this.#connectionsMax) return refuse(connection);
-    if (this.#options.noDelay) connection.setNoDelay(true);
+    try {
+      if (this.#options.noDelay) connection.setNoDelay(true);
+    } catch {
+      return connection.close(); // it has gone already
+    }
     const { requestBytesMax } = this.#options;
     const session = new Session(
       connection,
@@ -112,19 +119,24 @@ export class Acceptor {
     session.run().finally(() => this.#sessions.delete(session));
   }
 
-  /** Accepting failed: most likely there are no descriptors left. */
+  /** There are no descriptors left. */
   async #exhausted(error: unknown): Promise<void> {
     const spare = this.#spares.length > 0;
     if (spare) {
       this.#connectionsMax = Math.max(1, Math.min(this.#connectionsMax, this.#sessions.size));
       this.#log(
-        `Connection could not be accepted: ${(error as Error).message}; ` +
+        `Connection could not be accepted: ${sentenceOf(error)}; ` +
           `from now on at most ${this.#connectionsMax} are taken`,
       );
     }
     for (const held of this.#spares.splice(0)) held.close();
     if (!spare) await sleep(RETRY_MS);
   }
+}
+
+/** Whether the process (EMFILE, 24) or the system (ENFILE, 23) has no descriptors left. */
+function isExhaustion(error: unknown): boolean {
+  return /os error 2[34]\b/.test(sentenceOf(error));
 }
 
 const REFUSAL = (() => {

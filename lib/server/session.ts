@@ -9,7 +9,7 @@ import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { writeCounters } from "../dialect/response.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Exchange, type ExchangePool, SEND_BYTES } from "./exchange.ts";
-import { Share, type TurnCounter } from "./fairness.ts";
+import type { TurnCounter } from "./fairness.ts";
 
 /** What a session needs of a TCP connection. */
 export interface Connection {
@@ -29,7 +29,7 @@ export class Session {
   readonly #exchanges: ExchangePool;
   readonly #received: ReceiveBuffer;
   readonly #requestBytesMax: number;
-  readonly #share: Share;
+  readonly #turns: TurnCounter;
   #closed = false;
   /** Whether a call of the connection is awaited, and so what fails is the connection. */
   #talking = false;
@@ -48,7 +48,7 @@ export class Session {
     this.#connection = connection;
     this.#engine = engine;
     this.#exchanges = exchanges;
-    this.#share = new Share(turns);
+    this.#turns = turns;
     this.#requestBytesMax = requestBytesMax;
     this.#received = new ReceiveBuffer(requestBytesMax);
   }
@@ -90,7 +90,7 @@ export class Session {
           at += await this.#connection.write(out.view(at));
         }
         this.#talking = false;
-        if (this.#share.isUsedUp((count ?? 0) + out.length)) await this.#share.giveWay();
+        if (this.#turns.isUsedUp((count ?? 0) + out.length)) await this.#turns.giveWay();
       } finally {
         this.#exchanges.give(exchange);
       }
@@ -144,9 +144,9 @@ export class Session {
       at += await this.#connection.write(out.view(at));
     }
     this.#talking = false;
-    const usedUp = this.#share.isUsedUp(out.length);
+    const usedUp = this.#turns.isUsedUp(out.length);
     out.clear();
-    if (usedUp) await this.#share.giveWay();
+    if (usedUp) await this.#turns.giveWay();
   }
 
   /**

@@ -283,22 +283,49 @@ Deno.test("tree: after every branch has settled a sweep is forgotten and its eff
   checkTree(tree);
 });
 
-Deno.test("tree: branches that are laid out anew between sweeps keep what they must", () => {
-  const random = new Random(8);
+/** Ways in which branches are laid out anew, for a tree of the keys 0, 10 ... 29990. */
+const GROWTHS: [what: string, grow: (tree: Tree) => void][] = [
+  ["new keys between the others", (tree) => {
+    for (let n = 0n; n < 20_000n; n++) assert(add(tree, n * 7919n % 30_011n, 5, 1n));
+  }],
+  ["new keys behind the others", (tree) => {
+    for (let n = 0n; n < 20_000n; n++) assert(add(tree, 30_000n + n, 5, 1n));
+  }],
+  ["many days of the last key", (tree) => {
+    for (let n = 0; n < 5000; n++) assert(add(tree, 29_990n, 30_000_000 + n, 1n));
+  }],
+  ["many days of a key between others", (tree) => {
+    for (let n = 0; n < 5000; n++) assert(add(tree, 15_000n, 30_000_000 + n, 1n));
+  }],
+  ["wider values", (tree) => {
+    for (let key = 0n; key < 30_000n; key += 10n) assert(add(tree, key, 6, 1n << 40n));
+  }],
+];
+
+Deno.test("tree: what comes after a sweep stays, however branches are laid out afterwards", () => {
+  for (const [what, grow] of GROWTHS) {
+    const tree = new Tree("t");
+    for (let key = 0n; key < 30_000n; key += 10n) assert(add(tree, key, 7, 1000n));
+    tree.sweep(0, 100);
+    for (let key = 0n; key < 30_000n; key += 10n) assert(add(tree, key, 8, key + 1n));
+    const before = tree.branches.length;
+    grow(tree);
+    assert(tree.branches.length > before, `${what}: there are more branches`);
+    for (let key = 0n; key < 30_000n; key += 10n) {
+      assertEquals(sum(tree, key, 7, 8), key + 1n, `${what}: key ${key}`);
+    }
+    checkTree(tree);
+  }
+});
+
+Deno.test("tree: a branch that is appended knows nothing of the sweeps before it", () => {
   const tree = new Tree("t");
-  const model = new Map<bigint, bigint>();
-  for (let round = 0; round < 30_000; round++) {
-    const key = BigInt(random.below(3000)) * 0x9e3779b97f4a7n;
-    assert(add(tree, key, 10_000_000 + round % 40, 1n));
-    model.set(key, (model.get(key) ?? 0n) + 1n);
-    if (round % 4000 !== 3999) continue;
-    tree.sweep(0, DAY_MAX);
-    model.clear();
-  }
-  for (let key = 0n; key < 3000n; key++) {
-    const at = key * 0x9e3779b97f4a7n;
-    assertEquals(sum(tree, at), model.get(at) ?? 0n);
-  }
+  tree.sweep(0, DAY_MAX);
+  const [branch] = fiveDays().branches;
+  tree.append({ branch, startLo: 0, startHi: 0 });
+  assertEquals(sum(tree, 1n), 15n);
+  tree.sweep(0, 20260104);
+  assertEquals(sum(tree, 1n), 5n);
   checkTree(tree);
 });
 
