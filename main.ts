@@ -20,7 +20,19 @@ const EXIT_DAMAGED = 3;
 /** Descriptors kept back for the files of a dump when connections have taken all the others. */
 const SPARE_DESCRIPTORS = 8;
 
-const log = (line: string) => console.error(line);
+/** A line for the operator. Where it can't be written there is nobody to tell, and counting goes on. */
+function log(line: string): void {
+  try {
+    console.error(line);
+  } catch { /* a full disk, say */ }
+}
+
+/** The first and the last line, for whoever waits for them. */
+function announce(line: string): void {
+  try {
+    console.log(line);
+  } catch { /* as above */ }
+}
 
 /** Ends the process, having said why. */
 function fail(sentence: string, code: number): never {
@@ -56,6 +68,16 @@ async function restore(config: Config, forest: Forest, dumps: DumpStore, disk: H
   if (config.restore) { for (const tree of await dumps.restore()) forest.put(tree); }
 }
 
+function holdSpares(directory: string): Spare[] {
+  const spares: Spare[] = [];
+  try {
+    while (spares.length < SPARE_DESCRIPTORS) spares.push(Deno.openSync(directory));
+  } catch (error) {
+    fail(`Directory ${directory} could not be opened: ${sentenceOf(error)}`, EXIT_FAILED);
+  }
+  return spares;
+}
+
 function listen(config: Config): Deno.TcpListener {
   try {
     return Deno.listen({ hostname: config.host, port: config.port });
@@ -73,8 +95,7 @@ async function main(): Promise<void> {
   const engine = new Engine(forest, dumps, clock, log);
   Deno.addSignalListener("SIGUSR1", () => engine.dumpAll()); // first of all: unheard it would kill
   await restore(config, forest, dumps, disk).catch(failToStart);
-  const spares: Spare[] = [];
-  while (spares.length < SPARE_DESCRIPTORS) spares.push(Deno.openSync(config.directory));
+  const spares = holdSpares(config.directory);
   const listener = listen(config);
   const acceptor = new Acceptor(listener, engine, config, spares, log);
 
@@ -84,13 +105,13 @@ async function main(): Promise<void> {
     stopping = true;
     await acceptor.stop();
     const failures = await engine.dumpAll();
-    console.log(`Karma v.${VERSION} is off.`);
+    announce(`Karma v.${VERSION} is off.`);
     Deno.exit(failures === 0 ? 0 : EXIT_FAILED);
   };
   Deno.addSignalListener("SIGINT", stop);
   Deno.addSignalListener("SIGTERM", stop);
 
-  console.log(`Karma v.${VERSION} is on ${listener.addr.port}.`);
+  announce(`Karma v.${VERSION} is on ${listener.addr.port}.`);
   await acceptor.run();
 }
 

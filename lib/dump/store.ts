@@ -7,7 +7,7 @@
 
 import { join } from "@std/path";
 import { DamagedError, HostError } from "../errors.ts";
-import { type Clock, nextTurn } from "../host/clock.ts";
+import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import type { BlockPool } from "../tree/block_pool.ts";
 import { Tree } from "../tree/tree.ts";
@@ -39,6 +39,7 @@ export class DumpStore {
   /** The seconds of each tree's newest dump that this process knows of. */
   readonly #newestSeconds = new Map<string, number>();
   #learned = false;
+  #loading: Promise<unknown> = Promise.resolve();
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -69,7 +70,10 @@ export class DumpStore {
 
   /** Loads a dump by its file's name; null when there is no such file here, as for every path. */
   load(file: string): Promise<Tree | null> {
-    return this.#load(file, nextTurn);
+    // One at a time, since each takes the memory of a whole tree.
+    const loaded = this.#loading.then(() => this.#load(file, pace()));
+    this.#loading = loaded.catch(() => {});
+    return loaded;
   }
 
   async #load(file: string, pause: () => Promise<void>): Promise<Tree | null> {
@@ -99,8 +103,10 @@ export class DumpStore {
     }
     const trees: Tree[] = [];
     for (const group of [...newest.keys()].sort()) {
-      const tree = await this.#load(newest.get(group)!.file, nobodyWaits);
-      if (tree !== null) trees.push(tree);
+      const { file } = newest.get(group)!;
+      const tree = await this.#load(file, nobodyWaits);
+      if (tree === null) throw new DamagedError(`Dump ${file} cannot be loaded by that name`);
+      trees.push(tree);
     }
     return trees;
   }
@@ -182,7 +188,7 @@ export class DumpStore {
       const { tree } = await readHead(window);
       const shortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.
-      return await readTree(window, shortened ? tree : name, this.#pool);
+      return await readTree(window, shortened ? tree : name, this.#pool, pause);
     }
     const tree = new Tree(name, this.#pool);
     await readOriginal(window, file, tree, this.#log, pause);
@@ -203,5 +209,5 @@ export class DumpStore {
 /** Whether a name may be that of a file here: no path, not hidden, and not longer than names can be. */
 function isPlainName(file: string): boolean {
   const bytes = new TextEncoder().encode(file).length;
-  return !file.startsWith(".") && !/[/\\\p{Cc}]/u.test(file) && bytes <= FILE_NAME_BYTES_MAX;
+  return !file.startsWith(".") && !/[/\p{Cc}]/u.test(file) && bytes <= FILE_NAME_BYTES_MAX;
 }

@@ -47,7 +47,12 @@ export async function readHead(window: Window): Promise<Head> {
 }
 
 /** Reads what comes after the head into a tree of that name. */
-export async function readTree(window: Window, name: string, pool: BlockPool): Promise<Tree> {
+export async function readTree(
+  window: Window,
+  name: string,
+  pool: BlockPool,
+  pause: () => Promise<void> = () => Promise.resolve(),
+): Promise<Tree> {
   const tree = new Tree(name, pool);
   const found: Counts = { branches: 0, keys: 0, cells: 0 };
   let part = decodeBranch(await payloadOf(window));
@@ -69,6 +74,7 @@ export async function readTree(window: Window, name: string, pool: BlockPool): P
     found.keys += columns.keyCount;
     found.cells += columns.cellCount;
     part = next;
+    await pause();
   }
   const counts = decodeEnd(payload);
   for (const count of ["branches", "keys", "cells"] as const) {

@@ -12,13 +12,13 @@ import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import { dumpedName } from "../dump/file_name.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import { type Clock, nextTurn } from "../host/clock.ts";
+import { type Clock, pace } from "../host/clock.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 
-/** Work on a whole tree lets others have their turn after so long: well below the 10 ms promised. */
-const SLICE_MS = 2;
+/** No file's name is nearly as long; beyond, an answer would not even repeat it. */
+const LOAD_NAME_BYTES_MAX = 4096;
 
 type Execute = (request: Request, reply: Reply) => void;
 
@@ -30,6 +30,7 @@ export class Engine {
   #today = 0;
   #run: Promise<number> = Promise.resolve(0);
   #nextRun: Promise<number> | null = null;
+  #sweeping: Promise<void> = Promise.resolve();
 
   readonly #functions: Record<OperationId, Execute> = {
     ping: (_, reply) => reply.shape = "pong",
@@ -181,8 +182,12 @@ export class Engine {
     const tree = this.#tree(request, reply);
     reply.shape = shape;
     if (tree === null) return;
-    tree.sweep(request.dayFrom, request.dayTo);
-    reply.pending = settle(tree);
+    const { dayFrom, dayTo } = request;
+    // One after the other: many at once would make each branch do all of them when it is next touched.
+    reply.pending = this.#sweeping = this.#sweeping.then(() => {
+      tree.sweep(dayFrom, dayTo);
+      return settle(tree);
+    });
   }
 
   #dump(request: Request, reply: Reply): void {
@@ -208,7 +213,8 @@ export class Engine {
   }
 
   #load(request: Request, reply: Reply): void {
-    const file = new TextDecoder().decode(nameOf(request));
+    const tooLong = request.nameEnd - request.nameStart > LOAD_NAME_BYTES_MAX;
+    const file = tooLong ? "" : new TextDecoder().decode(nameOf(request));
     if (file === "") return reply.fail("validation_error", "Field tree_name must name a dump file");
     reply.shape = "text";
     reply.pending = this.#told(reply, async () => {
@@ -243,11 +249,7 @@ function nameOf(request: Request): Uint8Array<ArrayBuffer> {
 /** Walks a swept tree to the end, so that the memory of what was swept is free again. */
 async function settle(tree: Tree): Promise<void> {
   const walk = new Walk(tree);
-  let began = performance.now();
-  while (walk.next() !== null) {
-    if (performance.now() - began < SLICE_MS) continue;
-    await nextTurn();
-    began = performance.now();
-  }
+  const rest = pace();
+  while (walk.next() !== null) await rest();
   tree.settle();
 }

@@ -52,3 +52,16 @@ export function nextTurn(): Promise<void> {
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Work on a whole tree or file gives way after so long: well below the 10 ms that others may wait. */
+const SLICE_MS = 2;
+
+/** A function to await between the steps of long work: now and then it lets all others have a turn. */
+export function pace(): () => Promise<void> {
+  let began = performance.now();
+  return async () => {
+    if (performance.now() - began < SLICE_MS) return;
+    await nextTurn();
+    began = performance.now();
+  };
+}

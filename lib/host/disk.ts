@@ -39,9 +39,9 @@ export class HostDisk implements Disk {
   async list(directory: string): Promise<string[]> {
     const names: string[] = [];
     for await (const entry of Deno.readDir(directory)) {
-      if (entry.isFile || entry.isSymlink && await isFile(`${directory}/${entry.name}`)) {
-        names.push(entry.name);
-      }
+      // A link that leads nowhere, or in a circle, is nobody's dump.
+      const link = () => isFile(`${directory}/${entry.name}`).catch(() => false);
+      if (entry.isFile || entry.isSymlink && await link()) names.push(entry.name);
     }
     return names;
   }

@@ -159,7 +159,10 @@ export class Session {
     try {
       await this.#connection.closeWrite();
       const rest = new Uint8Array(SEND_BYTES);
-      while (await this.#connection.read(rest) !== null);
+      for (let count = await this.#connection.read(rest); count !== null;) {
+        if (this.#turns.isUsedUp(count)) await this.#turns.giveWay();
+        count = await this.#connection.read(rest);
+      }
     } finally {
       clearTimeout(cut);
     }
