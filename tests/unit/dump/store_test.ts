@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { dumpFileName, parseDumpFileName } from "../../../lib/dump/file_name.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
+import { AssertionFailed } from "../../../lib/assert.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
 import { BlockPool } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
@@ -139,6 +140,25 @@ Deno.test("store: what was loaded is older than the next dump, whatever its file
   assertEquals((await world.store.load("7000_t.tree"))?.name, "t");
   await world.store.write(treeOf("t", 2));
   assertEquals(await world.restored(), ["t=2"]);
+});
+
+/** Whether a program broke rather than a disk. */
+function isOurs(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof AssertionFailed;
+}
+
+Deno.test("store: where no later seconds are left a dump is newer all the same, or refused", async () => {
+  for (
+    const seconds of ["999999999999999", "9007199254740991", "9007199254740993", "9".repeat(16)]
+  ) {
+    const world = new World();
+    const bytes = world.bytesOf(await world.store.write(treeOf("t", 1)));
+    world.put(`${seconds}_t.tree`, bytes);
+    world.restarted();
+    const [written] = await Promise.allSettled([world.store.write(treeOf("t", 2))]);
+    if (written.status === "fulfilled") assertEquals(await world.restored(), ["t=2"], seconds);
+    else assert(written.reason instanceof HostError && !isOurs(written.reason.cause), seconds);
+  }
 });
 
 Deno.test("store: load takes the names of files here, and no path", async () => {
@@ -319,6 +339,8 @@ Deno.test("store: a disk that fails at any moment of a dump destroys nothing", a
     const error = await assertRejects(() => world.store.write(treeOf("t", 3)), HostError);
     assertMatch(error.message, /^Tree "t" could not be dumped: Simulated failure of \w+$/);
     assertEquals(world.disk.filesOpen, 0);
+    const hidden = (await world.disk.list("/dumps")).filter((file) => file.startsWith("."));
+    assertEquals(hidden, [], "what was begun is gone");
     await checkDumps(world, before);
     // The next dump works, and is the newest.
     const next = await world.store.write(treeOf("t", 4));
@@ -382,5 +404,20 @@ Deno.test("store: whatever fails when dumps are read is told as the world's fail
       await assertRejects(() => failing, HostError, "Simulated failure", `${what}, ${operation}`);
       assertEquals(world.disk.filesOpen, 0, `${what}, ${operation}`);
     }
+  }
+});
+
+Deno.test("store: a broken assertion of ours is not told as the world's failure", async () => {
+  const world = await inhabited();
+  const broken = () => Promise.reject(new AssertionFailed("something of ours"));
+  world.disk.list = world.disk.open = world.disk.create = broken;
+  const attempts = [
+    () => world.store.list(),
+    () => world.store.load("1000_u.tree"),
+    () => world.store.restore(),
+    () => world.store.write(treeOf("t", 1)),
+  ];
+  for (const attempt of attempts) {
+    await assertRejects(attempt, AssertionFailed, "something of ours");
   }
 });

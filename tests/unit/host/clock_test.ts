@@ -1,7 +1,7 @@
 // The date in a zone at the moment of the call: at midnight, where offsets are odd, where they change.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { HostClock, nextTurn, sleep } from "../../../lib/host/clock.ts";
+import { HostClock, nextTurn, pace, sleep } from "../../../lib/host/clock.ts";
 
 /** A clock whose hands the test moves. */
 class SetClock extends HostClock {
@@ -137,4 +137,17 @@ Deno.test("clock: nextTurn gives way to what waits, sleep waits", async () => {
   const began = performance.now();
   await sleep(20);
   assert(performance.now() - began >= 19);
+});
+
+Deno.test("clock: long work that keeps its pace lets others have a turn, again and again", async () => {
+  const pause = pace();
+  for (let turn = 0; turn < 3; turn++) {
+    let waited = true;
+    setTimeout(() => waited = false, 0);
+    const began = performance.now();
+    while (waited) {
+      await pause();
+      assert(performance.now() - began < 5000, "the others never had a turn");
+    }
+  }
 });
