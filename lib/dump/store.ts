@@ -6,6 +6,7 @@
 // Trade: dumps are written one at a time, since they share the disk, and one temporary file.
 
 import { join } from "@std/path";
+import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
@@ -169,7 +170,11 @@ export class DumpStore {
 
   /** A name for a dump that is newer than all others of its tree. */
   async #unusedName(now: number, tree: string): Promise<DumpFile> {
-    const named = (seconds: number) => parseDumpFileName(dumpFileName(seconds, tree))!;
+    const named = (seconds: number): DumpFile => {
+      const dump = parseDumpFileName(dumpFileName(seconds, tree));
+      if (dump === null) throw new Error("the newest dump's name leaves no later second");
+      return dump;
+    };
     let seconds = Math.max(now, (this.#newestSeconds.get(named(now).group) ?? 0) + 1);
     while (await this.#disk.exists(join(this.#directory, named(seconds).file))) seconds++;
     return named(seconds);
@@ -200,7 +205,8 @@ export class DumpStore {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof DamagedError || error instanceof HostError) throw error;
+      const known = error instanceof DamagedError || error instanceof HostError;
+      if (known || error instanceof AssertionFailed) throw error;
       throw new HostError(failure, error);
     }
   }
