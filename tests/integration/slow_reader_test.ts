@@ -20,9 +20,12 @@ const GROWTH_MAX = 32 << 20;
 const SIP_BYTES = 65536;
 const SIP_MS = 2;
 
-/** Far above what an idle machine shows, far below a find that keeps the loop: 200 ms and more each. */
-const PING_MS_USUAL = 50;
-const PING_MS_MAX = 2000;
+/**
+ * Far above what an idle machine shows (10 ms), since this process reads megabytes beside its pings
+ * on a machine that may be busy; below what a find that keeps the loop would do to most of them.
+ */
+const PING_MS_USUAL = 250;
+const PING_MS_MAX = 3000;
 
 /** As long as keys can be. */
 function keyAt(index: number): bigint {
