@@ -37,7 +37,7 @@ const LONG = [
   "x".repeat(255),
   "я".repeat(127),
   "日".repeat(85),
-  "😀".repeat(63),
+  ...["", "x", "xx", "xxx"].map((start) => start + "😀".repeat(63)), // cut within a pair, or not
   "x".repeat(217) + "😀".repeat(9),
   "/".repeat(255),
   "%".repeat(100),
