@@ -27,7 +27,7 @@ import type { Window } from "./window.ts";
 
 /**
  * The most that is parsed in one go: a counter of a million days. Fewer than 2^21 cells of ten bytes
- * fit, so that the lanes of their values add up exactly as doubles, here and in the tree (run.ts).
+ * fit, so that the lanes of their values add up exactly as doubles.
  */
 const PIECE_BYTES_MAX = 16 * 1024 * 1024;
 

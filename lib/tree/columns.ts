@@ -9,7 +9,7 @@
 // Invariant: what `branch` builds has passed every check that a tree's invariants need, because the
 // columns come from a file. Trade: the arrays are reused for one branch after the other.
 
-import { compareU64, LANE_MAX } from "../bytes/u64.ts";
+import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import type { BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
@@ -120,8 +120,12 @@ export class Columns {
       if (this.lows[at] === 0 && this.#high(at) === 0) throw new DamagedError("a value is zero");
       lo += this.lows[at];
       hi += this.#high(at);
+      if (lo > LANE_MAX) {
+        lo -= LANE;
+        hi++;
+      }
     }
-    if (hi + Math.floor(lo / (LANE_MAX + 1)) > LANE_MAX) {
+    if (hi > LANE_MAX) {
       throw new DamagedError("the days of a counter add up beyond 2^64-1");
     }
   }

@@ -84,7 +84,6 @@ export function chooseWindow(branches: readonly Branch[], index: number): [numbe
   let least = Infinity;
   let most = 0;
   for (let first = low; first + size <= high; first++) {
-    if (first > index || first + size <= index) continue;
     let words = 0;
     for (let at = first; at < first + size; at++) words += wordsNeeded(branches[at]);
     if (words < least) [least, emptiest] = [words, first];

@@ -1,6 +1,6 @@
 // A run: the older cells of a counter, sorted by day, as 32-bit words in its branch.
 //
-//   width 1, slim    | day code, value |            days 1970 to 2145, values below 2^16
+//   width 1, slim    | day code, value |            days 1970 to 2146-03-02, values below 2^16
 //   width 2, narrow  | day | value |                values below 2^32
 //   width 3, wide    | newest hi | day | lo | hi |  any value; the first word belongs to the slot
 //
@@ -10,7 +10,7 @@
 // Invariant: days ascend strictly; no value is zero. The room of a run follows from its width and
 // its number of cells (`runRoom`), so it is stored nowhere.
 
-import { LANE } from "../bytes/u64.ts";
+import { LANE, LANE_MAX } from "../bytes/u64.ts";
 
 export const SLIM = 1;
 export const NARROW = 2;
@@ -21,7 +21,7 @@ const CODES = 65536;
 
 /**
  * The code of the first day with a code on `day` (YYYYMMDD) or later: months of 31 days, counted
- * from 1970, so that codes ascend with days. From 2146 on there are none: 65536 and more.
+ * from 1970, so that codes ascend with days. After 2146-03-02 there are none: 65536 and more.
  */
 function dayCode(day: number): number {
   const months = Math.floor(day / 100);
@@ -50,7 +50,7 @@ export function widthFor(day: number, lo: number, hi: number): number {
   return code < CODES && codeDay(code) === day ? SLIM : NARROW;
 }
 
-/** The cells that a run has room for: what it holds, from eight on rounded up by at most an eighth. */
+/** The cells that a run has room for: what it holds, from sixteen on rounded up by at most an eighth. */
 function cellRoom(cells: number): number {
   const stepLog2 = 28 - Math.clz32(cells);
   if (stepLog2 <= 0) return cells;
@@ -130,16 +130,19 @@ export function sumRun(
   to: number,
   sum: Uint32Array,
 ): void {
-  // Lanes added as doubles are exact for 2^21 cells, more than there are days until the year 5700.
   let lo = 0;
   let hi = 0;
   const end = cellAt(run, width, to);
   for (let cell = cellAt(run, width, from); cell < end; cell += width) {
     lo += cellLo(words, cell, width);
     hi += cellHi(words, cell, width);
+    if (lo > LANE_MAX) { // carried at once: a double holds no more than 2^21 full lanes exactly
+      lo -= LANE;
+      hi++;
+    }
   }
   sum[0] = lo;
-  sum[1] = hi + Math.floor(lo / LANE);
+  sum[1] = hi;
 }
 
 /** Copies a run to `target` at another width; the newest value's high lane starts as zero. */

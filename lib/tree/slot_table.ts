@@ -6,7 +6,7 @@
 //          day, value: the newest cell; an increment of today touches nothing but the slot
 //
 // Open addressing with linear probing, so that a search reads on in memory. Keys are never taken
-// out: a counter without cells keeps its slot until its branch is laid out anew without it.
+// out: a counter without cells keeps its slot, and is still listed.
 // Invariant: at least one slot in eight is free, so every search ends.
 
 import { SLIM } from "./run.ts";

@@ -13,7 +13,8 @@
 // Trade: the total of a counter is not stored but added up: 8 bytes a key less, and it can't drift.
 //
 // A change of the whole tree (`sweep`) is only noted, at once and for every reader; each branch does
-// the work before it is next touched (`branchAt`), and `settle` walks the rest, a branch at a time.
+// the work before it is next touched (`branchAt`). Whoever sweeps walks over the tree afterwards, so
+// that all branches have done it, and `settle` forgets it.
 
 import { assert } from "../assert.ts";
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
@@ -156,7 +157,7 @@ export class Tree {
     if (slot >= 0) removeDays(branch, slot, dayFrom, dayTo);
   }
 
-  /** Takes away every counter's days in [dayFrom, dayTo]. At once for all who look; see `settle`. */
+  /** Takes away every counter's days in [dayFrom, dayTo]. At once for all who look; walk, then `settle`. */
   sweep(dayFrom: number, dayTo: number): void {
     const covers = (older: Sweep) => dayFrom <= older.dayFrom && older.dayTo <= dayTo;
     this.#sweeps = this.#sweeps.filter((older) => !covers(older));

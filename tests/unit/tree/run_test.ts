@@ -176,6 +176,14 @@ Deno.test("run: sumRun adds up any part of a run exactly", () => {
   }
 });
 
+Deno.test("run: sumRun is exact for more cells than a double holds full lanes of", () => {
+  const count = 2 ** 21 + 400_001;
+  const words = new Uint32Array(NARROW * count).fill(0xffffffff);
+  const sum = new Uint32Array(2);
+  sumRun(words, 0, NARROW, 0, count, sum);
+  assertEquals(u64ToBigInt(sum[0], sum[1]), BigInt(count) * 0xffffffffn);
+});
+
 Deno.test("run: rewidenRun copies every cell to a larger width", () => {
   const random = new Random(4);
   for (const width of WIDTHS) {
