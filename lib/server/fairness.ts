@@ -11,7 +11,7 @@
 
 import { nextTurn } from "../host/clock.ts";
 
-/** Bytes read and written that make a share: about 6000 requests with their replies. */
+/** Bytes read and written that make a share: some 5000 pipelined requests with their replies. */
 const SHARE_BYTES = 524288;
 
 /** What the calls of one read and one write cost, in bytes' worth of work. */
