@@ -10,12 +10,19 @@ const ARCHIVE_NEARBY = "../shared/denort/denort-x86_64-unknown-linux-gnu.zip";
 const ARCHIVE_DENO = "2.6.8";
 const DENO_DIR = ".deno";
 
+const V8_FLAGS = [
+  "--max-semi-space-size=4", // MiB; bounds the memory that waits for the next collection
+  // As the start task in deno.json: the way of a request is a chain of small functions.
+  "--max-inlined-bytecode-size=1500",
+  "--max-inlined-bytecode-size-cumulative=6000",
+];
+
 const compile = [
   "compile",
   "-P",
   "--no-prompt",
   "--no-code-cache", // which would be written to the temporary directory at the first start
-  "--v8-flags=--max-semi-space-size=4", // MiB; bounds the memory that waits for the next collection
+  `--v8-flags=${V8_FLAGS}`,
   ...Deno.args,
   "--output=karma",
   "main.ts",
