@@ -89,7 +89,9 @@ export class DumpStore {
         () => this.#read(new Window(reading), file, pause),
       );
     } catch (error) {
-      if (!(error instanceof DamagedError) || error.message.includes(file)) throw error;
+      if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
+        throw error;
+      }
       throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
     } finally {
       reading.close();
