@@ -3,12 +3,20 @@
 // The one composition root: only here is configuration handed out and the process ended.
 
 import { parseCommandLine, usage, UsageError } from "./lib/config.ts";
-import type { Config } from "./lib/config.ts";
 import { DumpStore } from "./lib/dump/store.ts";
+import { encodeCatalogue } from "./lib/engine/catalogue.ts";
+import { Dumper } from "./lib/engine/dumper.ts";
 import { Engine } from "./lib/engine/engine.ts";
+import { examine } from "./lib/engine/examination.ts";
+import { Ledger } from "./lib/engine/ledger.ts";
+import { Recovery } from "./lib/engine/recovery.ts";
 import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
 import { HostClock } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
+import { lockDirectory } from "./lib/host/lock.ts";
+import { Log, type LogOptions } from "./lib/log/log.ts";
+import type { LogPosition } from "./lib/log/reader.ts";
+import type { Config } from "./lib/options.ts";
 import { Acceptor, type Spare } from "./lib/server/acceptor.ts";
 import { Forest } from "./lib/tree/forest.ts";
 import { VERSION } from "./lib/version.ts";
@@ -16,6 +24,8 @@ import { VERSION } from "./lib/version.ts";
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_DAMAGED = 3;
+/** What was promised to be safe is not: the disk failed. */
+const EXIT_BROKEN = 4;
 
 /** Descriptors kept back for the files of a dump when connections have taken all the others. */
 const SPARE_DESCRIPTORS = 8;
@@ -47,10 +57,10 @@ function failToStart(error: unknown): never {
   throw error;
 }
 
-function readCommandLine(): Config {
+function readCommandLine(): { kind: "run" | "check"; config: Config } {
   try {
     const commandLine = parseCommandLine(Deno.args, (name) => Deno.env.get(name));
-    if (commandLine.kind === "run") return commandLine.config;
+    if (commandLine.kind === "run" || commandLine.kind === "check") return commandLine;
     console.log(commandLine.kind === "help" ? usage().trimEnd() : `Karma v.${VERSION}`);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -59,13 +69,48 @@ function readCommandLine(): Config {
   Deno.exit(0);
 }
 
-async function restore(config: Config, forest: Forest, dumps: DumpStore, disk: HostDisk) {
+/** `karma check`: examines the data, changes nothing, and ends. */
+async function check({ directory, timeZone, dumpsKept }: Config): Promise<never> {
+  const disk = new HostDisk();
+  const clock = new HostClock(timeZone);
+  const dumpsFor = ({ pool }: Forest) => {
+    return new DumpStore(directory, disk, clock, pool, dumpsKept, announce);
+  };
+  const faults = await examine(directory, disk, dumpsFor, announce).catch(failToStart);
+  for (const fault of faults) announce(fault);
+  if (faults.length === 0) announce("No damage");
+  Deno.exit(faults.length === 0 ? 0 : EXIT_DAMAGED);
+}
+
+/** Makes the data directory if there is none, and takes it for this process. */
+async function occupy(directory: string, disk: HostDisk): Promise<void> {
+  let holder: string | null;
   try {
-    await disk.makeDirectory(config.directory);
+    await disk.makeDirectory(directory);
   } catch (error) {
-    throw new HostError(`Directory ${config.directory} could not be made`, error);
+    throw new HostError(`Directory ${directory} could not be made`, error);
   }
-  if (config.restore) { for (const tree of await dumps.restore()) forest.put(tree); }
+  try {
+    holder = await lockDirectory(directory);
+  } catch (error) {
+    throw new HostError(`Directory ${directory} could not be locked`, error);
+  }
+  if (holder === null) return;
+  const process = holder === "" ? "another process" : `process ${holder}`;
+  fail(`Directory ${directory} is in use by ${process}`, EXIT_USAGE);
+}
+
+/** Brings the forest to the state that the directory holds; returns where the log goes on. */
+async function recover(
+  { directory, restore }: Config,
+  disk: HostDisk,
+  dumps: DumpStore,
+  forest: Forest,
+): Promise<LogPosition> {
+  const recovery = new Recovery(directory, disk, dumps, forest);
+  if (!restore) return await recovery.startEmpty(log);
+  await recovery.read();
+  return await recovery.settle(log);
 }
 
 function holdSpares(directory: string): Spare[] {
@@ -87,24 +132,40 @@ function listen(config: Config): Deno.TcpListener {
 }
 
 async function main(): Promise<void> {
-  const config = readCommandLine();
+  const { kind, config } = readCommandLine();
+  if (kind === "check") await check(config);
   const disk = new HostDisk();
   const clock = new HostClock(config.timeZone);
   const forest = new Forest();
-  const dumps = new DumpStore(config.directory, disk, clock, forest.pool, log);
-  const engine = new Engine(forest, dumps, clock, log);
-  Deno.addSignalListener("SIGUSR1", () => engine.dumpAll()); // first of all: unheard it would kill
-  await restore(config, forest, dumps, disk).catch(failToStart);
+  let dumper: Dumper | null = null;
+  Deno.addSignalListener("SIGUSR1", () => dumper?.dumpAll()); // first of all: unheard it would kill
+
+  await occupy(config.directory, disk).catch(failToStart);
+  const { directory, dumpsKept } = config;
+  const dumps = new DumpStore(directory, disk, clock, forest.pool, dumpsKept, log);
+  const position = await recover(config, disk, dumps, forest).catch(failToStart);
+  const wal = new Log(config.directory, logOptions(config), position, disk, {
+    preamble: () => encodeCatalogue(forest),
+    onLarge: () => dumper?.shorten(),
+    lost: (error) => fail(error.message, EXIT_BROKEN),
+    tell: log,
+  });
+  wal.begin();
+  await wal.sync(); // what is on the disk now is what a crash leaves
+  const ledger = new Ledger(forest, wal, config.wal);
+  dumper = new Dumper(forest, dumps, wal, ledger, log);
+  const engine = new Engine({ forest, ledger, log: wal, dumps, dumper, clock }, log);
+
   const spares = holdSpares(config.directory);
   const listener = listen(config);
   const acceptor = new Acceptor(listener, engine, config, spares, log);
-
   let stopping = false;
   const stop = async () => {
     if (stopping) return; // a second signal must not break the dump under way
     stopping = true;
     await acceptor.stop();
-    const failures = await engine.dumpAll();
+    const failures = await dumper.dumpAll();
+    await wal.close();
     announce(`Karma v.${VERSION} is off.`);
     Deno.exit(failures === 0 ? 0 : EXIT_FAILED);
   };
@@ -113,6 +174,10 @@ async function main(): Promise<void> {
 
   announce(`Karma v.${VERSION} is on ${listener.addr.port}.`);
   await acceptor.run();
+}
+
+function logOptions({ walSync, walSegmentBytes, walBytesMax }: Config): LogOptions {
+  return { policy: walSync, segmentBytes: walSegmentBytes, bytesMax: walBytesMax };
 }
 
 await main();

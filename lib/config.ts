@@ -1,29 +1,17 @@
 // The command line and the environment → one frozen Config.
 //
-// Invariant: a Config holds only values within their limits, so nobody checks them again. OPTIONS
-// describes every option once; reading, limits, defaults and `--help` all come from it.
+// Invariant: a Config holds only values within their limits, so nobody checks them again.
 //
 // The trade: parseArgs takes `-1` for an option, makes numbers of some strings and drops or swallows
 // words, so a command line is first rewritten until each value hangs on its option. What does not
 // fit that form is refused here and never reaches parseArgs.
 
 import { parseArgs } from "@std/cli";
-
-export interface Config {
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  readonly directory: string;
-  readonly restore: boolean;
-  readonly noDelay: boolean;
-  /** "local" or a name that Intl knows. */
-  readonly timeZone: string;
-  readonly requestBytesMax: number;
-  readonly connectionsMax: number;
-}
+import { type Config, type Option, OPTIONS } from "./options.ts";
 
 export type CommandLine =
   | { kind: "run"; config: Config }
+  | { kind: "check"; config: Config }
   | { kind: "help" }
   | { kind: "version" };
 
@@ -32,126 +20,8 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** What a value may be: `read` gives undefined for a text that is not `expected`. */
-interface Kind<V> {
-  readonly expected: string;
-  read(text: string): V | undefined;
-}
-
-const anyText: Kind<string> = { expected: "a text", read: (text) => text };
-
-const trueOrFalse: Kind<boolean> = {
-  expected: "true or false",
-  read: (text) => text === "true" ? true : text === "false" ? false : undefined,
-};
-
-const zone: Kind<string> = {
-  expected: "UTC, local or the name of a time zone",
-  read(text) {
-    if (text === "local") return text;
-    // Intl takes offsets like +03:00 too, but those are not names and know no summer time.
-    if (/^[+-]/.test(text)) return undefined;
-    try {
-      return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
-    } catch {
-      return undefined;
-    }
-  },
-};
-
-function integer(min: number, max: number): Kind<number> {
-  return {
-    expected: `an integer from ${min} to ${max}`,
-    read(text) {
-      const value = /^\d+$/.test(text) ? Number(text) : NaN;
-      return value >= min && value <= max ? value : undefined;
-    },
-  };
-}
-
-interface Option<V> {
-  readonly flag: string;
-  readonly short?: string;
-  readonly value: string;
-  readonly variable: string;
-  /** As an operator would write it; it is read like any other value. */
-  readonly fallback: string;
-  readonly kind: Kind<V>;
-  readonly help: string;
-}
-
-/** In the order of `--help`. */
-const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> } = {
-  host: {
-    flag: "bind",
-    short: "b",
-    value: "host",
-    variable: "KARMA_HOST",
-    fallback: "0.0.0.0",
-    kind: anyText,
-    help: "Host to bind",
-  },
-  port: {
-    flag: "port",
-    short: "p",
-    value: "port",
-    variable: "KARMA_PORT",
-    fallback: "8080",
-    kind: integer(0, 65535),
-    help: "Port to listen for connection",
-  },
-  directory: {
-    flag: "directory",
-    short: "d",
-    value: "path",
-    variable: "KARMA_DUMP_DIR",
-    fallback: ".",
-    kind: anyText,
-    help: "Directory for storing and loading dumps",
-  },
-  restore: {
-    flag: "restore",
-    short: "r",
-    value: "flag",
-    variable: "KARMA_RESTORE",
-    fallback: "true",
-    kind: trueOrFalse,
-    help: "Load last state from dumps",
-  },
-  noDelay: {
-    flag: "nodelay",
-    short: "n",
-    value: "flag",
-    variable: "KARMA_TCP_NODELAY",
-    fallback: "true",
-    kind: trueOrFalse,
-    help: "Disable Nagle's algorithm",
-  },
-  timeZone: {
-    flag: "timezone",
-    value: "zone",
-    variable: "KARMA_TIMEZONE",
-    fallback: "UTC",
-    kind: zone,
-    help: "Zone of the days: UTC, local or an IANA name",
-  },
-  requestBytesMax: {
-    flag: "max-request-bytes",
-    value: "bytes",
-    variable: "KARMA_MAX_REQUEST_BYTES",
-    fallback: "1048576",
-    kind: integer(64, 1073741824),
-    help: "Longest request accepted",
-  },
-  connectionsMax: {
-    flag: "max-connections",
-    value: "count",
-    variable: "KARMA_MAX_CONNECTIONS",
-    fallback: "10000",
-    kind: integer(1, 1000000),
-    help: "Most connections open at once",
-  },
-};
+/** The word that asks for an examination instead of a start. */
+const CHECK = "check";
 
 type AnyOption = Option<Config[keyof Config]>;
 
@@ -176,7 +46,8 @@ export function parseCommandLine(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): CommandLine {
-  const { words, complaint } = rewrite(args);
+  const kind = args[0] === CHECK ? "check" : "run";
+  const { words, complaint } = rewrite(kind === "check" ? args.slice(1) : args);
   const given: Record<string, unknown> = parseArgs(words, {
     string: ALL.map((option) => option.flag),
     boolean: ["help", "version"],
@@ -189,7 +60,7 @@ export function parseCommandLine(
     const flag = given[option.flag];
     return [field, choose(option, typeof flag === "string" ? flag : undefined, environment)];
   });
-  return { kind: "run", config: Object.freeze(Object.fromEntries(fields) as Config) };
+  return { kind, config: Object.freeze(Object.fromEntries(fields) as Config) };
 }
 
 /** The text of `--help`: the options with their built-in defaults, then their variables. */
@@ -200,6 +71,7 @@ export function usage(): string {
   const variables = ALL.map(({ variable, flag }) => row(variable, `Instead of --${flag}`));
   return [
     "Usage: karma [arguments]",
+    "       karma check --directory=path    Look for damage in dumps and log, changing nothing",
     ...options,
     row("-h, --help", "Show this help"),
     row("    --version", "Show the version"),

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "validation_error"
   // while it is carried out
   | "not_found"
+  | "storage_full"
   | "internal_error";
 
 /** The world's failure: what could not be done, for everyone, and what the system said, for the operator. */

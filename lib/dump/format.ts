@@ -1,12 +1,15 @@
 // What the frames of a dump hold: MessagePack maps with columns, written and read with @std/msgpack.
 //
-//   head    {format: "karma-dump", version: 1, tree: bin, UTF-8, seconds: UNIX TIME}
+//   head    {format: "karma-dump", version: 1, tree: bin, UTF-8, seconds: UNIX TIME, log: ID,
+//            serial: bin 8}
 //   branch  {start: bin 8, lsn: bin 8, keys: bin 8n, counts: bin 4n, days: bin 4c, lows: bin 4c,
 //            highs: bin 4c or 0}                                     columns of little-endian lanes
 //   ...     one a branch, in ascending order of the first keys of their ranges, the first being 0
 //   end     {branches: bin 8, keys: bin 8, cells: bin 8}             how many came before
 //
-// `lsn` is the number of the last log record that a branch holds. Only strings, bins and integers
+// `log` is the id of the log that `lsn` counts in, 16 hexadecimal digits, `serial` the tree's number
+// in it; dumps of Karma without a log had neither. `lsn` is the number of the last record that a
+// branch holds. Only strings, bins and integers
 // below 2^32 are used, so that every MessagePack encoder writes the same bytes and every decoder
 // reads them back exactly. Invariant: reading gives what was written, or a DamagedError.
 
@@ -22,6 +25,9 @@ const VERSION = 1;
 export interface Head {
   readonly tree: string;
   readonly seconds: number;
+  /** Empty in dumps of Karma without a log; the serial is 0 then. */
+  readonly log: string;
+  readonly serial: number;
 }
 
 /** How many branches, keys and cells there are: exact below 2^53. */
@@ -31,10 +37,17 @@ export interface Counts {
   cells: number;
 }
 
-export function encodeHead({ tree, seconds }: Head): Uint8Array {
+export function encodeHead({ tree, seconds, log, serial }: Head): Uint8Array {
   // As bytes: @std/msgpack drops a byte order mark from the beginning of a string.
   const name = new TextEncoder().encode(tree);
-  return encode({ format: FORMAT, version: VERSION, tree: name, seconds: seconds >>> 0 });
+  return encode({
+    format: FORMAT,
+    version: VERSION,
+    tree: name,
+    seconds: seconds >>> 0,
+    log,
+    serial: lanesOf(serial),
+  });
 }
 
 export function decodeHead(payload: Uint8Array): Head {
@@ -43,20 +56,27 @@ export function decodeHead(payload: Uint8Array): Head {
   if (map.version !== VERSION) {
     throw new DamagedError(`it has version ${map.version}; this Karma reads version ${VERSION}`);
   }
-  const { tree, seconds } = map;
-  if (!(tree instanceof Uint8Array) || typeof seconds !== "number") {
+  const { tree, seconds, log = "" } = map;
+  const isComplete = tree instanceof Uint8Array && typeof seconds === "number" &&
+    typeof log === "string";
+  if (!isComplete) {
     throw new DamagedError("its head is incomplete");
   }
   const name = treeName(tree, 0, tree.length);
   if (name === null) throw new DamagedError("its head names no tree");
-  return { tree: name, seconds };
+  return { tree: name, seconds, log, serial: map.serial === undefined ? 0 : u64(map, "serial") };
 }
 
-export function encodeBranch(startLo: number, startHi: number, columns: Columns): Uint8Array {
+export function encodeBranch(
+  startLo: number,
+  startHi: number,
+  columns: Columns,
+  lsn: number,
+): Uint8Array {
   const { keyCount, cellCount } = columns;
   return encode({
     start: lanes(startLo, startHi),
-    lsn: lanes(0, 0),
+    lsn: lanesOf(lsn),
     keys: bytesOf(columns.keys, 2 * keyCount),
     counts: bytesOf(columns.counts, keyCount),
     days: bytesOf(columns.days, cellCount),
@@ -65,14 +85,20 @@ export function encodeBranch(startLo: number, startHi: number, columns: Columns)
   });
 }
 
-/** A branch's columns and the first key of its range; null when the payload is the end's. */
-export function decodeBranch(
-  payload: Uint8Array,
-): { columns: Columns; startLo: number; startHi: number } | null {
+/** A branch as it is in a dump: its counters, the first key of its range, its last record. */
+export interface Part {
+  readonly columns: Columns;
+  readonly startLo: number;
+  readonly startHi: number;
+  readonly lsn: number;
+}
+
+/** The branch in a payload; null when the payload is the end's. */
+export function decodeBranch(payload: Uint8Array): Part | null {
   const map = decodeMap(payload);
   if (map.start === undefined) return null;
   const [startLo, startHi] = words(map, "start", 2);
-  words(map, "lsn", 2);
+  const lsn = u64(map, "lsn");
   const columns = new Columns();
   columns.counts = words(map, "counts");
   columns.keyCount = columns.counts.length;
@@ -85,7 +111,7 @@ export function decodeBranch(
   if (columns.hasHighs && columns.highs.length !== columns.cellCount) {
     throw new DamagedError('its column "highs" has the wrong length');
   }
-  return { columns, startLo, startHi };
+  return { columns, startLo, startHi, lsn };
 }
 
 export function encodeEnd({ branches, keys, cells }: Counts): Uint8Array {
@@ -94,11 +120,7 @@ export function encodeEnd({ branches, keys, cells }: Counts): Uint8Array {
 
 export function decodeEnd(payload: Uint8Array): Counts {
   const map = decodeMap(payload);
-  const count = (name: string) => {
-    const [lo, hi] = words(map, name, 2);
-    return hi * LANE + lo;
-  };
-  return { branches: count("branches"), keys: count("keys"), cells: count("cells") };
+  return { branches: u64(map, "branches"), keys: u64(map, "keys"), cells: u64(map, "cells") };
 }
 
 function decodeMap(payload: Uint8Array): Record<string, unknown> {
@@ -126,6 +148,12 @@ function words(
     throw new DamagedError(`its column "${name}" has the wrong length`);
   }
   return new Uint32Array(bytes.slice().buffer);
+}
+
+/** A number in that field: exact below 2^53. */
+function u64(map: Record<string, unknown>, name: string): number {
+  const [lo, hi] = words(map, name, 2);
+  return hi * LANE + lo;
 }
 
 function bytesOf(words: Uint32Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {

@@ -23,7 +23,7 @@ import { runRoom } from "../tree/run.ts";
 import type { Tree } from "../tree/tree.ts";
 import { CounterCells } from "./counter_cells.ts";
 import { MessagePackScanner, SHORT } from "./message_pack_scanner.ts";
-import type { Window } from "./window.ts";
+import type { Window } from "../host/window.ts";
 
 /**
  * The most that is parsed in one go: a counter of a million days. Fewer than 2^21 cells of ten bytes

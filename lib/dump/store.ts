@@ -2,14 +2,16 @@
 //
 // Invariant: a dump becomes visible whole or not at all: it is written beside, synced, renamed, and
 // the directory synced. No dump is ever overwritten; the newest of a tree has the highest seconds,
-// even where two are made in one second or the clock went back.
+// even where two are made in one second or the clock went back. A dump is only visible when the
+// log is on the disk as far as the dump has seen it: neither is ever ahead of what a restart finds.
 // Trade: dumps are written one at a time, since they share the disk, and one temporary file.
 
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
-import { DamagedError, HostError } from "../errors.ts";
+import { DamagedError, HostError, sentenceOf } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
+import type { Disk, Reading } from "../host/disk.ts";
+import { Window } from "../host/window.ts";
 import type { BlockPool } from "../tree/block_pool.ts";
 import { Tree } from "../tree/tree.ts";
 import { treeName } from "../tree/tree_name.ts";
@@ -22,8 +24,9 @@ import {
 } from "./file_name.ts";
 import { FRAME_FIRST_BYTE } from "./frame.ts";
 import { readOriginal } from "./original.ts";
-import { readHead, readTree, writeTree } from "./transfer.ts";
-import { Window } from "./window.ts";
+import type { Head } from "./format.ts";
+import { Coverage } from "./coverage.ts";
+import { type Dumped, type Journal, readHead, readTree, writeTree } from "./transfer.ts";
 
 /** Where a dump is written before it has its name; what a crash left there is overwritten. */
 const TEMPORARY = ".karma-dump.tmp";
@@ -31,15 +34,20 @@ const TEMPORARY = ".karma-dump.tmp";
 /** Restoring comes before serving: there is nobody to give way to. */
 const nobodyWaits = () => Promise.resolve();
 
+/** A dump that is known to be there, and its head once it was looked at; null: it is no dump of ours. */
+interface Entry extends DumpFile {
+  head?: Head | null;
+}
+
 export class DumpStore {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #pool: BlockPool;
+  readonly #retention: number;
   readonly #log: (line: string) => void;
-  /** The seconds of each tree's newest dump that this process knows of. */
-  readonly #newestSeconds = new Map<string, number>();
-  #learned = false;
+  /** The dumps of each tree that this process knows of, newest first; null: not looked yet. */
+  #groups: Map<string, Entry[]> | null = null;
   #loading: Promise<unknown> = Promise.resolve();
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -48,12 +56,14 @@ export class DumpStore {
     disk: Disk,
     clock: Clock,
     pool: BlockPool,
+    retention: number,
     log: (line: string) => void,
   ) {
     this.#directory = directory;
     this.#disk = disk;
     this.#clock = clock;
     this.#pool = pool;
+    this.#retention = retention;
     this.#log = log;
   }
 
@@ -62,32 +72,69 @@ export class DumpStore {
     return (await this.#dumps()).map(({ file }) => file);
   }
 
-  /** Dumps a tree, after the dumps that were asked for before; returns the file's name. */
-  write(tree: Tree): Promise<string> {
-    const written = this.#writing.then(() => this.#write(tree));
+  /**
+   * Dumps a tree, after the dumps that were asked for before, and removes the oldest of its dumps in
+   * the same log when there are more than are to be kept; returns the file's name.
+   */
+  write(tree: Tree, journal: Journal): Promise<string> {
+    const written = this.#writing.then(() => this.#write(tree, journal));
     this.#writing = written.catch(() => {}); // the next dump is not this one's failure
     return written;
   }
 
   /** Loads a dump by its file's name; null when there is no such file here, as for every path. */
-  load(file: string): Promise<Tree | null> {
+  load(file: string): Promise<Dumped | null> {
     // One at a time, since each takes the memory of a whole tree.
     const loaded = this.#loading.then(() => this.#load(file, pace()));
     this.#loading = loaded.catch(() => {});
     return loaded;
   }
 
-  async #load(file: string, pause: () => Promise<void>): Promise<Tree | null> {
+  /** The newest dump of a tree in a log; null when there is none. A newer one that is damaged throws. */
+  async find(tree: string, log: string, serial: number): Promise<Dumped & { file: string } | null> {
+    const groups = await this.#learn();
+    for (const entry of groups.get(groupOf(tree)) ?? []) {
+      const head = await this.#head(entry);
+      if (head?.log !== log || head.serial !== serial || head.tree !== tree) continue;
+      const dumped = await this.#load(entry.file, nobodyWaits);
+      if (dumped !== null) return { ...dumped, file: entry.file };
+    }
+    return null;
+  }
+
+  /** The newest dump of each tree, of whatever log, in the order of the trees' names. */
+  async newest(): Promise<DumpFile[]> {
+    const groups = await this.#learn();
+    return [...groups.keys()].sort().map((group) => groups.get(group)![0]);
+  }
+
+  /** Loads a dump that `newest` has named, before anybody is served. */
+  async restore({ file }: DumpFile): Promise<Dumped> {
+    const dumped = await this.#load(file, nobodyWaits);
+    if (dumped === null) throw new DamagedError(`Dump ${file} cannot be loaded by that name`);
+    return dumped;
+  }
+
+  async #load(file: string, pause: () => Promise<void>): Promise<Dumped | null> {
+    return await this.#open(file, (window) => this.#read(window, file, pause));
+  }
+
+  async #head(entry: Entry): Promise<Head | null> {
+    if (entry.head !== undefined) return entry.head;
+    return entry.head = await this.#open(entry.file, async (window) => {
+      if (!await window.fill(1)) throw new DamagedError("it is empty");
+      return window.bytes[window.at] === FRAME_FIRST_BYTE ? await readHead(window) : null;
+    });
+  }
+
+  async #open<T>(file: string, read: (window: Window) => Promise<T>): Promise<T | null> {
     if (!isPlainName(file)) return null;
-    const reading = await this.#told(`Dump ${file} could not be opened`, () => {
+    const reading: Reading | null = await this.#told(`Dump ${file} could not be opened`, () => {
       return this.#disk.open(join(this.#directory, file));
     });
     if (reading === null) return null;
     try {
-      return await this.#told(
-        `Dump ${file} could not be read`,
-        () => this.#read(new Window(reading), file, pause),
-      );
+      return await this.#told(`Dump ${file} could not be read`, () => read(new Window(reading)));
     } catch (error) {
       if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
         throw error;
@@ -98,32 +145,22 @@ export class DumpStore {
     }
   }
 
-  /** The newest dump of each tree, in the order of the trees' names. */
-  async restore(): Promise<Tree[]> {
-    const newest = new Map<string, DumpFile>();
-    for (const dump of await this.#learn()) {
-      if (!newest.has(dump.group)) newest.set(dump.group, dump);
+  async #learn(): Promise<Map<string, Entry[]>> {
+    if (this.#groups !== null) return this.#groups;
+    const groups = new Map<string, Entry[]>();
+    for (const dump of await this.#dumps()) {
+      const others = groups.get(dump.group);
+      if (others === undefined) groups.set(dump.group, [dump]);
+      else others.push(dump);
     }
-    const trees: Tree[] = [];
-    for (const group of [...newest.keys()].sort()) {
-      const { file } = newest.get(group)!;
-      const tree = await this.#load(file, nobodyWaits);
-      if (tree === null) throw new DamagedError(`Dump ${file} cannot be loaded by that name`);
-      trees.push(tree);
-    }
-    return trees;
+    return this.#groups = groups;
   }
 
-  /** Lists all dumps, newest first, and notes the newest seconds of each tree. */
-  async #learn(): Promise<DumpFile[]> {
-    const dumps = await this.#dumps();
-    for (const dump of dumps) this.#note(dump);
-    this.#learned = true;
-    return dumps;
-  }
-
-  #note({ group, seconds }: DumpFile): void {
-    this.#newestSeconds.set(group, Math.max(seconds, this.#newestSeconds.get(group) ?? 0));
+  async #note(entry: Entry): Promise<void> {
+    const groups = await this.#learn();
+    const others = groups.get(entry.group) ?? [];
+    if (others.some(({ file }) => file === entry.file)) return;
+    groups.set(entry.group, [...others, entry].sort(newestFirst));
   }
 
   async #dumps(): Promise<DumpFile[]> {
@@ -137,17 +174,18 @@ export class DumpStore {
       if (dump === null) this.#log(`File ${name} is left alone: it is not named SECONDS_TREE.tree`);
       else dumps.push(dump);
     }
-    return dumps.sort((a, b) => b.seconds - a.seconds || (a.file < b.file ? -1 : 1));
+    return dumps.sort(newestFirst);
   }
 
-  async #write(tree: Tree): Promise<string> {
+  async #write(tree: Tree, journal: Journal): Promise<string> {
     return await this.#told(`Tree "${tree.name}" could not be dumped`, async () => {
-      if (!this.#learned) await this.#learn();
+      const { serial } = tree;
       const now = Math.floor(this.#clock.now() / 1000);
       const temporary = join(this.#directory, TEMPORARY);
       const dump = await this.#unusedName(now, tree.name);
       try {
-        await this.#writeFile(temporary, tree, now);
+        await this.#writeFile(temporary, tree, now, journal);
+        await journal.sync();
         await this.#disk.rename(temporary, join(this.#directory, dump.file));
       } catch (error) {
         // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
@@ -155,15 +193,36 @@ export class DumpStore {
         throw error;
       }
       await this.#disk.syncDirectory(this.#directory);
-      this.#note(dump);
+      await this.#note({
+        ...dump,
+        head: { tree: tree.name, seconds: now, log: journal.id, serial },
+      });
+      await this.#prune(dump.group, journal.id);
       return dump.file;
     });
   }
 
-  async #writeFile(path: string, tree: Tree, now: number): Promise<void> {
+  /** Removes what is more than is to be kept of a tree's dumps in a log. Those of others stay. */
+  async #prune(group: string, log: string): Promise<void> {
+    if (this.#retention === 0) return;
+    const entries = this.#groups!.get(group)!;
+    let kept = 0;
+    for (const entry of [...entries]) {
+      try {
+        if ((await this.#head(entry))?.log !== log || ++kept <= this.#retention) continue;
+        await this.#disk.remove(join(this.#directory, entry.file));
+        entries.splice(entries.indexOf(entry), 1);
+      } catch (error) {
+        if (error instanceof AssertionFailed) throw error;
+        this.#log(`Dump ${entry.file} could not be removed: ${sentenceOf(error)}`);
+      }
+    }
+  }
+
+  async #writeFile(path: string, tree: Tree, now: number, journal: Journal): Promise<void> {
     const file = await this.#disk.create(path);
     try {
-      await writeTree(tree, now, file);
+      await writeTree(tree, now, file, journal);
       await file.sync();
     } finally {
       file.close();
@@ -177,19 +236,20 @@ export class DumpStore {
       if (dump === null) throw new Error("the newest dump's name leaves no later second");
       return dump;
     };
-    let seconds = Math.max(now, (this.#newestSeconds.get(named(now).group) ?? 0) + 1);
+    const newest = (await this.#learn()).get(named(now).group)?.[0];
+    let seconds = Math.max(now, (newest?.seconds ?? 0) + 1);
     while (await this.#disk.exists(join(this.#directory, named(seconds).file))) seconds++;
     return named(seconds);
   }
 
-  async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Tree> {
+  async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Dumped> {
     const name = dumpedName(file);
     const named = new TextEncoder().encode(name);
     if (treeName(named, 0, named.length) === null) {
       throw new DamagedError("its name is not that of a tree");
     }
     const dump = parseDumpFileName(file);
-    if (dump !== null) this.#note(dump);
+    if (dump !== null) await this.#note(dump);
     if (!await window.fill(1)) throw new DamagedError("it is empty");
     if (window.bytes[window.at] === FRAME_FIRST_BYTE) {
       const { tree } = await readHead(window);
@@ -199,7 +259,7 @@ export class DumpStore {
     }
     const tree = new Tree(name, this.#pool);
     await readOriginal(window, file, tree, this.#log, pause);
-    return tree;
+    return { tree, coverage: new Coverage() };
   }
 
   /** Does something with the disk; what the system says becomes a HostError that says what for. */
@@ -212,6 +272,14 @@ export class DumpStore {
       throw new HostError(failure, error);
     }
   }
+}
+
+function groupOf(tree: string): string {
+  return parseDumpFileName(dumpFileName(0, tree))!.group;
+}
+
+function newestFirst(a: DumpFile, b: DumpFile): number {
+  return b.seconds - a.seconds || (a.file < b.file ? -1 : 1);
 }
 
 /** Whether a name may be that of a file here: no path, not hidden, and not longer than names can be. */

@@ -1,7 +1,8 @@
 // A tree to a file and back, a branch at a time, so that others are served in between.
 //
 // Invariant: what is read is a whole dump in which everything agrees, or nothing (DamagedError).
-// A dump holds each branch as it was when its turn came, and every counter exactly once.
+// A dump holds each branch as it was when its turn came, and every counter exactly once. It says of
+// each branch which record of the log was the last that the branch then held.
 
 import { compareU64 } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
@@ -10,6 +11,7 @@ import type { BlockPool } from "../tree/block_pool.ts";
 import { Columns } from "../tree/columns.ts";
 import { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
+import { Coverage } from "./coverage.ts";
 import {
   type Counts,
   decodeBranch,
@@ -19,24 +21,50 @@ import {
   encodeEnd,
   encodeHead,
   type Head,
+  type Part,
 } from "./format.ts";
 import { framed, nextPayload } from "./frame.ts";
-import type { Window } from "./window.ts";
+import type { Window } from "../host/window.ts";
+
+/** The log that a dump belongs to. */
+export interface Journal {
+  readonly id: string;
+  /** The number of the last record. */
+  readonly lsn: number;
+  /** Brings every record so far to the disk. */
+  sync(): Promise<void>;
+}
 
 /** Writes a dump of a tree, which may go on changing. */
-export async function writeTree(tree: Tree, seconds: number, file: Writing): Promise<void> {
+export async function writeTree(
+  tree: Tree,
+  seconds: number,
+  file: Writing,
+  journal: Journal,
+): Promise<void> {
   const counts: Counts = { branches: 0, keys: 0, cells: 0 };
-  const columns = new Columns();
-  const walk = new Walk(tree);
-  await file.write(framed(encodeHead({ tree: tree.name, seconds })));
-  for (let branch = walk.next(); branch !== null; branch = walk.next()) {
-    columns.take(walk, branch);
+  const { name, serial } = tree;
+  await file.write(framed(encodeHead({ tree: name, seconds, log: journal.id, serial })));
+  for (const { payload, columns } of parts(tree, () => journal.lsn)) {
     counts.branches++;
     counts.keys += columns.keyCount;
     counts.cells += columns.cellCount;
-    await file.write(framed(encodeBranch(walk.startLo, walk.startHi, columns)));
+    await file.write(framed(payload));
   }
   await file.write(framed(encodeEnd(counts)));
+}
+
+/** The branches of a tree, which may go on changing, each encoded when its turn comes. */
+export function* parts(
+  tree: Tree,
+  lsn: () => number,
+): Generator<{ payload: Uint8Array; columns: Columns }> {
+  const columns = new Columns();
+  const walk = new Walk(tree);
+  for (let branch = walk.next(); branch !== null; branch = walk.next()) {
+    columns.take(walk, branch);
+    yield { payload: encodeBranch(walk.startLo, walk.startHi, columns, lsn()), columns };
+  }
 }
 
 /** Reads the head of a dump. */
@@ -46,43 +74,82 @@ export async function readHead(window: Window): Promise<Head> {
   return decodeHead(payload);
 }
 
+/** Builds a tree of branches that come one after the other, in ascending order of their keys. */
+export class TreeBuilder {
+  readonly tree: Tree;
+  readonly coverage = new Coverage();
+  readonly found: Counts = { branches: 0, keys: 0, cells: 0 };
+  readonly #pool: BlockPool;
+  /** The branch whose end is not known yet. */
+  #part: Part | null = null;
+
+  constructor(name: string, pool: BlockPool) {
+    this.tree = new Tree(name, pool);
+    this.#pool = pool;
+  }
+
+  /** Adds a branch. */
+  add(part: Part): void {
+    const { startLo, startHi } = part;
+    if (this.#part === null && (startLo !== 0 || startHi !== 0)) {
+      throw new DamagedError("its first branch is missing");
+    }
+    const last = this.#part;
+    if (last !== null && compareU64(startLo, startHi, last.startLo, last.startHi) <= 0) {
+      throw new DamagedError("its branches do not ascend");
+    }
+    this.#append(startLo, startHi);
+    this.#part = part;
+  }
+
+  /** The tree of all the branches. */
+  finish(): Tree {
+    if (this.#part === null) throw new DamagedError("its first branch is missing");
+    this.#append(0, 0);
+    return this.tree;
+  }
+
+  #append(endLo: number, endHi: number): void {
+    if (this.#part === null) return;
+    const { columns, startLo, startHi, lsn } = this.#part;
+    const branch = columns.branch(this.#pool, startLo, startHi, endLo, endHi);
+    this.tree.append({ branch, startLo, startHi });
+    this.coverage.push(startLo, startHi, lsn);
+    this.found.branches++;
+    this.found.keys += columns.keyCount;
+    this.found.cells += columns.cellCount;
+  }
+}
+
+/** A tree from a dump, and what of the log it holds. */
+export interface Dumped {
+  readonly tree: Tree;
+  readonly coverage: Coverage;
+}
+
 /** Reads what comes after the head into a tree of that name. */
 export async function readTree(
   window: Window,
   name: string,
   pool: BlockPool,
   pause: () => Promise<void> = () => Promise.resolve(),
-): Promise<Tree> {
-  const tree = new Tree(name, pool);
-  const found: Counts = { branches: 0, keys: 0, cells: 0 };
-  let part = decodeBranch(await payloadOf(window));
-  let payload = new Uint8Array(0) as Uint8Array;
-  if (part === null || part.startLo !== 0 || part.startHi !== 0) {
-    throw new DamagedError("its first branch is missing");
-  }
-  while (part !== null) {
+): Promise<Dumped> {
+  const builder = new TreeBuilder(name, pool);
+  let payload = await payloadOf(window);
+  for (let part = decodeBranch(payload); part !== null; part = decodeBranch(payload)) {
+    builder.add(part);
     payload = await payloadOf(window);
-    const next = decodeBranch(payload);
-    const endLo = next?.startLo ?? 0;
-    const endHi = next?.startHi ?? 0;
-    const { columns, startLo, startHi } = part;
-    if (next !== null && compareU64(endLo, endHi, startLo, startHi) <= 0) {
-      throw new DamagedError("its branches do not ascend");
-    }
-    tree.append({ branch: columns.branch(pool, startLo, startHi, endLo, endHi), startLo, startHi });
-    found.branches++;
-    found.keys += columns.keyCount;
-    found.cells += columns.cellCount;
-    part = next;
     await pause();
   }
   const counts = decodeEnd(payload);
+  const tree = builder.finish();
+  const { found, coverage } = builder;
   for (const count of ["branches", "keys", "cells"] as const) {
     if (counts[count] === found[count]) continue;
     throw new DamagedError(`it should hold ${counts[count]} ${count} and holds ${found[count]}`);
   }
   if (await window.fill(1)) throw new DamagedError("something follows its end");
-  return tree;
+  return { tree, coverage };
 }
 
 async function payloadOf(window: Window): Promise<Uint8Array> {

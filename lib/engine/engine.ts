@@ -2,34 +2,49 @@
 //
 // Invariant: `execute` is synchronous, so that nothing comes between a check and its change; what
 // needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
-// A request that fails has changed nothing.
+// A request that fails has changed nothing. No reply may leave before `settled`.
 
 import { u64ToBigInt } from "../bytes/u64.ts";
 import { type OperationId, OPERATIONS } from "../command/operation.ts";
 import type { Reply } from "../command/reply.ts";
 import { KEY, type Request } from "../command/request.ts";
-import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import { dumpedName } from "../dump/file_name.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import { type Clock, pace } from "../host/clock.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Log } from "../log/log.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
+import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import { Walk } from "../tree/walk.ts";
+import type { Dumper } from "./dumper.ts";
+import type { Ledger, Outcome } from "./ledger.ts";
+import { settle } from "./sweeping.ts";
 
 /** No file's name is nearly as long; beyond, an answer would not even repeat it. */
 const LOAD_NAME_BYTES_MAX = 4096;
 
 type Execute = (request: Request, reply: Reply) => void;
 
+/** What an engine works with. */
+export interface Parts {
+  readonly forest: Forest;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly dumps: DumpStore;
+  readonly dumper: Dumper;
+  readonly clock: Clock;
+}
+
 export class Engine {
   readonly #forest: Forest;
+  readonly #ledger: Ledger;
+  readonly #log: Log;
   readonly #dumps: DumpStore;
+  readonly #dumper: Dumper;
   readonly #clock: Clock;
-  readonly #log: (line: string) => void;
+  readonly #tell: (line: string) => void;
   #today = 0;
-  #run: Promise<number> = Promise.resolve(0);
-  #nextRun: Promise<number> | null = null;
   #sweeping: Promise<void> = Promise.resolve();
 
   readonly #functions: Record<OperationId, Execute> = {
@@ -53,11 +68,14 @@ export class Engine {
   };
   readonly #table = OPERATIONS.map(({ id }) => this.#functions[id]);
 
-  constructor(forest: Forest, dumps: DumpStore, clock: Clock, log: (line: string) => void) {
-    this.#forest = forest;
-    this.#dumps = dumps;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(parts: Parts, tell: (line: string) => void) {
+    this.#forest = parts.forest;
+    this.#ledger = parts.ledger;
+    this.#log = parts.log;
+    this.#dumps = parts.dumps;
+    this.#dumper = parts.dumper;
+    this.#clock = parts.clock;
+    this.#tell = tell;
   }
 
   /** Looks at the clock: to be called when requests come in, before they are executed. */
@@ -70,31 +88,9 @@ export class Engine {
     this.#table[request.operation.index](request, reply);
   }
 
-  /**
-   * Dumps every tree, one after the other; tells of failures in the log and returns how many.
-   * Who asks while this goes on shares one more run, which begins when it is done.
-   */
-  dumpAll(): Promise<number> {
-    this.#nextRun ??= this.#run.then(() => {
-      this.#nextRun = null;
-      return this.#run = this.#dumpForest();
-    });
-    return this.#nextRun;
-  }
-
-  async #dumpForest(): Promise<number> {
-    let failures = 0;
-    for (const tree of this.#forest.trees()) {
-      if (!this.#forest.has(tree)) continue; // dropped or replaced meanwhile
-      try {
-        await this.#dumps.write(tree);
-      } catch (error) {
-        if (!(error instanceof HostError)) throw error;
-        failures++;
-        this.#log(error.message);
-      }
-    }
-    return failures;
+  /** Null when all that replies may tell is as safe as promised, else what to wait for. */
+  settled(): Promise<void> | null {
+    return this.#log.settled();
   }
 
   /** The tree that a request names, or null: then, if no tree can have that name, the reply says so. */
@@ -110,8 +106,10 @@ export class Engine {
     const tree = this.#forest.find(bytes, nameStart, nameEnd);
     if (tree !== null) return tree;
     const name = treeName(bytes, nameStart, nameEnd);
-    if (name !== null) return this.#forest.create(name);
-    refuseName(reply);
+    if (name === null) refuseName(reply);
+    else if (isDone(this.#ledger.create(name), reply)) {
+      return this.#forest.find(bytes, nameStart, nameEnd);
+    }
     return null;
   }
 
@@ -128,15 +126,17 @@ export class Engine {
   #drop(request: Request, reply: Reply): void {
     const tree = this.#forest.find(request.bytes, request.nameStart, request.nameEnd);
     if (tree === null) return reply.notFound("Tree", nameOf(request));
-    this.#forest.remove(tree);
     reply.shape = "ok";
+    isDone(this.#ledger.drop(tree), reply);
   }
 
   #increment(request: Request, reply: Reply): void {
     const tree = this.#treeOrNew(request, reply);
     if (tree === null) return;
     const { lanes } = request;
-    if (tree.add(lanes[KEY], lanes[KEY + 1], this.#today, 1, 0)) return reply.number(1, 0);
+    const outcome = this.#ledger.add(tree, lanes[KEY], lanes[KEY + 1], this.#today, 1, 0);
+    if (outcome === "done") return reply.number(1, 0);
+    if (outcome !== "overflow") return void isDone(outcome, reply);
     const key = u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
     reply.fail("validation_error", `Counter overflow key=${key} bucket=${this.#today}`);
   }
@@ -144,8 +144,9 @@ export class Engine {
   #decrement(request: Request, reply: Reply): void {
     const tree = this.#treeOrNew(request, reply);
     if (tree === null) return;
-    tree.subtract(request.lanes[KEY], request.lanes[KEY + 1], this.#today, 1, 0);
+    const { lanes } = request;
     reply.number(1, 0);
+    isDone(this.#ledger.subtract(tree, lanes[KEY], lanes[KEY + 1], this.#today, 1, 0), reply);
   }
 
   #sum(request: Request, reply: Reply): void {
@@ -174,8 +175,8 @@ export class Engine {
     const { lanes, dayFrom, dayTo } = request;
     const tree = this.#tree(request, reply);
     reply.shape = shape;
-    tree?.touch(lanes[KEY], lanes[KEY + 1]);
-    tree?.removeDays(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo);
+    if (tree === null) return;
+    isDone(this.#ledger.remove(tree, lanes[KEY], lanes[KEY + 1], dayFrom, dayTo), reply);
   }
 
   #sweep(request: Request, reply: Reply, shape: "ok" | "true"): void {
@@ -185,8 +186,9 @@ export class Engine {
     const { dayFrom, dayTo } = request;
     // One after the other: many at once would make each branch do all of them when it is next touched.
     reply.pending = this.#sweeping = this.#sweeping.then(() => {
-      tree.sweep(dayFrom, dayTo);
-      return settle(tree);
+      if (!this.#forest.has(tree)) return; // dropped or replaced meanwhile
+      const isSwept = isDone(this.#ledger.sweep(tree, dayFrom, dayTo), reply);
+      return isSwept ? settle(tree) : undefined;
     });
   }
 
@@ -195,14 +197,12 @@ export class Engine {
     if (tree === null) return reply.notFound("Tree", nameOf(request));
     reply.shape = "text";
     reply.text = `Tree "${tree.name}" saved`;
-    reply.pending = this.#told(reply, async () => {
-      await this.#dumps.write(tree);
-    });
+    reply.pending = this.#told(reply, () => this.#dumper.dump(tree));
   }
 
   #dumpAll(reply: Reply): void {
     reply.shape = "ok";
-    this.dumpAll(); // failures are in the log; the reply does not wait
+    this.#dumper.dumpAll(); // failures are in the log; the reply does not wait
   }
 
   async #list(reply: Reply): Promise<void> {
@@ -218,10 +218,12 @@ export class Engine {
     if (file === "") return reply.fail("validation_error", "Field tree_name must name a dump file");
     reply.shape = "text";
     reply.pending = this.#told(reply, async () => {
-      const tree = await this.#dumps.load(file);
-      if (tree === null) return reply.notFound("Dump", new TextEncoder().encode(dumpedName(file)));
-      this.#forest.put(tree);
-      reply.text = `Tree "${tree.name}" loaded`;
+      const dumped = await this.#dumps.load(file);
+      if (dumped === null) {
+        return reply.notFound("Dump", new TextEncoder().encode(dumpedName(file)));
+      }
+      reply.text = `Tree "${dumped.tree.name}" loaded`;
+      isDone(await this.#ledger.put(dumped.tree), reply);
     });
   }
 
@@ -231,7 +233,7 @@ export class Engine {
       await work();
     } catch (error) {
       if (!(error instanceof HostError || error instanceof DamagedError)) throw error;
-      this.#log(error.message);
+      this.#tell(error.message);
       // Paths and what the system said are the operator's.
       reply.fail("internal_error", error instanceof HostError ? error.what : error.message);
     }
@@ -246,10 +248,9 @@ function nameOf(request: Request): Uint8Array<ArrayBuffer> {
   return new Uint8Array(request.bytes.subarray(request.nameStart, request.nameEnd));
 }
 
-/** Walks a swept tree to the end, so that the memory of what was swept is free again. */
-async function settle(tree: Tree): Promise<void> {
-  const walk = new Walk(tree);
-  const rest = pace();
-  while (walk.next() !== null) await rest();
-  tree.settle();
+/** Whether a change was made; else the reply says why not. */
+function isDone(outcome: Outcome, reply: Reply): boolean {
+  if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
+  if (outcome === "crowded") reply.fail("validation_error", "There are too many trees");
+  return outcome === "done";
 }

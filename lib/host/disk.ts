@@ -4,6 +4,9 @@
 // sentence of that. Nothing here is buffered: what `write` took is with the kernel, what `sync`
 // returned from is on the disk.
 
+/** What space is reserved with. */
+const ZEROS = new Uint8Array(1048576);
+
 /** A file that is being read from its beginning. */
 export interface Reading {
   readonly size: number;
@@ -16,6 +19,25 @@ export interface Reading {
 export interface Writing {
   /** Writes all of the bytes. */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  sync(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * A file that grows at its end: a segment of the log. Its calls block the process, but for `sync`:
+ * what is written in a turn takes microseconds, and nothing else could go on before it anyway.
+ */
+export interface Appending {
+  /** Writes all of the bytes behind those that were written before. */
+  write(bytes: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Adds zeros to the end of the file, so that writes over them need no new space. Returns how many
+   * were added, fewer than `count` when space ran out; throws when there was none.
+   */
+  reserve(count: number): number;
+  /** As `sync`, and waits for it. */
+  syncNow(): void;
+  /** Brings to the disk what was written before; more may be written meanwhile. */
   sync(): Promise<void>;
   close(): void;
 }
@@ -33,6 +55,13 @@ export interface Disk {
   remove(path: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
   makeDirectory(directory: string): Promise<void>;
+  /** Cuts a file to that size; it is so on the disk when this returns. */
+  truncate(path: string, size: number): Promise<void>;
+  /** Creates a file to append to, or empties the one that is there. Blocks, as do the three below. */
+  append(path: string): Appending;
+  renameNow(from: string, to: string): void;
+  removeNow(path: string): void;
+  syncDirectoryNow(directory: string): void;
 }
 
 export class HostDisk implements Disk {
@@ -94,6 +123,70 @@ export class HostDisk implements Disk {
   makeDirectory(directory: string): Promise<void> {
     return Deno.mkdir(directory, { recursive: true });
   }
+
+  async truncate(path: string, size: number): Promise<void> {
+    const file = await Deno.open(path, { write: true });
+    try {
+      await file.truncate(size);
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+
+  append(path: string): Appending {
+    const file = Deno.openSync(path, { write: true, create: true, truncate: true });
+    let end: Deno.FsFile;
+    try {
+      end = Deno.openSync(path, { append: true });
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    return {
+      write(bytes) {
+        for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      },
+      reserve: (count) => extend(end, count),
+      syncNow: () => file.syncDataSync(),
+      sync: () => file.syncData(),
+      close() {
+        file.close();
+        end.close();
+      },
+    };
+  }
+
+  renameNow(from: string, to: string): void {
+    Deno.renameSync(from, to);
+  }
+
+  removeNow(path: string): void {
+    Deno.removeSync(path);
+  }
+
+  syncDirectoryNow(directory: string): void {
+    const handle = Deno.openSync(directory, { read: true });
+    try {
+      handle.syncSync();
+    } finally {
+      handle.close();
+    }
+  }
+}
+
+/** Appends zeros until there are `count`, or no space is left. */
+function extend(file: Deno.FsFile, count: number): number {
+  let added = 0;
+  while (added < count) {
+    try {
+      added += file.writeSync(ZEROS.subarray(0, Math.min(count - added, ZEROS.length)));
+    } catch (error) {
+      if (added === 0) throw error;
+      break;
+    }
+  }
+  return added;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -2,8 +2,8 @@
 //
 // Invariant: every request gets its reply, in the order of the requests, and nothing is read while
 // replies wait to be written: a client that doesn't read is not read from, and holds no more memory
-// than its buffers. One read is awaited for all the requests that it brings, and one write for all
-// their replies.
+// than its buffers. No reply leaves before what it tells is as safe as promised. One read is awaited
+// for all the requests that it brings, one commit and one write for all their replies.
 
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { writeCounters } from "../dialect/response.ts";
@@ -83,6 +83,8 @@ export class Session {
       try {
         while (this.#answer(exchange, ended) === "pause") await this.#pause(exchange);
         refused = exchange.reply.code === "request_too_large";
+        const settled = this.#engine.settled();
+        if (settled !== null) await settled;
         // Written here, not in a function of its own: one promise less for each read.
         const { out } = exchange;
         this.#talking = true;
@@ -139,6 +141,7 @@ export class Session {
   }
 
   async #flush({ out }: Exchange): Promise<void> {
+    await this.#engine.settled();
     this.#talking = true;
     for (let at = 0; at < out.length;) {
       at += await this.#connection.write(out.view(at));

@@ -1,16 +1,26 @@
 // The forest: all trees of this process, in the order of their creation.
 //
-// Invariant: every tree is in both tables, under its name and under the hash of its name's bytes.
-// Trade: two tables, because a request carries bytes, and making a string of them to find a tree
-// would cost as much as everything else an increment does.
+// Invariant: every tree is in three tables, under its name, the hash of its name's bytes, and its
+// number. A number is a small one that no other tree has now; a serial one that no other ever had.
+// Trade: tables by hash and by number, because a request carries bytes, and making a string of them to find a tree
+// would cost as much as everything else an increment does; and so would a name in the log.
 
+import { assert } from "../assert.ts";
 import { equals } from "../bytes/name_table.ts";
 import { BlockPool } from "./block_pool.ts";
 import { Tree } from "./tree.ts";
 
+/** How many trees there can be: records of the log have 24 bits for a number. */
+export const TREES_MAX = 1 << 24;
+
 export class Forest {
   readonly #byName = new Map<string, Tree>();
   readonly #byHash = new Map<number, Tree[]>();
+  readonly #byNumber: (Tree | null)[] = [];
+  /** Numbers below the highest that no tree has, and some that one has again. */
+  #free: number[] = [];
+  /** The serial that the next new tree will have. */
+  nextSerial = 1;
   /** The memory that the branches of all trees come from. */
   readonly pool = new BlockPool();
 
@@ -29,22 +39,46 @@ export class Forest {
     return null;
   }
 
+  /** The tree that has a number; null when none has. */
+  at(number: number): Tree | null {
+    return this.#byNumber[number] ?? null;
+  }
+
+  /** A number for a tree that is to come; null when there are as many trees as there can be. */
+  freeNumber(): number | null {
+    while (this.#free.length > 0) {
+      const number = this.#free[this.#free.length - 1];
+      if (this.at(number) === null) return number;
+      this.#free.pop();
+    }
+    return this.#byNumber.length < TREES_MAX ? this.#byNumber.length : null;
+  }
+
   /** Whether a tree is (still) in the forest. */
   has(tree: Tree): boolean {
     return this.#byName.get(tree.name) === tree;
   }
 
   /** Creates an empty tree; there must be none of that name. */
-  create(name: string): Tree {
+  create(name: string, number?: number, serial?: number): Tree {
     const tree = new Tree(name, this.pool);
-    this.put(tree);
+    this.put(tree, number, serial);
     return tree;
   }
 
   /** Puts a tree in the place of the one with its name, or behind all others. */
-  put(tree: Tree): void {
+  put(tree: Tree, number = this.freeNumber()!, serial = this.nextSerial): void {
     const old = this.#byName.get(tree.name);
     if (old !== undefined) this.#forget(old);
+    assert(this.at(number) === null, "a number belongs to one tree");
+    tree.number = number;
+    tree.serial = serial;
+    this.nextSerial = Math.max(this.nextSerial, serial + 1);
+    for (let gap = this.#byNumber.length; gap < number; gap++) {
+      this.#byNumber.push(null);
+      this.#free.push(gap);
+    }
+    this.#byNumber[number] = tree;
     this.#byName.set(tree.name, tree); // an existing name keeps its place
     const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
     const others = this.#byHash.get(key);
@@ -58,6 +92,8 @@ export class Forest {
   }
 
   #forget(tree: Tree): void {
+    this.#byNumber[tree.number] = null;
+    this.#free.push(tree.number);
     const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
     const others = this.#byHash.get(key)!.filter((other) => other !== tree);
     if (others.length > 0) this.#byHash.set(key, others);

@@ -30,11 +30,17 @@ interface Sweep {
   readonly serial: number;
   readonly dayFrom: number;
   readonly dayTo: number;
+  /** The first key that it leaves alone; zero: none. */
+  readonly endLo: number;
+  readonly endHi: number;
 }
 
 export class Tree {
   readonly name: string;
   readonly nameBytes: Uint8Array;
+  /** What the forest knows it by, given when it is put there. */
+  number = -1;
+  serial = 0;
   branches: Branch[];
   #startsLo = new Uint32Array(8);
   #startsHi = new Uint32Array(8);
@@ -157,11 +163,15 @@ export class Tree {
     if (slot >= 0) removeDays(branch, slot, dayFrom, dayTo);
   }
 
-  /** Takes away every counter's days in [dayFrom, dayTo]. At once for all who look; walk, then `settle`. */
-  sweep(dayFrom: number, dayTo: number): void {
-    const covers = (older: Sweep) => dayFrom <= older.dayFrom && older.dayTo <= dayTo;
+  /**
+   * Takes away the days in [dayFrom, dayTo] of every counter with a key below `end`, zero being none.
+   * At once for all who look; walk afterwards, then `settle`.
+   */
+  sweep(dayFrom: number, dayTo: number, endLo = 0, endHi = 0): void {
+    const toEnd = endLo === 0 && endHi === 0;
+    const covers = (older: Sweep) => toEnd && dayFrom <= older.dayFrom && older.dayTo <= dayTo;
     this.#sweeps = this.#sweeps.filter((older) => !covers(older));
-    this.#sweeps.push({ serial: ++this.#serial, dayFrom, dayTo });
+    this.#sweeps.push({ serial: ++this.#serial, dayFrom, dayTo, endLo, endHi });
   }
 
   /** Forgets the sweeps that all branches have gone through. */
@@ -180,10 +190,12 @@ export class Tree {
   }
 
   #catchUp(branch: Branch): void {
-    for (const { serial, dayFrom, dayTo } of this.#sweeps) {
+    for (const { serial, dayFrom, dayTo, endLo, endHi } of this.#sweeps) {
       if (serial <= branch.swept) continue;
+      const toEnd = endLo === 0 && endHi === 0;
       for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
-        removeDays(branch, slot, dayFrom, dayTo);
+        const isBelow = compareU64(branch.keyLo(slot), branch.keyHi(slot), endLo, endHi) < 0;
+        if (toEnd || isBelow) removeDays(branch, slot, dayFrom, dayTo);
       }
     }
     branch.swept = this.#serial;

@@ -1,12 +1,17 @@
-// Karma inside the test's own process: its engine over a disk in memory and a clock that stands
-// still until it is moved, and sessions whose connections are played by the test.
+// Karma inside the test's own process: its engine, log and dumps over a disk in memory and a clock
+// that stands still until it is moved, and sessions whose connections are played by the test.
 //
 // Invariant: a session reads exactly the chunks that were pushed, one a read, and its writes are
 // taken in odd parts, so that neither side may count on how TCP cuts. Trade: what the operating
 // system does (sockets, files, signals) is not here; tests/integration has that.
 
 import { DumpStore } from "../../lib/dump/store.ts";
+import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
+import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
+import { Ledger } from "../../lib/engine/ledger.ts";
+import { Recovery } from "../../lib/engine/recovery.ts";
+import { Log, type LogOptions } from "../../lib/log/log.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
 import { TurnCounter } from "../../lib/server/fairness.ts";
 import { type Connection, Session } from "../../lib/server/session.ts";
@@ -24,24 +29,75 @@ const WRITE_BYTES_MAX = 4099;
 
 const encoder = new TextEncoder();
 
+export interface LocalOptions extends Partial<LogOptions> {
+  /** Whether counts go into the log. */
+  readonly wal?: boolean;
+  readonly dumpsKept?: number;
+}
+
 export class LocalKarma {
-  readonly disk = new MemoryDisk(DIRECTORY);
-  /** What was logged. */
+  readonly disk: MemoryDisk;
+  /** What was told to the operator. */
   readonly log: string[] = [];
   readonly forest = new Forest();
-  readonly engine: Engine;
+  /** Set by `start`. */
+  engine!: Engine;
+  dumper!: Dumper;
+  wal!: Log;
+  readonly #options: LocalOptions;
+  readonly #clock: { now(): number; today(): number };
   readonly #dumps: DumpStore;
   readonly #exchanges = new ExchangePool();
   readonly #turns = new TurnCounter();
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
   today = 20261122;
+  /** Why a promise could not be kept: the real process would have ended. */
+  lost: Error | null = null;
 
-  constructor() {
-    const clock = { now: () => this.now, today: () => this.today };
-    const log = (line: string) => this.log.push(line);
-    this.#dumps = new DumpStore(DIRECTORY, this.disk, clock, this.forest.pool, log);
-    this.engine = new Engine(this.forest, this.#dumps, clock, log);
+  constructor(disk = new MemoryDisk(DIRECTORY), options: LocalOptions = {}) {
+    this.disk = disk;
+    this.#options = options;
+    this.#clock = { now: () => this.now, today: () => this.today };
+    const tell = (line: string) => this.log.push(line);
+    const { pool } = this.forest;
+    const { dumpsKept = 5 } = options;
+    this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, tell);
+  }
+
+  /** What Karma does at start, and ready to serve. */
+  static async start(disk?: MemoryDisk, options?: LocalOptions): Promise<LocalKarma> {
+    const karma = new LocalKarma(disk, options);
+    await karma.start();
+    return karma;
+  }
+
+  /** Goes from the disk's state on, unless told to begin with an empty one. */
+  async start(restore = true): Promise<void> {
+    const { forest, disk } = this;
+    const tell = (line: string) => this.log.push(line);
+    const recovery = new Recovery(DIRECTORY, disk, this.#dumps, forest);
+    if (restore) await recovery.read();
+    const position = restore ? await recovery.settle(tell) : await recovery.startEmpty(tell);
+    const { policy = "no", segmentBytes = 1 << 26, bytesMax = 1 << 30, wal = true } = this.#options;
+    this.wal = new Log(DIRECTORY, { policy, segmentBytes, bytesMax }, position, disk, {
+      preamble: () => encodeCatalogue(forest),
+      onLarge: () => this.dumper.shorten(),
+      lost: (error) => this.lost = error,
+      tell,
+    });
+    this.wal.begin();
+    await this.wal.sync();
+    const ledger = new Ledger(forest, this.wal, wal);
+    this.dumper = new Dumper(forest, this.#dumps, this.wal, ledger, tell);
+    this.engine = new Engine({
+      forest,
+      ledger,
+      log: this.wal,
+      dumps: this.#dumps,
+      dumper: this.dumper,
+      clock: this.#clock,
+    }, tell);
   }
 
   /** Puts a file into the directory of dumps. */
@@ -57,11 +113,6 @@ export class LocalKarma {
   /** The names of the files in the directory of dumps. */
   files(): Promise<string[]> {
     return this.disk.list(DIRECTORY);
-  }
-
-  /** What Karma does with its dumps at start. */
-  async restore(): Promise<void> {
-    for (const tree of await this.#dumps.restore()) this.forest.put(tree);
   }
 
   /** A client's end of a new session. */

@@ -1,177 +1,296 @@
 // A disk in memory that fails or stops when it is told to, to see what survives.
 //
-//   create, write -> bytes             sync          -> synced bytes
-//   rename        -> names             syncDirectory -> synced names
+//   create, append, write, reserve -> bytes    sync          -> safe bytes
+//   create, append, rename, remove -> names    syncDirectory -> safe names
 //
 // Invariant: it keeps no promise that a real disk does not keep. What was not synced may be lost in
-// a crash, of a file's bytes as of a directory's names, each without the other.
+// a crash, of a file's bytes as of a directory's names, each without the other. And what no crash
+// may take is there after every one: bytes that were synced, under names that were.
+//
+// The trade: copies share all that they can, so that one history can be crashed in many ways at the
+// same point. Files that were removed take no space, even those that somebody has open.
 
-import type { Disk, Reading, Writing } from "../../lib/host/disk.ts";
+import type { Appending, Disk, Reading, Writing } from "../../lib/host/disk.ts";
+import { MemoryFile } from "./memory_file.ts";
+import { MemoryNames } from "./memory_names.ts";
+import type { Random } from "./random.ts";
 
-interface File {
-  bytes: Uint8Array<ArrayBuffer>;
-  synced: Uint8Array<ArrayBuffer>;
-}
-
-/** What is left of that which was not synced. */
+/** What is left of that which was not synced: all or nothing. */
 export interface Survivors {
   readonly names: boolean;
   readonly bytes: boolean;
 }
 
-const NONE = new Uint8Array(0);
+/** What an operation is called, the same whether it blocks or not. */
+export type Kind = "read" | "write" | "reserve" | "sync" | Exclude<keyof Disk, `${string}Now`>;
+
+/** What all files that are read or written have in common. */
+interface Handle {
+  /** Where the next read or write begins. */
+  at: number;
+  /** Throws when the file is closed or its process dead. */
+  check(): void;
+  close(): void;
+}
+
+const NO_SPACE = "No space left on device (os error 28)";
 
 export class MemoryDisk implements Disk {
-  /** Files by their paths, as everybody sees them, and as they are after a crash. */
-  #names = new Map<string, File>();
-  #syncedNames = new Map<string, File>();
-  readonly #directories: Set<string>;
+  #names: MemoryNames;
+  /** Counts the processes that have died. */
+  #deaths = 0;
   /** How many operations there were so far. */
   operations = 0;
   /** The number of the operation that fails; a failing write has written one half. */
   failsAt = Infinity;
+  /** By kind, the number of the operation from which on those of the kind fail. */
+  failsFrom: { [kind in Kind]?: number } = {};
   /** The number of the operation that is the first not to happen. */
   stopsAt = Infinity;
   /** The most that one read gives. */
   readBytesMax = Infinity;
+  /** The most that all files may have together. */
+  bytesMax = Infinity;
+  /** What operations that do not block wait for before they happen: others have their turn first. */
+  latency: (kind: Kind) => unknown = () => null;
   /** Files that were opened or created and not closed. */
   filesOpen = 0;
 
   constructor(...directories: string[]) {
-    this.#directories = new Set(directories);
+    this.#names = new MemoryNames(directories);
+  }
+
+  /** A disk like this one, as another machine's, on which no process runs yet. */
+  clone(): MemoryDisk {
+    const clone = new MemoryDisk();
+    clone.#names = this.#names.copy();
+    const { operations, failsAt, stopsAt, readBytesMax, bytesMax, latency } = this;
+    const failsFrom = { ...this.failsFrom };
+    const settings = { operations, failsAt, failsFrom, stopsAt, readBytesMax, bytesMax, latency };
+    return Object.assign(clone, settings);
+  }
+
+  /** The process dies and the machine does not: all that was written is there, synced or not. */
+  kill(): void {
+    this.#deaths++;
+    this.filesOpen = 0;
+    this.failsAt = this.stopsAt = Infinity;
+    this.failsFrom = {};
   }
 
   /** The power comes back: the disk works again, and this is what is on it. */
   crash(survivors: Survivors): void {
-    if (!survivors.names) this.#names = new Map(this.#syncedNames);
-    for (const file of this.#names.values()) {
-      if (!survivors.bytes) file.bytes = file.synced;
-      file.synced = file.bytes;
+    this.kill();
+    this.#names.crash(survivors.names ? Infinity : 0);
+    for (const file of this.#names.files()) file.crash(survivors.bytes);
+  }
+
+  /**
+   * As `crash`, and chance decides what is left of that which was not synced: the first changes of
+   * names; of each file the first changes, the last one of them torn, or with `holes` any sectors.
+   */
+  crashAt(random: Random, options: { holes?: boolean } = {}): void {
+    this.kill();
+    this.#names.crash(random.below(this.#names.changes + 1));
+    for (const file of new Set(this.#names.files())) {
+      if (options.holes) file.crashWithHoles(random);
+      else file.crashAt(random);
     }
-    this.#syncedNames = new Map(this.#names);
-    this.failsAt = this.stopsAt = Infinity;
-    this.filesOpen = 0;
   }
 
   /** The bytes of a file, for a test to look at. */
   bytesOf(path: string): Uint8Array<ArrayBuffer> {
-    return this.#file(path).bytes.slice();
+    const file = this.#names.file(path);
+    const bytes = new Uint8Array(file.size);
+    file.read(0, bytes);
+    return bytes;
+  }
+
+  /** How many bytes all files have together. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const file of this.#names.files()) bytes += file.size;
+    return bytes;
   }
 
   /** Puts a file there, whole and safe. */
   put(path: string, bytes: Uint8Array): void {
-    const file = { bytes: new Uint8Array(bytes), synced: new Uint8Array(bytes) };
-    this.#names.set(path, file);
-    this.#syncedNames.set(path, file);
+    const file = new MemoryFile();
+    file.write(0, bytes);
+    file.sync(file.changes);
+    this.#names.put(path, file);
   }
 
   list(directory: string): Promise<string[]> {
-    return this.#operation("list", () => {
-      if (!this.#directories.has(directory)) throw new Error(`No such directory: ${directory}`);
-      const paths = [...this.#names.keys()].filter((path) => directoryOf(path) === directory);
-      return paths.map((path) => path.slice(directory.length + 1));
-    });
+    return this.#soon("list", () => this.#names.in(directory));
   }
 
   open(path: string): Promise<Reading | null> {
-    return this.#operation("open", () => {
-      if (!this.#names.has(path)) return null;
-      const { bytes } = this.#file(path);
-      let at = 0;
-      this.filesOpen++;
+    return this.#soon("open", () => {
+      const file = this.#names.get(path);
+      if (file === undefined) return null;
+      const handle = this.#handle();
       return {
-        size: bytes.length,
-        read: (into) =>
-          this.#operation("read", () => {
-            const count = Math.min(into.length, bytes.length - at, this.readBytesMax);
-            into.set(bytes.subarray(at, at + count));
-            at += count;
+        size: file.size,
+        read: async (into) => {
+          handle.check();
+          return await this.#soon("read", () => {
+            const target = into.subarray(0, Math.min(into.length, this.readBytesMax));
+            const count = file.read(handle.at, target);
+            handle.at += count;
             return count === 0 ? null : count;
-          }),
-        close: () => this.filesOpen--,
+          });
+        },
+        close: () => handle.close(),
       };
     });
   }
 
   create(path: string): Promise<Writing> {
-    return this.#operation("create", () => {
-      if (!this.#directories.has(directoryOf(path))) throw new Error(`No directory for ${path}`);
-      const file = this.#names.get(path) ?? { bytes: NONE, synced: NONE };
-      file.bytes = NONE;
-      this.#names.set(path, file);
-      this.filesOpen++;
+    return this.#soon("create", () => {
+      const file = this.#emptied(path);
+      const handle = this.#handle();
       return {
         write: async (bytes) => {
-          const half = bytes.subarray(0, bytes.length >> 1);
-          const append = (part: Uint8Array) => file.bytes = joined(file.bytes, part);
-          await this.#operation("write", () => append(bytes), () => append(half));
+          handle.check();
+          const write = (count: number) => this.#write(file, handle, bytes.subarray(0, count));
+          await this.#soon("write", () => write(bytes.length), () => write(bytes.length >> 1));
         },
-        sync: async () => {
-          await this.#operation("sync", () => file.synced = file.bytes);
-        },
-        close: () => this.filesOpen--,
+        sync: () => this.#sync(file, handle),
+        close: () => handle.close(),
       };
     });
   }
 
+  append(path: string): Appending {
+    return this.#now("append", () => {
+      const file = this.#emptied(path);
+      const handle = this.#handle();
+      return {
+        write: (bytes) => {
+          handle.check();
+          const write = (count: number) => this.#write(file, handle, bytes.subarray(0, count));
+          this.#now("write", () => write(bytes.length), () => write(bytes.length >> 1));
+        },
+        reserve: (count) => {
+          handle.check();
+          return this.#now("reserve", () => {
+            const added = Math.min(count, this.#room());
+            if (added === 0 && count > 0) throw new Error(NO_SPACE);
+            file.resize(file.size + added);
+            return added;
+          });
+        },
+        syncNow: () => {
+          handle.check();
+          const { changes } = file;
+          this.#now("sync", () => file.sync(changes), () => file.forget(changes));
+        },
+        sync: () => this.#sync(file, handle),
+        close: () => handle.close(),
+      };
+    });
+  }
+
+  truncate(path: string, size: number): Promise<void> {
+    return this.#soon("truncate", () => {
+      const file = this.#names.file(path);
+      if (size - file.size > this.#room()) throw new Error(NO_SPACE);
+      file.resize(size);
+      file.sync(file.changes);
+    });
+  }
+
   exists(path: string): Promise<boolean> {
-    return this.#operation("exists", () => this.#names.has(path));
+    return this.#soon("exists", () => this.#names.get(path) !== undefined);
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#operation("rename", () => {
-      this.#names.set(to, this.#file(from));
-      this.#names.delete(from);
-    });
+    return this.#soon("rename", () => this.#names.rename(from, to));
+  }
+
+  renameNow(from: string, to: string): void {
+    this.#now("rename", () => this.#names.rename(from, to));
   }
 
   remove(path: string): Promise<void> {
-    return this.#operation("remove", () => {
-      this.#file(path);
-      this.#names.delete(path);
-    });
+    return this.#soon("remove", () => this.#names.remove(path));
+  }
+
+  removeNow(path: string): void {
+    this.#now("remove", () => this.#names.remove(path));
   }
 
   syncDirectory(directory: string): Promise<void> {
-    return this.#operation("syncDirectory", () => {
-      const isInside = (path: string) => directoryOf(path) === directory;
-      for (const path of this.#syncedNames.keys()) {
-        if (isInside(path)) this.#syncedNames.delete(path);
-      }
-      for (const [path, file] of this.#names) if (isInside(path)) this.#syncedNames.set(path, file);
-    });
+    return this.#soon("syncDirectory", () => this.#names.syncDirectory(directory));
+  }
+
+  syncDirectoryNow(directory: string): void {
+    this.#now("syncDirectory", () => this.#names.syncDirectory(directory));
   }
 
   makeDirectory(directory: string): Promise<void> {
-    return this.#operation("makeDirectory", () => {
-      this.#directories.add(directory);
-    });
+    return this.#soon("makeDirectory", () => this.#names.makeDirectory(directory));
+  }
+
+  #handle(): Handle {
+    const deaths = this.#deaths;
+    let isOpen = true;
+    this.filesOpen++;
+    const check = () => {
+      if (deaths !== this.#deaths) throw new Error("The process that opened the file is dead");
+      if (!isOpen) throw new Error("The file is closed");
+    };
+    const close = () => {
+      check();
+      isOpen = false;
+      this.filesOpen--;
+    };
+    return { at: 0, check, close };
+  }
+
+  /** The file of that name, made or emptied: neither is safe yet. */
+  #emptied(path: string): MemoryFile {
+    const file = this.#names.get(path) ?? this.#names.create(path);
+    file.resize(0);
+    return file;
+  }
+
+  /** Writes what there is space for, and throws if that is not all. */
+  #write(file: MemoryFile, handle: Handle, bytes: Uint8Array): void {
+    const space = Math.max(0, file.size + this.#room() - handle.at);
+    const part = bytes.subarray(0, Math.min(space, bytes.length));
+    file.write(handle.at, part);
+    handle.at += part.length;
+    if (part.length < bytes.length) throw new Error(NO_SPACE);
+  }
+
+  /** How many bytes more files may have. */
+  #room(): number {
+    return this.bytesMax === Infinity ? Infinity : Math.max(0, this.bytesMax - this.bytes);
+  }
+
+  async #sync(file: MemoryFile, handle: Handle): Promise<void> {
+    handle.check();
+    const { changes } = file; // what is written while it goes on may still be lost
+    await this.#soon("sync", () => file.sync(changes), () => file.forget(changes));
+  }
+
+  /** Does something that does not block, unless the process dies first. */
+  async #soon<T>(kind: Kind, work: () => T, part?: () => void): Promise<T> {
+    const deaths = this.#deaths;
+    await this.latency(kind);
+    if (deaths !== this.#deaths) throw new Error("The process is dead");
+    return this.#now(kind, work, part);
   }
 
   /** Does something, or fails as it was told to: then `part` of it has happened. */
-  async #operation<T>(what: string, work: () => T, part?: () => unknown): Promise<T> {
-    await null; // as with a real disk, others have their turn first
+  #now<T>(kind: Kind, work: () => T, part?: () => void): T {
     this.operations++;
     if (this.operations >= this.stopsAt) throw new Error("The power is off");
-    if (this.operations !== this.failsAt) return work();
+    const fails = this.operations >= (this.failsFrom[kind] ?? Infinity);
+    if (this.operations !== this.failsAt && !fails) return work();
     part?.();
-    throw new Error(`Simulated failure of ${what}`);
+    throw new Error(`Simulated failure of ${kind}`);
   }
-
-  #file(path: string): File {
-    const file = this.#names.get(path);
-    if (file === undefined) throw new Error(`No such file: ${path}`);
-    return file;
-  }
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

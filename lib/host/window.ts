@@ -6,7 +6,7 @@
 // Invariant: bytes[at..end) are the file's bytes from `offset` on. Memory is bounded by the largest
 // piece that is asked for at once, not by the file.
 
-import type { Reading } from "../host/disk.ts";
+import type { Reading } from "./disk.ts";
 
 /** Bytes of one read: large enough that a read costs little beside what is done with it. */
 const READ_BYTES = 262144;

@@ -1,0 +1,45 @@
+// What a dump covers of the log: for each branch, the LSN of the last record that it holds.
+//
+//   starts   0         k1        k2        first key of each branch, ascending
+//   lsns     100       100       130       never descending: branches are dumped one after the other
+//
+// Invariant: of a record with an LSN, the dump holds what it did to the keys from `limit` on, and
+// nothing of what it did to those below. Records are asked about in the order of their LSNs, which
+// makes the search for the limit a step now and then.
+
+import { DamagedError } from "../errors.ts";
+
+export class Coverage {
+  readonly #startsLo: number[] = [];
+  readonly #startsHi: number[] = [];
+  readonly #lsns: number[] = [];
+  #at = 0;
+
+  /** The lowest LSN that a branch was dumped at. */
+  get least(): number {
+    return this.#lsns[0] ?? 0;
+  }
+
+  /** Whether the whole dump is older than this record and all after it: nothing is held any more. */
+  isPassed(lsn: number): boolean {
+    return lsn > this.#lsns[this.#lsns.length - 1];
+  }
+
+  /** Appends a branch. */
+  push(startLo: number, startHi: number, lsn: number): void {
+    if (lsn < (this.#lsns.at(-1) ?? 0)) throw new DamagedError("the LSNs of its branches descend");
+    this.#startsLo.push(startLo);
+    this.#startsHi.push(startHi);
+    this.#lsns.push(lsn);
+  }
+
+  /**
+   * The first key of which the dump holds what the record did; it goes to `limit`, as two lanes.
+   * None (all keys are below it) is zero, as is the first key: ask `isPassed` before.
+   */
+  limit(lsn: number, limit: Uint32Array): void {
+    while (this.#lsns[this.#at] < lsn) this.#at++;
+    limit[0] = this.#startsLo[this.#at];
+    limit[1] = this.#startsHi[this.#at];
+  }
+}

@@ -1,0 +1,90 @@
+// The dumper: dumps all trees, and so shortens the log.
+//
+// Invariant: a segment of the log is removed only when every tree is in dumps that are newer. One
+// run goes on at a time; who asks meanwhile shares the next.
+
+import type { DumpStore } from "../dump/store.ts";
+import { HostError } from "../errors.ts";
+import { sleep } from "../host/clock.ts";
+import type { Log } from "../log/log.ts";
+import type { Forest } from "../tree/forest.ts";
+import type { Tree } from "../tree/tree.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** How long after dumps that failed they are tried again, when the log is too large. */
+const RETRY_MS = 60_000;
+
+export class Dumper {
+  readonly #forest: Forest;
+  readonly #dumps: DumpStore;
+  readonly #log: Log;
+  readonly #ledger: Ledger;
+  readonly #tell: (line: string) => void;
+  #run: Promise<number> = Promise.resolve(0);
+  #nextRun: Promise<number> | null = null;
+  #isShortening = false;
+
+  constructor(
+    forest: Forest,
+    dumps: DumpStore,
+    log: Log,
+    ledger: Ledger,
+    tell: (line: string) => void,
+  ) {
+    this.#forest = forest;
+    this.#dumps = dumps;
+    this.#log = log;
+    this.#ledger = ledger;
+    this.#tell = tell;
+  }
+
+  /** Dumps one tree. */
+  async dump(tree: Tree): Promise<void> {
+    await this.#dumps.write(tree, this.#log);
+  }
+
+  /**
+   * Dumps every tree, one after the other, and removes what of the log all the dumps hold. Failures
+   * are told to the operator; returns how many there were.
+   */
+  dumpAll(): Promise<number> {
+    this.#nextRun ??= this.#run.then(() => {
+      this.#nextRun = null;
+      return this.#run = this.#dumpForest();
+    });
+    return this.#nextRun;
+  }
+
+  /** Dumps every tree because the log has become too large, until that helps. */
+  async shorten(): Promise<void> {
+    if (this.#isShortening) return;
+    this.#isShortening = true;
+    while (await this.dumpAll() > 0) await sleep(RETRY_MS);
+    this.#isShortening = false;
+  }
+
+  async #dumpForest(): Promise<number> {
+    // A tree that is on its way is in no dump at the end: its records must stay.
+    const needed = this.#ledger.firstStaged;
+    const begun = this.#log.begin();
+    let failures = 0;
+    for (const tree of this.#forest.trees()) {
+      if (!this.#forest.has(tree)) continue; // dropped or replaced meanwhile
+      failures += await this.#attempt(() => this.#dumps.write(tree, this.#log));
+    }
+    if (failures > 0 || begun === null) return failures;
+    return await this.#attempt(() => this.#log.removeBefore(Math.min(begun, needed)));
+  }
+
+  /** Does something for all trees; returns how many failures there were. */
+  async #attempt(work: () => Promise<unknown>): Promise<number> {
+    try {
+      await work();
+      return 0;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#tell(error.message);
+      return 1;
+    }
+  }
+}

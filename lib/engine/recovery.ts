@@ -1,0 +1,293 @@
+// Recovery: from what is on the disk to the state that was promised: the newest dump of each tree,
+// then the log from there on.
+//
+// Invariant: `read` changes nothing outside and gives exactly the state after the last record of the
+// log, or throws a DamagedError that names the file. A record that a dump holds is not applied twice:
+// dumps tell for each branch which record was their last. Only `settle` changes files, and does
+// nothing that a crash could not do again.
+//
+// Where there is no log, the newest dumps of whatever Karma are taken over: each is dumped anew as
+// part of a new log, whose first segment then makes it all so at once. Where there is one, it alone
+// says which trees there are: dumps of others are left alone.
+
+import { join } from "@std/path";
+import { AssertionFailed } from "../assert.ts";
+import type { Coverage } from "../dump/coverage.ts";
+import type { DumpStore } from "../dump/store.ts";
+import type { Dumped } from "../dump/transfer.ts";
+import { DamagedError, HostError, sentenceOf } from "../errors.ts";
+import type { Disk } from "../host/disk.ts";
+import { type LogPosition, LogReader } from "../log/reader.ts";
+import { idText, segmentLsn } from "../log/format.ts";
+import type { Forest } from "../tree/forest.ts";
+import { decodeCatalogue } from "./catalogue.ts";
+import {
+  Changes,
+  CREATE,
+  DROP,
+  hasKey,
+  isBelow,
+  nameAt,
+  PUT,
+  recordWords,
+  ROWS,
+  serialAt,
+  STAGE,
+  SWEEP,
+} from "./change.ts";
+import { settleNow } from "./sweeping.ts";
+
+/** A tree that the log builds on, and that cannot be had; unless the log drops it, that is damage. */
+interface Absent {
+  readonly name: string;
+  readonly fault: string;
+}
+
+export class Recovery {
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #dumps: DumpStore;
+  readonly #forest: Forest;
+  readonly #changes: Changes;
+  #reader: LogReader | null = null;
+  /** What of each tree's records, by its number, its dump holds; null once that is passed. */
+  readonly #coverages: (Coverage | null)[] = [];
+  readonly #absent = new Map<number, Absent>();
+  /** Serials of trees that are staged in the log and in a dump: the dump is taken. */
+  readonly #dumped = new Map<number, Dumped>();
+  readonly #limit = new Uint32Array(2);
+  /** How many records were replayed. */
+  records = 0;
+
+  constructor(directory: string, disk: Disk, dumps: DumpStore, forest: Forest) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#dumps = dumps;
+    this.#forest = forest;
+    this.#changes = new Changes(forest);
+  }
+
+  /** How many segments the log has. */
+  get segments(): number {
+    return this.#reader?.segments.length ?? 0;
+  }
+
+  /** What a crash left unfinished at the log's end, in words; null if it left nothing. */
+  get unfinished(): string | null {
+    const reader = this.#reader;
+    if (reader === null || reader.cut === null) return null;
+    const { file, offset, bytes, files } = reader.cut;
+    const whole = files.length === 0 ? "" : ` with ${files.join(", ")}`;
+    return `Log ${file}: after record ${reader.lsn} a crash left ${bytes} bytes unfinished, ` +
+      `from byte ${offset} on${whole}`;
+  }
+
+  /** Brings the forest to the state that is on the disk. */
+  async read(): Promise<void> {
+    const reader = await LogReader.open(this.#directory, this.#disk);
+    this.#reader = reader;
+    if (reader === null) {
+      for (const dump of await this.#dumps.newest()) {
+        this.#forest.put((await this.#dumps.restore(dump)).tree);
+      }
+      return;
+    }
+    await reader.read(
+      (preamble) => this.#begin(reader, preamble),
+      (words, from, to, lsn, records) => {
+        this.records += records;
+        return this.#replay(words, from, to, lsn, records);
+      },
+    );
+    for (const { fault } of this.#absent.values()) {
+      const hint = "To start from the dumps alone, move the log (*.wal) away";
+      const aside = reader.aside.map((file) => `; log ${file} was not read`).join("");
+      throw new DamagedError(`${fault}${aside}. ${hint}`);
+    }
+  }
+
+  /**
+   * Makes the disk ready for the log to go on: cuts what a crash left unfinished; where there is no
+   * log, takes over the trees that were read. Returns where the log goes on.
+   */
+  async settle(tell: (line: string) => void): Promise<LogPosition> {
+    const reader = this.#reader;
+    if (reader === null) return await this.#takeOver(tell);
+    const { cut, segments, id, lsn } = reader;
+    try {
+      // All to their true size, and with it to the disk: the next segment will rely on that.
+      for (const { file, bytes } of segments) {
+        await this.#disk.truncate(join(this.#directory, file), bytes);
+      }
+      for (const file of cut?.files ?? []) await this.#disk.remove(join(this.#directory, file));
+      await this.#disk.syncDirectory(this.#directory);
+    } catch (error) {
+      throw new HostError("The log could not be made ready", error);
+    }
+    if (this.unfinished !== null) tell(`${this.unfinished}: cut`);
+    return { id, lsn, segments };
+  }
+
+  /** Leaves everything on the disk alone; the log goes on as a new one, of an empty forest. */
+  async startEmpty(tell: (line: string) => void): Promise<LogPosition> {
+    const files = await listed(this.#disk, this.#directory);
+    const logs = files.filter((file) => segmentLsn(file) !== null).sort();
+    const dumps = await this.#dumps.list();
+    const aside = [...logs, ...dumps];
+    const named = aside.length === 0 ? "nothing was there" : `left aside: ${aside.join(", ")}`;
+    tell(`Starting empty, as --restore=false says; ${named}`);
+    // Names of segments ascend, so that the newest log is found; dumps of the older have another id.
+    return { id: newId(), lsn: segmentLsn(logs.at(-1) ?? "") ?? 0, segments: [] };
+  }
+
+  async #takeOver(tell: (line: string) => void): Promise<LogPosition> {
+    const id = newId();
+    const trees = this.#forest.trees();
+    for (const tree of trees) {
+      await this.#dumps.write(tree, { id, lsn: 0, sync: () => Promise.resolve() });
+    }
+    if (trees.length > 0) {
+      const names = trees.map(({ name }) => JSON.stringify(name)).join(", ");
+      tell(`There was no log: took over the newest dumps of ${names}, and dumped them anew`);
+    }
+    return { id, lsn: 0, segments: [] };
+  }
+
+  /** The trees that the log begins with come from dumps. */
+  async #begin(reader: LogReader, preamble: Uint8Array): Promise<void> {
+    const { nextSerial, trees } = decodeCatalogue(preamble);
+    for (const { number, serial, name } of trees) {
+      const dumped = await this.#dumps.find(name, reader.id, serial);
+      const tree = `tree ${JSON.stringify(name)}`;
+      if (dumped === null) {
+        this.#absent.set(number, {
+          name,
+          fault: `No dump of ${tree} is there, nor all of its log`,
+        });
+      } else if (dumped.coverage.least < reader.lsn) {
+        const fault = `Dump ${dumped.file} ends at record ${dumped.coverage.least} ` +
+          `and the log begins at ${reader.lsn + 1}`;
+        this.#absent.set(number, { name, fault });
+      } else {
+        this.#place(dumped, number, serial);
+      }
+    }
+    this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
+  }
+
+  #place({ tree, coverage }: Dumped, number: number, serial: number): void {
+    this.#forest.put(tree, number, serial);
+    this.#coverages[number] = coverage;
+  }
+
+  /** Replays a group of records. */
+  #replay(
+    words: Uint32Array<ArrayBuffer>,
+    from: number,
+    to: number,
+    lsn: number,
+    records: number,
+  ): Promise<void> | void {
+    for (let at = from; records > 0; records--, lsn++) {
+      const size = recordWords(words, at);
+      if (size === 0 || at + size > to) throw unreadable(lsn);
+      try {
+        if ((words[at] & 0xff) > SWEEP) {
+          const [next, nextLsn, left] = [at + size, lsn + 1, records - 1];
+          return this.#replayOfTrees(words, at, lsn).then(() => {
+            return this.#replay(words, next, to, nextLsn, left);
+          });
+        }
+        this.#replayOfCounters(words, at, lsn);
+      } catch (error) {
+        if (error instanceof AssertionFailed) throw unreadable(lsn, error);
+        throw error;
+      }
+      at += size;
+    }
+  }
+
+  #replayOfCounters(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
+    const number = words[at] >>> 8;
+    const limit = this.#limit;
+    limit[0] = limit[1] = 0;
+    const coverage = this.#coverages[number];
+    if (coverage) {
+      if (coverage.isPassed(lsn)) this.#coverages[number] = null;
+      else {
+        coverage.limit(lsn, limit);
+        const isHeld = limit[0] === 0 && limit[1] === 0;
+        if (isHeld || hasKey(words, at) && !isBelow(words, at, limit)) return;
+      }
+    }
+    if (this.#absent.size > 0 && this.#absent.has(number)) return;
+    if (!this.#changes.apply(words, at, limit[0], limit[1])) throw unreadable(lsn);
+    if ((words[at] & 0xff) === SWEEP) settleNow(this.#forest.at(number)!);
+  }
+
+  async #replayOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): Promise<void> {
+    const kind = words[at] & 0xff;
+    const number = words[at] >>> 8;
+    if (kind === DROP) {
+      this.#coverages[number] = null;
+      if (this.#absent.delete(number)) return;
+    } else {
+      const serial = serialAt(words, at);
+      // Also of one that doesn't come: the next one must have another.
+      this.#forest.nextSerial = Math.max(this.#forest.nextSerial, serial + 1);
+      const dumped = await this.#dumpedOf(words, at, kind, serial);
+      if (kind === PUT) this.#replaced(dumped?.tree.name ?? this.#changes.stagedName(serial));
+      if (dumped !== null) {
+        if (kind === CREATE || kind === PUT) this.#place(dumped, number, serial);
+        return;
+      }
+    }
+    if (kind === CREATE || kind === PUT) this.#coverages[number] = null;
+    try {
+      this.#changes.apply(words, at);
+    } catch (error) {
+      if (error instanceof AssertionFailed || error instanceof DamagedError) {
+        throw unreadable(lsn, error);
+      }
+      throw error;
+    }
+  }
+
+  /** The dump of a tree that is created, or staged and put: what the log says of it is known then. */
+  async #dumpedOf(
+    words: Uint32Array<ArrayBuffer>,
+    at: number,
+    kind: number,
+    serial: number,
+  ): Promise<Dumped | null> {
+    if (kind === ROWS || kind === PUT) return this.#dumped.get(serial) ?? null;
+    const dumped = await this.#dumps.find(nameAt(words, at), this.#reader!.id, serial);
+    if (dumped !== null && kind === STAGE) this.#dumped.set(serial, dumped);
+    return dumped;
+  }
+
+  /** A tree that can't be had is not needed if another one takes its name. */
+  #replaced(name: string | null): void {
+    for (const [number, absent] of this.#absent) {
+      if (absent.name === name) this.#absent.delete(number);
+    }
+  }
+}
+
+function unreadable(lsn: number, cause?: Error): DamagedError {
+  const fault = cause === undefined ? "it makes no sense" : sentenceOf(cause);
+  return new DamagedError(`Record ${lsn} of the log cannot be replayed: ${fault}`, { cause });
+}
+
+function newId(): string {
+  const [lo, hi] = crypto.getRandomValues(new Uint32Array(2));
+  return idText(lo, hi);
+}
+
+async function listed(disk: Disk, directory: string): Promise<string[]> {
+  try {
+    return await disk.list(directory);
+  } catch (error) {
+    throw new HostError(`Directory ${directory} could not be listed`, error);
+  }
+}

@@ -1,0 +1,320 @@
+// The write-ahead log: where every change is before anybody is told of it.
+//
+//   words   | head of a group | record | record | ... | free      |   the records of this turn
+//                                                     '- at
+//
+// Changes are written as records into `words`, one behind the other; `append` numbers them. At the
+// end of the turn they go out as one group in one write, for all connections. The log does not know
+// what its records mean.
+//
+// Invariant: what `settled` resolves for is as safe as the policy promises: with the kernel, and so
+// safe from a crash of this process; with `always` on the disk. Space is reserved before a record is
+// accepted, so that a full disk refuses changes and breaks no promise. A write or sync that fails
+// all the same is a promise that cannot be kept: `lost` is called, and nobody is answered any more.
+//
+// Trade: writes, and the syncs of `always`, block the process: they take microseconds, or as long as
+// every reply would have to wait for anyway.
+
+import { join } from "@std/path";
+import { HostError, sentenceOf } from "../errors.ts";
+import type { Disk } from "../host/disk.ts";
+import { GROUP_WORDS, sealGroup, segmentFileName } from "./format.ts";
+import type { LogPosition } from "./reader.ts";
+import { Segment, type SegmentFile } from "./segment.ts";
+
+export type SyncPolicy = "always" | "everysec" | "no";
+
+export interface LogOptions {
+  readonly policy: SyncPolicy;
+  /** A segment that has so many bytes is followed by another; 0: never. */
+  readonly segmentBytes: number;
+  /** When so much was appended since `begin`, `onLarge` is called. */
+  readonly bytesMax: number;
+}
+
+/** What the log asks of the one who writes to it. */
+export interface LogOwner {
+  /** What a reader must know that begins with the next record; of any length. */
+  preamble(): Uint8Array;
+  /** The log has become larger than it should be: time for dumps. */
+  onLarge(): void;
+  /** What was promised cannot be kept: the process must end. */
+  lost(error: HostError): void;
+  /** Tells the operator. */
+  tell(line: string): void;
+}
+
+/** Records of a turn are written before its end when there are more than so many words of them. */
+const PENDING_WORDS = 65536;
+
+/** Words that are always there behind those with room: for the mark, or a record not to be kept. */
+const SPARE_WORDS = 16;
+
+/** What nobody is told of any more. */
+const UNANSWERED = new Promise<never>(() => {});
+const SYNC_INTERVAL_MS = 1000;
+
+/** How long changes are refused before space is looked for again. */
+const FULL_MS = 200;
+
+export class Log {
+  readonly id: string;
+  readonly #directory: string;
+  readonly #options: LogOptions;
+  readonly #disk: Disk;
+  readonly #owner: LogOwner;
+  /** The records of this turn; a new one is written from words[at] on. There is always room for 16. */
+  words = new Uint32Array(PENDING_WORDS);
+  at = GROUP_WORDS;
+  /** The LSN of the last record. */
+  lsn: number;
+  #records = 0;
+  #written: number;
+  #durable: number;
+  /** Whether a record waits for what is promised. */
+  #dirty = false;
+  /** Words up to which records have room, in `words` and in the segment. */
+  #roomWords = 0;
+  #segment: Segment | null = null;
+  /** Segments that are not, or not only, on the disk: the last is the current one. */
+  readonly #open: Segment[] = [];
+  #closed: SegmentFile[];
+  /** Bytes written since `begin`. */
+  #appended = 0;
+  #isLarge = false;
+  #isBroken = false;
+  #turn: PromiseWithResolvers<void> | null = null;
+  #syncing: Promise<void> = Promise.resolve();
+  #ticking: ReturnType<typeof setTimeout> | null = null;
+  /** When space is looked for again, and a segment; 0: there was some the last time. */
+  #fullUntil = 0;
+  #nextAfter = 0;
+
+  constructor(
+    directory: string,
+    options: LogOptions,
+    position: LogPosition,
+    disk: Disk,
+    owner: LogOwner,
+  ) {
+    this.#directory = directory;
+    this.#options = options;
+    this.#disk = disk;
+    this.#owner = owner;
+    this.id = position.id;
+    this.lsn = this.#written = this.#durable = position.lsn;
+    this.#closed = [...position.segments];
+  }
+
+  /** Whether a record, or several that belong together, of so many words can be appended now. */
+  hasRoom(words: number): boolean {
+    return this.at + words <= this.#roomWords || this.#makeRoom(words);
+  }
+
+  /** Appends the records, by default one, that were written to words[at..at + words). */
+  append(words: number, records = 1): void {
+    this.at += words;
+    this.#records += records;
+    this.lsn += records;
+    this.#dirty = true;
+  }
+
+  /** Null when every record is as safe as promised, else what to wait for. */
+  settled(): Promise<void> | null {
+    if (!this.#dirty) return null;
+    if (this.#turn === null) {
+      this.#turn = Promise.withResolvers();
+      // Behind all that this turn of the event loop has brought: they share the write.
+      queueMicrotask(() => this.#endTurn());
+    }
+    return this.#turn.promise;
+  }
+
+  /** Brings every record to the disk, whatever the policy. */
+  sync(): Promise<void> {
+    return this.#syncing = this.#syncing.then(() => this.#syncAll());
+  }
+
+  /**
+   * Begins a new segment, so that those before it can go once they are not needed any more.
+   * Returns the LSN of its first record; null when there is no space for it.
+   */
+  begin(): number | null {
+    const isWritten = this.#guarded(() => this.#write());
+    const isFresh = this.#segment?.lsn === this.lsn + 1;
+    if (!isWritten || !isFresh && !this.#next()) return null;
+    this.#appended = 0;
+    this.#isLarge = false;
+    return this.lsn + 1;
+  }
+
+  /** Removes the segments of which all records come before an LSN that `begin` returned. */
+  async removeBefore(lsn: number): Promise<void> {
+    await this.sync(); // only then is the one that stays on the disk
+    while (this.#closed.length > 0 && (this.#closed[1] ?? this.#open[0]).lsn <= lsn) {
+      const { file } = this.#closed[0];
+      try {
+        await this.#disk.remove(join(this.#directory, file));
+        // One after the other, so that no power cut leaves a gap.
+        await this.#disk.syncDirectory(this.#directory);
+      } catch (error) {
+        throw new HostError(`Log ${file} could not be removed`, error);
+      }
+      this.#closed.shift();
+    }
+  }
+
+  /** Brings everything to the disk; nothing may be appended any more. */
+  async close(): Promise<void> {
+    if (this.#ticking !== null) clearTimeout(this.#ticking);
+    await this.sync();
+    for (const segment of this.#open.splice(0)) segment.close();
+    this.#segment = null;
+  }
+
+  #endTurn(): void {
+    const done = this.#guarded(() => {
+      this.#write();
+      if (this.#options.policy === "always") this.#syncNow();
+    });
+    if (!done) return;
+    const turn = this.#turn!;
+    this.#turn = null;
+    this.#dirty = false;
+    if (this.#options.policy === "everysec") this.#tick();
+    const { segmentBytes, bytesMax } = this.#options;
+    if (segmentBytes > 0 && this.#segment!.bytes >= segmentBytes) this.#next();
+    turn.resolve();
+    if (this.#isLarge || this.#appended < bytesMax) return;
+    this.#isLarge = true;
+    this.#owner.onLarge();
+  }
+
+  /** Writes the records of this turn as one group. */
+  #write(): void {
+    if (this.#records === 0) return;
+    const { words } = this;
+    sealGroup(words, this.at, this.#records, this.#written + 1, this.#durable);
+    const bytes = 4 * this.at + 4;
+    this.#segment!.write(new Uint8Array(words.buffer, 0, bytes));
+    this.#appended += bytes;
+    this.at = GROUP_WORDS;
+    this.#records = 0;
+    this.#written = this.lsn;
+    this.#measureRoom();
+  }
+
+  #measureRoom(): void {
+    // One word is the mark's.
+    const inSegment = ((this.#segment?.free ?? 0) >>> 2) - 1;
+    this.#roomWords = Math.min(this.words.length - SPARE_WORDS, inSegment);
+  }
+
+  #makeRoom(words: number): boolean {
+    if (this.#isBroken) return false;
+    if (this.at + words > this.words.length - SPARE_WORDS) {
+      if (!this.#guarded(() => this.#write())) return false;
+      const size = this.at + words + SPARE_WORDS;
+      if (size > this.words.length) this.words = new Uint32Array(2 * size);
+    }
+    if (this.#segment === null && !this.#next()) return false;
+    this.#reserve(4 * (this.at + words + 1));
+    this.#measureRoom();
+    return this.at + words <= this.#roomWords;
+  }
+
+  /** Sees to it that so many bytes are free in the segment, if the disk has them. */
+  #reserve(bytes: number): void {
+    const { free } = this.#segment!;
+    if (free >= bytes || performance.now() < this.#fullUntil) return;
+    try {
+      this.#segment!.reserve(bytes - free);
+    } catch (error) {
+      if (this.#fullUntil === 0) this.#owner.tell(`No space for the log: ${sentenceOf(error)}`);
+      this.#fullUntil = performance.now() + FULL_MS;
+      return;
+    }
+    if (this.#fullUntil > 0) this.#owner.tell("There is space for the log again");
+    this.#fullUntil = 0;
+  }
+
+  /** Goes on in a new segment. False: there is no space for one, and the current one stays. */
+  #next(): boolean {
+    if (performance.now() < this.#nextAfter) return false;
+    const lsn = this.#written + 1;
+    // Of the same name is only one that has no records: this one takes its place.
+    this.#closed = this.#closed.filter(({ file }) => file !== segmentFileName(lsn));
+    try {
+      const preamble = this.#owner.preamble();
+      const { id } = this;
+      const segment = new Segment(this.#directory, this.#disk, id, lsn, this.#durable, preamble);
+      this.#segment = segment;
+      this.#open.push(segment);
+    } catch (error) {
+      if (this.#nextAfter === 0) this.#owner.tell(`No new file for the log: ${sentenceOf(error)}`);
+      this.#nextAfter = performance.now() + FULL_MS;
+      return false;
+    }
+    this.#nextAfter = 0;
+    if (this.#open.length > 1 && this.#options.policy !== "always") this.sync(); // closes the others
+    this.#measureRoom();
+    return true;
+  }
+
+  async #syncAll(): Promise<void> {
+    if (!this.#guarded(() => this.#write())) return await UNANSWERED;
+    const lsn = this.#written;
+    try {
+      for (const segment of [...this.#open]) {
+        if (!this.#open.includes(segment)) continue; // done with meanwhile
+        await segment.sync();
+        this.#release(segment);
+      }
+    } catch (error) {
+      this.#break(error);
+      return await UNANSWERED;
+    }
+    this.#durable = Math.max(this.#durable, lsn);
+  }
+
+  #syncNow(): void {
+    for (const segment of [...this.#open]) {
+      segment.syncNow();
+      this.#release(segment);
+    }
+    this.#durable = this.#written;
+  }
+
+  /** A segment that others follow is done with when all of it is on the disk. */
+  #release(segment: Segment): void {
+    const index = this.#open.indexOf(segment);
+    if (segment === this.#segment || segment.syncs > 0 || index < 0) return;
+    this.#open.splice(index, 1);
+    segment.close();
+    this.#closed.push({ file: segment.file, lsn: segment.lsn, bytes: segment.bytes });
+  }
+
+  /** Syncs once a second for as long as there is something to sync. */
+  #tick(): void {
+    this.#ticking ??= setTimeout(async () => {
+      await this.sync();
+      this.#ticking = null;
+      if (this.#written > this.#durable) this.#tick();
+    }, SYNC_INTERVAL_MS);
+  }
+
+  #guarded(work: () => void): boolean {
+    if (this.#isBroken) return false;
+    try {
+      work();
+    } catch (error) {
+      this.#break(error);
+    }
+    return !this.#isBroken;
+  }
+
+  #break(error: unknown): void {
+    this.#isBroken = true;
+    this.#owner.lost(new HostError("The log could not be written", error));
+  }
+}

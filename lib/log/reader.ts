@@ -1,0 +1,289 @@
+// Reads a log from its first record to its last, and tells what a crash left unfinished from damage.
+//
+// Invariant: the records that are read are the first ones that were written, without a gap, each as
+// it was. What ends them is one of three things: zeros, and the log is whole; something that a
+// crash may have left in place of writes that were never synced, and is to be cut; or damage, which
+// is an error that names the file and the offset. Nothing is changed here.
+//
+// A crash may keep any part of what was not synced, also later parts without earlier ones. So where
+// the records end early, everything behind is searched for a group that says of a lost record that
+// it was on the disk. If there is one, or what is there can't be the remains of a torn write, it is
+// damage.
+
+import { join } from "@std/path";
+import { DamagedError, HostError } from "../errors.ts";
+import type { Disk, Reading } from "../host/disk.ts";
+import { Window } from "../host/window.ts";
+import {
+  decodeHead,
+  GROUP_BYTES,
+  GROUP_WORDS,
+  groupDurable,
+  groupLsn,
+  type Head,
+  HEAD_BYTES,
+  isGroup,
+  isGroupHead,
+  MARK_BYTES,
+  mayBeTorn,
+  segmentLsn,
+} from "./format.ts";
+import type { SegmentFile } from "./segment.ts";
+
+/** A segment by its name and what its head says. */
+interface Found {
+  readonly file: string;
+  readonly lsn: number;
+  readonly head: Head | Fault;
+}
+
+/** What is wrong with something, and whether a crash may have left it so. */
+interface Fault {
+  readonly what: string;
+  readonly torn: boolean;
+}
+
+/** What must go before the log can go on: all behind a point that is no record. */
+export interface Cut {
+  readonly file: string;
+  readonly offset: number;
+  /** Bytes from there on that are not zero, or at least may not be. */
+  readonly bytes: number;
+  /** Segments behind it, none of which was ever on the disk as a whole. */
+  readonly files: readonly string[];
+}
+
+/** Where a log goes on: what a reader found. */
+export interface LogPosition {
+  readonly id: string;
+  /** The last LSN that is taken. */
+  readonly lsn: number;
+  /** The segments there are, oldest first. */
+  readonly segments: readonly SegmentFile[];
+}
+
+/** A group of records: words[from..to), the first of which has that LSN. */
+export type Visit = (
+  words: Uint32Array<ArrayBuffer>,
+  from: number,
+  to: number,
+  lsn: number,
+  records: number,
+) => Promise<void> | void;
+
+export class LogReader {
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #segments: readonly Found[];
+  /** Segments of older logs, which were put aside. */
+  readonly aside: readonly string[];
+  readonly id: string;
+  /** Where in the current segment the current group begins. */
+  #offset = 0;
+  /** The number of the last record read. */
+  lsn: number;
+  /** Set once all is read, if something is to be cut. */
+  cut: Cut | null = null;
+  /** The segments that stay, with their true sizes; complete once all is read. */
+  readonly segments: SegmentFile[] = [];
+
+  private constructor(
+    directory: string,
+    disk: Disk,
+    segments: readonly Found[],
+    aside: readonly string[],
+    id: string,
+  ) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#segments = segments;
+    this.aside = aside;
+    this.id = id;
+    this.lsn = segments[0].lsn - 1;
+  }
+
+  /** Finds the log in a directory; null when there is none. */
+  static async open(directory: string, disk: Disk): Promise<LogReader | null> {
+    const names = await told("The log could not be listed", () => disk.list(directory));
+    const found: Found[] = [];
+    for (const file of names.filter((name) => segmentLsn(name) !== null).sort()) {
+      const head = await told(
+        `Log ${file} could not be read`,
+        () => readHead(directory, disk, file),
+      );
+      found.push({ file, lsn: segmentLsn(file)!, head });
+    }
+    if (found.length === 0) return null;
+    // The newest log is the one; older ones are what `--restore=false` put aside.
+    const last = found.findLast(({ head }) => "id" in head)?.head as Head | undefined;
+    if (last === undefined) damaged(found[0].file, 0, (found[0].head as Fault).what);
+    const begins = found.findIndex(({ head }) => "id" in head && head.id === last.id);
+    const aside = found.slice(0, begins).map(({ file }) => file);
+    return new LogReader(directory, disk, found.slice(begins), aside, last.id);
+  }
+
+  /** Reads all: the preamble of the first segment goes to `begin`, then every group to `visit`. */
+  async read(begin: (preamble: Uint8Array) => Promise<void>, visit: Visit): Promise<void> {
+    for (let index = 0; index < this.#segments.length; index++) {
+      const { file, lsn, head } = this.#segments[index];
+      if ("torn" in head) return await this.#end(index, 0, head);
+      const preamble = index === 0 ? begin : null;
+      const fault = await this.#told(
+        file,
+        (reading) => this.#readSegment(reading, preamble, visit),
+      );
+      const offset = this.#offset;
+      this.segments.push({ file, lsn, bytes: offset });
+      const next = this.#segments[index + 1];
+      if (next?.lsn === this.lsn + 1) continue; // what follows the last group is space
+      return await this.#end(index, offset, fault);
+    }
+  }
+
+  /** Reads a segment to where its groups end; returns what is wrong there, or that space begins. */
+  async #readSegment(
+    reading: Reading,
+    begin: ((preamble: Uint8Array) => Promise<void>) | null,
+    visit: Visit,
+  ): Promise<Fault> {
+    const window = new Window(reading);
+    await window.fill(HEAD_BYTES);
+    window.at += HEAD_BYTES;
+    let words = new Uint32Array(window.bytes.buffer);
+    for (let isPreamble = true;; isPreamble = false) {
+      const offset = this.#offset = window.offset;
+      const hasHead = await window.fill(GROUP_BYTES);
+      if (words.buffer !== window.bytes.buffer) words = new Uint32Array(window.bytes.buffer);
+      let at = window.at >>> 2;
+      if (!hasHead || !isGroupHead(words, at)) {
+        const end = Math.min(window.end, window.at + GROUP_BYTES);
+        return {
+          what: "no group begins there",
+          torn: mayBeTorn(window.bytes, window.at, end, offset),
+        };
+      }
+      const length = words[at] + GROUP_BYTES + MARK_BYTES;
+      const isThere = await window.fill(length);
+      if (words.buffer !== window.bytes.buffer) words = new Uint32Array(window.bytes.buffer);
+      at = window.at >>> 2;
+      if (!isThere || !isGroup(words, at)) {
+        const end = Math.min(window.end, window.at + length);
+        const torn = !isThere || mayBeTorn(window.bytes, window.at, end, offset);
+        return { what: "the checksum of a group is wrong", torn };
+      }
+      const lsn = groupLsn(words, at);
+      if (lsn !== this.lsn + 1) {
+        return { what: `record ${lsn} is there instead of ${this.lsn + 1}`, torn: false };
+      }
+      const from = at + GROUP_WORDS;
+      const to = from + words[at] / 4;
+      if (isPreamble) await begin?.(window.bytes.subarray(4 * from, 4 * to));
+      else {
+        const records = words[at + 1];
+        const visited = visit(words, from, to, lsn, records);
+        if (visited !== undefined) await visited;
+        this.lsn += records;
+      }
+      window.at += length;
+    }
+  }
+
+  /** The records end here: what a crash may have left behind them is cut, all else is damage. */
+  async #end(index: number, offset: number, fault: Fault): Promise<void> {
+    const { file } = this.#segments[index];
+    const rest = this.#segments.slice(index);
+    if (!fault.torn) damaged(file, offset, fault.what);
+    let bytes = 0;
+    for (const segment of rest) {
+      const from = segment.file === file ? offset : 0;
+      const found = await this.#told(segment.file, (reading) => {
+        return search(reading, from, this.lsn + 1);
+      });
+      if (found.isDurable) {
+        damaged(file, offset, `${fault.what}, and record ${this.lsn + 1} was safe`);
+      }
+      bytes += found.last - from;
+    }
+    const files = rest.slice(offset === 0 ? 0 : 1).map(({ file }) => file);
+    if (bytes === 0 && files.length === 0) return;
+    const last = this.segments.at(-1);
+    if (last === undefined) damaged(file, offset, fault.what);
+    this.cut = { file: last.file, offset: last.bytes, bytes, files };
+  }
+
+  #told<T>(file: string, work: (reading: Reading) => Promise<T>): Promise<T> {
+    return told(`Log ${file} could not be read`, async () => {
+      const reading = await this.#disk.open(join(this.#directory, file));
+      if (reading === null) throw new Error("it is not there any more");
+      try {
+        return await work(reading);
+      } finally {
+        reading.close();
+      }
+    });
+  }
+}
+
+async function readHead(directory: string, disk: Disk, file: string): Promise<Head | Fault> {
+  const reading = await disk.open(join(directory, file));
+  if (reading === null) throw new Error("it is not a file");
+  try {
+    const window = new Window(reading);
+    const isThere = await window.fill(HEAD_BYTES);
+    const head = decodeHead(new Uint32Array(window.bytes.buffer, 0, HEAD_BYTES / 4));
+    if (head === "other version") {
+      return { what: "another version of Karma has written it", torn: false };
+    }
+    if (head !== "damaged" && head.lsn === segmentLsn(file)) return head;
+    const torn = !isThere || mayBeTorn(window.bytes, 0, HEAD_BYTES, 0);
+    return { what: "it does not begin as a log of Karma does", torn };
+  } finally {
+    reading.close();
+  }
+}
+
+/**
+ * Searches a segment from an offset on for heads of groups. `isDurable`: one of them says that the
+ * record `lsn` was on the disk. `last`: behind the last byte that is not zero, or the offset.
+ */
+async function search(
+  reading: Reading,
+  offset: number,
+  lsn: number,
+): Promise<{ isDurable: boolean; last: number }> {
+  const window = new Window(reading);
+  let last = offset;
+  let isDurable = false;
+  while (await window.fill(1)) {
+    await window.fill(GROUP_BYTES);
+    const words = new Uint32Array(window.bytes.buffer);
+    // To the end of what is there, or where a head would be cut.
+    const isAll = window.end - window.at < GROUP_BYTES;
+    const end = isAll ? window.end : window.end - GROUP_BYTES + 1;
+    for (; window.at < end; window.at += 4) {
+      if (window.offset < offset || words[window.at >>> 2] === 0 && window.at + 4 <= window.end) {
+        continue;
+      }
+      last = Math.min(window.offset + 4, window.offset + window.end - window.at);
+      const at = window.at >>> 2;
+      if (isAll || !isGroupHead(words, at)) continue;
+      if (groupDurable(words, at) >= lsn) isDurable = true;
+    }
+    window.at = Math.min(window.at, window.end);
+  }
+  return { isDurable, last };
+}
+
+function damaged(file: string, offset: number, fault: string): never {
+  throw new DamagedError(`Log ${file} is damaged at byte ${offset}: ${fault}`);
+}
+
+/** Does something with the disk; what the system says becomes a HostError that says what for. */
+async function told<T>(failure: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DamagedError || error instanceof HostError) throw error;
+    throw new HostError(failure, error);
+  }
+}

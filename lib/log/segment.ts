@@ -1,0 +1,118 @@
+// A segment that is being written: a file that grows, with space reserved ahead.
+//
+// Invariant: bytes go only where space was reserved; zeros follow them to the end of the file. A
+// segment is visible under its name from the moment its head is there, and it is on the disk, name
+// and all, when it is `synced`.
+
+import { join } from "@std/path";
+import type { Appending, Disk } from "../host/disk.ts";
+import { encodeHead, GROUP_WORDS, HEAD_WORDS, sealGroup, segmentFileName } from "./format.ts";
+
+/** Space is reserved in such steps: a write of so many zeros takes a quarter of a millisecond. */
+const RESERVE_BYTES = 1048576;
+
+/** What a segment is called before it is one; what a crash left there is overwritten. */
+const TEMPORARY = ".karma-log.tmp";
+
+/** A segment that is not written any more. */
+export interface SegmentFile {
+  readonly file: string;
+  readonly lsn: number;
+  readonly bytes: number;
+}
+
+export class Segment {
+  readonly file: string;
+  /** The LSN of its first record. */
+  readonly lsn: number;
+  readonly #appending: Appending;
+  readonly #directory: string;
+  readonly #disk: Disk;
+  /** Bytes written. */
+  bytes = 0;
+  #reserved = 0;
+  #isNamed = false;
+  /** How many syncs of it are under way: it must not be closed. */
+  syncs = 0;
+
+  /**
+   * Begins a segment: its head, and the preamble, of whatever follows the record before `lsn`.
+   *
+   * @throws What the system says; then nothing is left of it
+   */
+  constructor(
+    directory: string,
+    disk: Disk,
+    id: string,
+    lsn: number,
+    durable: number,
+    preamble: Uint8Array,
+  ) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.lsn = lsn;
+    this.file = segmentFileName(lsn);
+    const temporary = join(directory, TEMPORARY);
+    const head = headOf(id, lsn, durable, preamble);
+    this.#appending = disk.append(temporary);
+    try {
+      while (this.free < head.length) this.reserve(head.length - this.free);
+      this.write(head);
+      disk.renameNow(temporary, join(directory, this.file));
+    } catch (error) {
+      this.close();
+      disk.removeNow(temporary);
+      throw error;
+    }
+  }
+
+  /** Bytes that can be written without new space. */
+  get free(): number {
+    return this.#reserved - this.bytes;
+  }
+
+  /** Reserves space for so many bytes more than are free, or as many as there is space for. */
+  reserve(bytes: number): void {
+    this.#reserved += this.#appending.reserve(Math.max(bytes, RESERVE_BYTES));
+  }
+
+  /** Writes into what is free. */
+  write(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#appending.write(bytes);
+    this.bytes += bytes.length;
+  }
+
+  /** Brings to the disk what was written before. */
+  async sync(): Promise<void> {
+    this.syncs++;
+    await this.#appending.sync();
+    if (!this.#isNamed) await this.#disk.syncDirectory(this.#directory);
+    this.#isNamed = true;
+    this.syncs--;
+  }
+
+  /** As `sync`, and waits for it. */
+  syncNow(): void {
+    this.#appending.syncNow();
+    if (!this.#isNamed) this.#disk.syncDirectoryNow(this.#directory);
+    this.#isNamed = true;
+  }
+
+  close(): void {
+    this.#appending.close();
+  }
+}
+
+function headOf(
+  id: string,
+  lsn: number,
+  durable: number,
+  preamble: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const end = GROUP_WORDS + Math.ceil(preamble.length / 4);
+  const words = new Uint32Array(HEAD_WORDS + end + 1);
+  encodeHead(words, id, lsn);
+  new Uint8Array(words.buffer).set(preamble, 4 * (HEAD_WORDS + GROUP_WORDS));
+  sealGroup(words.subarray(HEAD_WORDS), end, 0, lsn, durable);
+  return new Uint8Array(words.buffer);
+}
