@@ -11,7 +11,7 @@ import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** How long after dumps that failed they are tried again, when the log is too large. */
+/** How long after dumps that didn't help they are tried again, when the log is too large. */
 const RETRY_MS = 60_000;
 
 export class Dumper {
@@ -59,7 +59,11 @@ export class Dumper {
   async shorten(): Promise<void> {
     if (this.#isShortening) return;
     this.#isShortening = true;
-    while (await this.dumpAll() > 0) await sleep(RETRY_MS);
+    for (;;) {
+      await this.dumpAll();
+      if (!this.#log.isLarge) break;
+      await sleep(RETRY_MS);
+    }
     this.#isShortening = false;
   }
 

@@ -19,30 +19,9 @@ import { join } from "@std/path";
 import { HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { GROUP_WORDS, sealGroup, segmentFileName } from "./format.ts";
+import type { LogOptions, LogOwner } from "./owner.ts";
 import type { LogPosition } from "./reader.ts";
 import { Segment, type SegmentFile } from "./segment.ts";
-
-export type SyncPolicy = "always" | "everysec" | "no";
-
-export interface LogOptions {
-  readonly policy: SyncPolicy;
-  /** A segment that has so many bytes is followed by another; 0: never. */
-  readonly segmentBytes: number;
-  /** When so much was appended since `begin`, `onLarge` is called. */
-  readonly bytesMax: number;
-}
-
-/** What the log asks of the one who writes to it. */
-export interface LogOwner {
-  /** What a reader must know that begins with the next record; of any length. */
-  preamble(): Uint8Array;
-  /** The log has become larger than it should be: time for dumps. */
-  onLarge(): void;
-  /** What was promised cannot be kept: the process must end. */
-  lost(error: HostError): void;
-  /** Tells the operator. */
-  tell(line: string): void;
-}
 
 /** Records of a turn are written before its end when there are more than so many words of them. */
 const PENDING_WORDS = 65536;
@@ -79,9 +58,9 @@ export class Log {
   /** Segments that are not, or not only, on the disk: the last is the current one. */
   readonly #open: Segment[] = [];
   #closed: SegmentFile[];
-  /** Bytes written since `begin`. */
-  #appended = 0;
-  #isLarge = false;
+  /** Bytes in all segments, without what is only reserved. */
+  #bytes: number;
+  #isLargeTold = false;
   #isBroken = false;
   #turn: PromiseWithResolvers<void> | null = null;
   #syncing: Promise<void> = Promise.resolve();
@@ -104,6 +83,12 @@ export class Log {
     this.id = position.id;
     this.lsn = this.#written = this.#durable = position.lsn;
     this.#closed = [...position.segments];
+    this.#bytes = this.#closed.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Whether there is more of it than there should be. */
+  get isLarge(): boolean {
+    return this.#bytes >= this.#options.bytesMax;
   }
 
   /** Whether a record, or several that belong together, of so many words can be appended now. */
@@ -143,8 +128,6 @@ export class Log {
     const isWritten = this.#guarded(() => this.#write());
     const isFresh = this.#segment?.lsn === this.lsn + 1;
     if (!isWritten || !isFresh && !this.#next()) return null;
-    this.#appended = 0;
-    this.#isLarge = false;
     return this.lsn + 1;
   }
 
@@ -160,8 +143,9 @@ export class Log {
       } catch (error) {
         throw new HostError(`Log ${file} could not be removed`, error);
       }
-      this.#closed.shift();
+      this.#bytes -= this.#closed.shift()!.bytes;
     }
+    this.#isLargeTold = this.isLarge;
   }
 
   /** Brings everything to the disk; nothing may be appended any more. */
@@ -182,11 +166,11 @@ export class Log {
     this.#turn = null;
     this.#dirty = false;
     if (this.#options.policy === "everysec") this.#tick();
-    const { segmentBytes, bytesMax } = this.#options;
+    const { segmentBytes } = this.#options;
     if (segmentBytes > 0 && this.#segment!.bytes >= segmentBytes) this.#next();
     turn.resolve();
-    if (this.#isLarge || this.#appended < bytesMax) return;
-    this.#isLarge = true;
+    if (this.#isLargeTold || !this.isLarge) return;
+    this.#isLargeTold = true;
     this.#owner.onLarge();
   }
 
@@ -197,7 +181,7 @@ export class Log {
     sealGroup(words, this.at, this.#records, this.#written + 1, this.#durable);
     const bytes = 4 * this.at + 4;
     this.#segment!.write(new Uint8Array(words.buffer, 0, bytes));
-    this.#appended += bytes;
+    this.#bytes += bytes;
     this.at = GROUP_WORDS;
     this.#records = 0;
     this.#written = this.lsn;
@@ -250,6 +234,7 @@ export class Log {
       const segment = new Segment(this.#directory, this.#disk, id, lsn, this.#durable, preamble);
       this.#segment = segment;
       this.#open.push(segment);
+      this.#bytes += segment.bytes;
     } catch (error) {
       if (this.#nextAfter === 0) this.#owner.tell(`No new file for the log: ${sentenceOf(error)}`);
       this.#nextAfter = performance.now() + FULL_MS;
