@@ -16,14 +16,19 @@ const HEAD_BYTES = 12;
 const CHECKSUM_AT = 3;
 const LENGTH_AT = 8;
 
-/** The first byte of every dump of ours; those of the original begin with a map. */
-export const FRAME_FIRST_BYTE = 0x92;
+const BEGIN = [0x92, 0xc4, 0x04];
+
+/** Whether a file is a dump of ours, perhaps with a byte changed; those of the original begin with a map. */
+export async function beginsFrame(window: Window): Promise<boolean> {
+  await window.fill(BEGIN.length);
+  return BEGIN.filter((byte, index) => window.bytes[window.at + index] === byte).length > 1;
+}
 
 /** A payload in its frame. */
 export function framed(payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(HEAD_BYTES + payload.length);
   const view = new DataView(frame.buffer);
-  frame.set([FRAME_FIRST_BYTE, 0xc4, 0x04]);
+  frame.set(BEGIN);
   view.setUint32(CHECKSUM_AT, crc32(payload), true);
   frame[CHECKSUM_AT + 4] = 0xc6;
   view.setUint32(LENGTH_AT, payload.length);
@@ -39,7 +44,7 @@ export async function nextPayload(window: Window): Promise<Uint8Array | null> {
   }
   const { bytes, at } = window;
   const view = new DataView(bytes.buffer, at, HEAD_BYTES);
-  const head = bytes[at] === FRAME_FIRST_BYTE && bytes[at + 1] === 0xc4 && bytes[at + 2] === 4 &&
+  const head = BEGIN.every((byte, index) => bytes[at + index] === byte) &&
     bytes[at + CHECKSUM_AT + 4] === 0xc6;
   if (!head) throw new DamagedError(`no frame begins at byte ${window.offset}`);
   const length = view.getUint32(LENGTH_AT);

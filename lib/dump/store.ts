@@ -22,7 +22,7 @@ import {
   FILE_NAME_BYTES_MAX,
   parseDumpFileName,
 } from "./file_name.ts";
-import { FRAME_FIRST_BYTE } from "./frame.ts";
+import { beginsFrame } from "./frame.ts";
 import { readOriginal } from "./original.ts";
 import type { Head } from "./format.ts";
 import { Coverage } from "./coverage.ts";
@@ -123,7 +123,7 @@ export class DumpStore {
     if (entry.head !== undefined) return entry.head;
     return entry.head = await this.#open(entry.file, async (window) => {
       if (!await window.fill(1)) throw new DamagedError("it is empty");
-      return window.bytes[window.at] === FRAME_FIRST_BYTE ? await readHead(window) : null;
+      return await beginsFrame(window) ? await readHead(window) : null;
     });
   }
 
@@ -251,7 +251,7 @@ export class DumpStore {
     const dump = parseDumpFileName(file);
     if (dump !== null) await this.#note(dump);
     if (!await window.fill(1)) throw new DamagedError("it is empty");
-    if (window.bytes[window.at] === FRAME_FIRST_BYTE) {
+    if (await beginsFrame(window)) {
       const { tree } = await readHead(window);
       const shortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.

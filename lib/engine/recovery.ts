@@ -18,7 +18,7 @@ import type { Dumped } from "../dump/transfer.ts";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { type LogPosition, LogReader } from "../log/reader.ts";
-import { idText, segmentLsn } from "../log/format.ts";
+import { idText, segmentLsn, SPACE_BYTES } from "../log/format.ts";
 import type { Forest } from "../tree/forest.ts";
 import { decodeCatalogue } from "./catalogue.ts";
 import {
@@ -37,12 +37,6 @@ import {
 } from "./change.ts";
 import { settleNow } from "./sweeping.ts";
 
-/** A tree that the log builds on, and that cannot be had; unless the log drops it, that is damage. */
-interface Absent {
-  readonly name: string;
-  readonly fault: string;
-}
-
 export class Recovery {
   readonly #directory: string;
   readonly #disk: Disk;
@@ -52,7 +46,8 @@ export class Recovery {
   #reader: LogReader | null = null;
   /** What of each tree's records, by its number, its dump holds; null once that is passed. */
   readonly #coverages: (Coverage | null)[] = [];
-  readonly #absent = new Map<number, Absent>();
+  /** What is wrong with trees that the log builds on: damage, unless the log drops them. */
+  readonly #absent = new Map<number, string>();
   /** Serials of trees that are staged in the log and in a dump: the dump is taken. */
   readonly #dumped = new Map<number, Dumped>();
   readonly #limit = new Uint32Array(2);
@@ -77,6 +72,10 @@ export class Recovery {
     const reader = this.#reader;
     if (reader === null || reader.cut === null) return null;
     const { file, offset, bytes, files } = reader.cut;
+    if (bytes === 0 && files.length === 0) {
+      return `Log ${file}: unfinished, it ends at byte ${offset}, after record ${reader.lsn}, ` +
+        `where there should be space: records may be missing`;
+    }
     const whole = files.length === 0 ? "" : ` with ${files.join(", ")}`;
     return `Log ${file}: after record ${reader.lsn} a crash left ${bytes} bytes unfinished, ` +
       `from byte ${offset} on${whole}`;
@@ -99,7 +98,7 @@ export class Recovery {
         return this.#replay(words, from, to, lsn, records);
       },
     );
-    for (const { fault } of this.#absent.values()) {
+    for (const fault of this.#absent.values()) {
       const hint = "To start from the dumps alone, move the log (*.wal) away";
       const aside = reader.aside.map((file) => `; log ${file} was not read`).join("");
       throw new DamagedError(`${fault}${aside}. ${hint}`);
@@ -117,14 +116,16 @@ export class Recovery {
     try {
       // All to their true size, and with it to the disk: the next segment will rely on that.
       for (const { file, bytes } of segments) {
-        await this.#disk.truncate(join(this.#directory, file), bytes);
+        const path = join(this.#directory, file);
+        await this.#disk.truncate(path, bytes);
+        await this.#disk.truncate(path, bytes + SPACE_BYTES);
       }
       for (const file of cut?.files ?? []) await this.#disk.remove(join(this.#directory, file));
       await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
       throw new HostError("The log could not be made ready", error);
     }
-    if (this.unfinished !== null) tell(`${this.unfinished}: cut`);
+    if (this.unfinished !== null) tell(this.unfinished);
     return { id, lsn, segments };
   }
 
@@ -159,18 +160,16 @@ export class Recovery {
     for (const { number, serial, name } of trees) {
       const dumped = await this.#dumps.find(name, reader.id, serial);
       const tree = `tree ${JSON.stringify(name)}`;
-      if (dumped === null) {
-        this.#absent.set(number, {
-          name,
-          fault: `No dump of ${tree} is there, nor all of its log`,
-        });
-      } else if (dumped.coverage.least < reader.lsn) {
-        const fault = `Dump ${dumped.file} ends at record ${dumped.coverage.least} ` +
-          `and the log begins at ${reader.lsn + 1}`;
-        this.#absent.set(number, { name, fault });
-      } else {
+      if (dumped !== null && dumped.coverage.least >= reader.lsn) {
         this.#place(dumped, number, serial);
+        continue;
       }
+      this.#forest.create(name, number, serial); // so that it has its place
+      const begins = `and the log begins at ${reader.lsn + 1}`;
+      const fault = dumped === null
+        ? `No dump of ${tree} is there, ${begins}`
+        : `Dump ${dumped.file} ends at record ${dumped.coverage.least}, ${begins}`;
+      this.#absent.set(number, fault);
     }
     this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
   }
@@ -230,7 +229,7 @@ export class Recovery {
     const number = words[at] >>> 8;
     if (kind === DROP) {
       this.#coverages[number] = null;
-      if (this.#absent.delete(number)) return;
+      this.#absent.delete(number);
     } else {
       const serial = serialAt(words, at);
       // Also of one that doesn't come: the next one must have another.
@@ -268,8 +267,8 @@ export class Recovery {
 
   /** A tree that can't be had is not needed if another one takes its name. */
   #replaced(name: string | null): void {
-    for (const [number, absent] of this.#absent) {
-      if (absent.name === name) this.#absent.delete(number);
+    for (const number of this.#absent.keys()) {
+      if (this.#forest.at(number)?.name === name) this.#absent.delete(number);
     }
   }
 }

@@ -55,7 +55,7 @@ export interface Disk {
   remove(path: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
   makeDirectory(directory: string): Promise<void>;
-  /** Cuts a file to that size; it is so on the disk when this returns. */
+  /** Cuts a file to that size, or adds zeros up to it; it is so on the disk when this returns. */
   truncate(path: string, size: number): Promise<void>;
   /** Creates a file to append to, or empties the one that is there. Blocks, as do the three below. */
   append(path: string): Appending;

@@ -5,7 +5,7 @@
 //   head    "KARMALOG" | version | log id | LSN of the first record | CRC-32 | mark       9 words
 //   group   the preamble: what a reader must know that begins here; it has no records
 //   group   ...
-//   zeros   space that is reserved for more
+//   zeros   space that is reserved for more: never less than the head of a group
 //
 //   group   length | records | LSN | durable | CRC-32 | CRC-32 of the head | mark         9 words
 //           payload ...
@@ -29,6 +29,9 @@ export const GROUP_WORDS = 9;
 export const HEAD_BYTES = 4 * HEAD_WORDS;
 export const GROUP_BYTES = 4 * GROUP_WORDS;
 export const MARK_BYTES = 4;
+
+/** At least so much space, zeros, always follows the last group: a segment without it was cut off. */
+export const SPACE_BYTES = GROUP_BYTES;
 
 /** No byte of it is zero, nor becomes zero when a few of its bits change. */
 const MARK = 0x7ebdd7eb;

@@ -18,7 +18,7 @@
 import { join } from "@std/path";
 import { HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
-import { GROUP_WORDS, sealGroup, segmentFileName } from "./format.ts";
+import { GROUP_WORDS, MARK_BYTES, sealGroup, segmentFileName, SPACE_BYTES } from "./format.ts";
 import type { LogOptions, LogOwner } from "./owner.ts";
 import type { LogPosition } from "./reader.ts";
 import { Segment, type SegmentFile } from "./segment.ts";
@@ -189,9 +189,8 @@ export class Log {
   }
 
   #measureRoom(): void {
-    // One word is the mark's.
-    const inSegment = ((this.#segment?.free ?? 0) >>> 2) - 1;
-    this.#roomWords = Math.min(this.words.length - SPARE_WORDS, inSegment);
+    const inSegment = (this.#segment?.free ?? 0) - MARK_BYTES - SPACE_BYTES;
+    this.#roomWords = Math.min(this.words.length - SPARE_WORDS, inSegment / 4);
   }
 
   #makeRoom(words: number): boolean {
@@ -202,7 +201,7 @@ export class Log {
       if (size > this.words.length) this.words = new Uint32Array(2 * size);
     }
     if (this.#segment === null && !this.#next()) return false;
-    this.#reserve(4 * (this.at + words + 1));
+    this.#reserve(4 * (this.at + words) + MARK_BYTES + SPACE_BYTES);
     this.#measureRoom();
     return this.at + words <= this.#roomWords;
   }

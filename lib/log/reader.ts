@@ -41,13 +41,15 @@ interface Found {
 interface Fault {
   readonly what: string;
   readonly torn: boolean;
+  /** Whether there is nothing at all. */
+  readonly isEnd?: boolean;
 }
 
 /** What must go before the log can go on: all behind a point that is no record. */
 export interface Cut {
   readonly file: string;
   readonly offset: number;
-  /** Bytes from there on that are not zero, or at least may not be. */
+  /** How many bytes from there on are not zero. 0: the file ends, where there should be space. */
   readonly bytes: number;
   /** Segments behind it, none of which was ever on the disk as a whole. */
   readonly files: readonly string[];
@@ -157,10 +159,8 @@ export class LogReader {
       let at = window.at >>> 2;
       if (!hasHead || !isGroupHead(words, at)) {
         const end = Math.min(window.end, window.at + GROUP_BYTES);
-        return {
-          what: "no group begins there",
-          torn: mayBeTorn(window.bytes, window.at, end, offset),
-        };
+        const torn = mayBeTorn(window.bytes, window.at, end, offset);
+        return { what: "no group begins there", torn, isEnd: !hasHead };
       }
       const length = words[at] + GROUP_BYTES + MARK_BYTES;
       const isThere = await window.fill(length);
@@ -205,7 +205,7 @@ export class LogReader {
       bytes += found.last - from;
     }
     const files = rest.slice(offset === 0 ? 0 : 1).map(({ file }) => file);
-    if (bytes === 0 && files.length === 0) return;
+    if (bytes === 0 && files.length === 0 && !fault.isEnd) return;
     const last = this.segments.at(-1);
     if (last === undefined) damaged(file, offset, fault.what);
     this.cut = { file: last.file, offset: last.bytes, bytes, files };

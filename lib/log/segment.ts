@@ -6,7 +6,14 @@
 
 import { join } from "@std/path";
 import type { Appending, Disk } from "../host/disk.ts";
-import { encodeHead, GROUP_WORDS, HEAD_WORDS, sealGroup, segmentFileName } from "./format.ts";
+import {
+  encodeHead,
+  GROUP_WORDS,
+  HEAD_WORDS,
+  sealGroup,
+  segmentFileName,
+  SPACE_BYTES,
+} from "./format.ts";
 
 /** Space is reserved in such steps: a write of so many zeros takes a quarter of a millisecond. */
 const RESERVE_BYTES = 1048576;
@@ -56,7 +63,8 @@ export class Segment {
     const head = headOf(id, lsn, durable, preamble);
     this.#appending = disk.append(temporary);
     try {
-      while (this.free < head.length) this.reserve(head.length - this.free);
+      const bytes = head.length + SPACE_BYTES;
+      while (this.free < bytes) this.reserve(bytes - this.free);
       this.write(head);
       disk.renameNow(temporary, join(directory, this.file));
     } catch (error) {

@@ -1,0 +1,150 @@
+// Every byte of a data directory changed, one at a time, and every file cut at every length: Karma
+// finds it, or it does not matter.
+//
+// Invariant: a start on a damaged directory ends in one of three ways: it refuses and names a file;
+// it has exactly the state that there was; or it says what it cut from the log's end, and has a state
+// that there was before. Never another number, never another error.
+//
+// Trade: in process, on a disk in memory, to be fast. The default run takes every eleventh byte;
+// KARMA_FLIPS=all takes all of them, each with every bit and all bits.
+
+import { assert, assertEquals } from "@std/assert";
+import { DamagedError } from "../../lib/errors.ts";
+import { Cells } from "../../lib/tree/cells.ts";
+import type { Forest } from "../../lib/tree/forest.ts";
+import { Walk } from "../../lib/tree/walk.ts";
+import { LocalKarma } from "../support/local_karma.ts";
+import type { MemoryDisk } from "../support/memory_disk.ts";
+
+const DIRECTORY = "/dumps";
+const IS_LONG = Deno.env.get("KARMA_FLIPS") === "all";
+const STEP = IS_LONG ? 1 : 11;
+const FLIPS = IS_LONG ? [1, 2, 4, 8, 16, 32, 64, 128, 255] : [1, 255];
+
+/** Of the space that is reserved, all zeros, so much is looked at. */
+const SPACE_BYTES = IS_LONG ? 1024 : 64;
+
+/** Everything in a forest, as text. */
+function stateOf(forest: Forest): string {
+  const lines: string[] = [];
+  const cells = new Cells();
+  for (const tree of forest.trees()) {
+    const walk = new Walk(tree);
+    for (let branch = walk.next(); branch !== null; branch = walk.next()) {
+      const keys = walk.keys(branch);
+      for (let at = 0; at < keys.length; at += 2) {
+        cells.clear();
+        tree.collect(keys[at], keys[at + 1], 0, 0xffffffff, cells);
+        const days = cells.words.subarray(0, 3 * cells.count);
+        lines.push(`${tree.name} ${keys[at]} ${keys[at + 1]} ${days}`);
+      }
+    }
+    lines.push(`${tree.name} is a tree`);
+  }
+  return lines.join("\n");
+}
+
+/** A directory with some of everything, as a killed process leaves it, and the states on the way. */
+async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
+  const karma = await LocalKarma.start(undefined, { segmentBytes: 700, policy: "always" });
+  const client = karma.connect();
+  const states: string[] = [];
+  const ask = async (request: Record<string, unknown>) => {
+    const reply = await client.ask(request);
+    assert(reply.startsWith('{"success":true'), reply);
+    states.push(stateOf(karma.forest));
+  };
+  const increments = async (tree_name: string, ...keys: number[]) => {
+    for (const key of keys) await ask({ command: "increment", tree_name, key });
+  };
+  await increments("a", 1, 2, 3, 1, 1);
+  await increments("gone", 5);
+  await ask({ command: "dump", tree_name: "a" });
+  karma.today++;
+  await increments("a", 1, 4, 2);
+  await ask({ command: "decrement", tree_name: "a", key: 4 });
+  await ask({ command: "reset", tree_name: "a", key: 2 });
+  await ask({ command: "drop", tree_name: "gone" });
+  assertEquals(await karma.dumper.dumpAll(), 0);
+  karma.now += 5000;
+  await increments("b", 7, 8);
+  const [file] = JSON.parse(await client.ask({ command: "dumps" })).response;
+  await ask({ command: "load", tree_name: file });
+  await increments("a", 1, 9, 9);
+  await ask({ command: "delete", tree_name: "b", time_from: 0, time_to: karma.today });
+  await ask({ command: "dump", tree_name: "b" });
+  await increments("b", 7);
+  await increments("a", 2, 3);
+  await client.end();
+  await LocalKarma.timersDone();
+  karma.disk.kill();
+  return { disk: karma.disk, states };
+}
+
+/** Starts on a disk: what there is, or why not. */
+async function startOn(disk: MemoryDisk): Promise<{ state: string; told: string } | DamagedError> {
+  const karma = new LocalKarma(disk);
+  try {
+    await karma.start();
+  } catch (error) {
+    if (error instanceof DamagedError) return error;
+    throw error;
+  }
+  const result = { state: stateOf(karma.forest), told: karma.log.join("\n") };
+  await karma.wal.close();
+  return result;
+}
+
+const outcomes = { refused: 0, harmless: 0, cut: 0 };
+
+async function isTold(disk: MemoryDisk, file: string, states: string[], what: string) {
+  const result = await startOn(disk);
+  if (result instanceof DamagedError) {
+    assert(/\.(wal|tree)/.test(result.message), `${what}: ${result.message}`);
+    outcomes.refused++;
+  } else if (result.state === states.at(-1)) {
+    outcomes.harmless++;
+  } else {
+    assert(result.told.includes("unfinished"), `${what}: a wrong state, told as "${result.told}"`);
+    assert(result.told.includes(file), `${what}: ${result.told}`);
+    assert(states.includes(result.state), `${what}: a state that never was`);
+    outcomes.cut++;
+  }
+}
+
+/** The bytes of a file without most of the zeros at its end. */
+function usedBytes(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return Math.min(bytes.length, end + SPACE_BYTES);
+}
+
+Deno.test("damage: every changed byte, and every cut, is found or does not matter", async (t) => {
+  const { disk, states } = await history();
+  const whole = await startOn(disk.clone());
+  assert(!(whole instanceof DamagedError));
+  assertEquals(whole.state, states.at(-1));
+  const files = (await disk.list(DIRECTORY)).filter((file) => !file.startsWith("."));
+  assert(files.filter((file) => file.endsWith(".wal")).length > 1, `${files}`);
+  for (const file of files) {
+    await t.step(file, async () => {
+      const path = `${DIRECTORY}/${file}`;
+      const bytes = disk.bytesOf(path);
+      const used = usedBytes(bytes);
+      for (let at = 0; at < used; at += STEP) {
+        for (const flip of FLIPS) {
+          const damaged = disk.clone();
+          const flipped = bytes.slice();
+          flipped[at] ^= flip;
+          damaged.put(path, flipped);
+          await isTold(damaged, file, states, `byte ${at} of ${file} xor ${flip}`);
+        }
+        const shorter = disk.clone();
+        shorter.put(path, bytes.slice(0, at));
+        await isTold(shorter, file, states, `${file} cut at ${at}`);
+      }
+    });
+  }
+  assert(outcomes.refused > 0 && outcomes.harmless > 0 && outcomes.cut > 0);
+  console.log(outcomes);
+});
