@@ -26,7 +26,8 @@ const OUTSIDE: Record<string, readonly string[]> = {
   "lib/assert.ts": [],
   "lib/errors.ts": [],
   "lib/version.ts": [],
-  "lib/config.ts": ["lib/errors.ts", "@std/cli"],
+  "lib/options.ts": [],
+  "lib/config.ts": ["lib/errors.ts", "lib/options.ts", "@std/cli"],
 };
 const PACKAGES = Object.keys(settings.imports);
 const DENO_ALLOWED = /^(main\.ts|lib\/host\/.*|lib\/npm\/flags\.ts)$/;

@@ -20,14 +20,19 @@ export class Coverage {
     return this.#lsns[0] ?? 0;
   }
 
+  /** The highest LSN that a branch was dumped at. */
+  get most(): number {
+    return this.#lsns[this.#lsns.length - 1] ?? 0;
+  }
+
   /** Whether the whole dump is older than this record and all after it: nothing is held any more. */
   isPassed(lsn: number): boolean {
-    return lsn > this.#lsns[this.#lsns.length - 1];
+    return lsn > this.most;
   }
 
   /** Appends a branch. */
   push(startLo: number, startHi: number, lsn: number): void {
-    if (lsn < (this.#lsns.at(-1) ?? 0)) throw new DamagedError("the LSNs of its branches descend");
+    if (lsn < this.most) throw new DamagedError("the LSNs of its branches descend");
     this.#startsLo.push(startLo);
     this.#startsHi.push(startHi);
     this.#lsns.push(lsn);

@@ -39,6 +39,11 @@ interface Entry extends DumpFile {
   head?: Head | null;
 }
 
+/** A dump that was looked for. */
+export interface Found extends Dumped {
+  readonly file: string;
+}
+
 export class DumpStore {
   readonly #directory: string;
   readonly #disk: Disk;
@@ -91,7 +96,7 @@ export class DumpStore {
   }
 
   /** The newest dump of a tree in a log; null when there is none. A newer one that is damaged throws. */
-  async find(tree: string, log: string, serial: number): Promise<Dumped & { file: string } | null> {
+  async find(tree: string, log: string, serial: number): Promise<Found | null> {
     const groups = await this.#learn();
     for (const entry of groups.get(groupOf(tree)) ?? []) {
       const head = await this.#head(entry);

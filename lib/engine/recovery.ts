@@ -13,8 +13,7 @@
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import type { Coverage } from "../dump/coverage.ts";
-import type { DumpStore } from "../dump/store.ts";
-import type { Dumped } from "../dump/transfer.ts";
+import type { DumpStore, Found } from "../dump/store.ts";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { type LogPosition, LogReader } from "../log/reader.ts";
@@ -49,8 +48,10 @@ export class Recovery {
   /** What is wrong with trees that the log builds on: damage, unless the log drops them. */
   readonly #absent = new Map<number, string>();
   /** Serials of trees that are staged in the log and in a dump: the dump is taken. */
-  readonly #dumped = new Map<number, Dumped>();
+  readonly #dumped = new Map<number, Found>();
   readonly #limit = new Uint32Array(2);
+  /** The dump that holds the latest record. */
+  #latest = { file: "", lsn: 0 };
   /** How many records were replayed. */
   records = 0;
 
@@ -103,6 +104,9 @@ export class Recovery {
       const aside = reader.aside.map((file) => `; log ${file} was not read`).join("");
       throw new DamagedError(`${fault}${aside}. ${hint}`);
     }
+    const { file, lsn } = this.#latest;
+    if (lsn <= reader.lsn) return;
+    throw new DamagedError(`Dump ${file} holds record ${lsn}, and the log ends at ${reader.lsn}`);
   }
 
   /**
@@ -174,7 +178,8 @@ export class Recovery {
     this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
   }
 
-  #place({ tree, coverage }: Dumped, number: number, serial: number): void {
+  #place({ file, tree, coverage }: Found, number: number, serial: number): void {
+    if (coverage.most > this.#latest.lsn) this.#latest = { file, lsn: coverage.most };
     this.#forest.put(tree, number, serial);
     this.#coverages[number] = coverage;
   }
@@ -258,7 +263,7 @@ export class Recovery {
     at: number,
     kind: number,
     serial: number,
-  ): Promise<Dumped | null> {
+  ): Promise<Found | null> {
     if (kind === ROWS || kind === PUT) return this.#dumped.get(serial) ?? null;
     const dumped = await this.#dumps.find(nameAt(words, at), this.#reader!.id, serial);
     if (dumped !== null && kind === STAGE) this.#dumped.set(serial, dumped);

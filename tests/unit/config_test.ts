@@ -1,7 +1,8 @@
 // The command line and the environment, as tables: what is accepted, what is refused, what is said.
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { type Config, parseCommandLine, usage, UsageError } from "../../lib/config.ts";
+import { parseCommandLine, usage, UsageError } from "../../lib/config.ts";
+import type { Config } from "../../lib/options.ts";
 
 const DEFAULTS: Config = {
   host: "0.0.0.0",

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { readOriginal } from "../../../lib/dump/original.ts";
-import { Window } from "../../../lib/dump/window.ts";
+import { Window } from "../../../lib/host/window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";

@@ -6,7 +6,7 @@ import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
 import { encodeBranch, encodeEnd, encodeHead } from "../../../lib/dump/format.ts";
 import { framed } from "../../../lib/dump/frame.ts";
 import { readHead, readTree, writeTree } from "../../../lib/dump/transfer.ts";
-import { Window } from "../../../lib/dump/window.ts";
+import { Window } from "../../../lib/host/window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { BlockPool } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";

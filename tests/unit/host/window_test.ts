@@ -1,7 +1,7 @@
 // The window on a file: whatever the reads give, the bytes and offsets it shows are the file's.
 
 import { assert, assertEquals } from "@std/assert";
-import { Window } from "../../../lib/dump/window.ts";
+import { Window } from "../../../lib/host/window.ts";
 import type { Reading } from "../../../lib/host/disk.ts";
 import { Random } from "../../support/random.ts";
 
