@@ -55,8 +55,12 @@ export function sizeFor(keys: number, runWords: number): number {
   return Math.min(BLOCK_WORDS, 1 << (32 - Math.clz32(roomy)));
 }
 
+/** Arrays from so many words on grow by `spread`, whose code then is warm when it has whole blocks to do. */
+const SPREAD_WORDS_MIN = 512;
+
 /** Copies a branch on its own; null when a block would not gain enough by it. */
 export function compacted(branch: Branch, pool: BlockPool): Branch | null {
+  if (branch.words.length >= SPREAD_WORDS_MIN && branch.words.length < BLOCK_WORDS) return null;
   const words = wordsNeeded(branch);
   if (words > BLOCK_WORDS * (1 - COMPACT_FREE_MIN) && branch.keys > 1) return null;
   const size = branch.words.length < BLOCK_WORDS || branch.keys <= 1
@@ -111,7 +115,8 @@ export function spread(
     const last = index + 1 === plans.length;
     const toLo = last ? endLo : plans[index + 1].startLo;
     const toHi = last ? endHi : plans[index + 1].startHi;
-    const size = Math.max(BLOCK_WORDS, sizeFor(part.keys + 1, part.runWords));
+    const needed = sizeFor(part.keys + 1, part.runWords);
+    const size = plans.length === 1 ? needed : Math.max(BLOCK_WORDS, needed);
     const branch = new Branch(pool.take(size), part.keys + 1, part.runWords);
     branch.swept = window[0].branch.swept;
     window.forEach((source, at) => {

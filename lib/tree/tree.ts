@@ -18,7 +18,7 @@
 
 import { assert } from "../assert.ts";
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
-import { BlockPool } from "./block_pool.ts";
+import { BLOCK_WORDS, BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import type { Cells } from "./cells.ts";
 import { chooseWindow, compacted, cutOff, isLast, type Placed, spread } from "./layout.ts";
@@ -238,7 +238,7 @@ export class Tree {
     if (copy !== null) {
       this.branches[index] = copy;
       this.#pool.give(branch.words);
-    } else if (index === this.branches.length - 1 && isLast(branch, keyLo, keyHi)) {
+    } else if (this.#isFullLast(index) && isLast(branch, keyLo, keyHi)) {
       // Ids are often given out in order: what is full then stays full instead of being halved.
       this.#replace(index, 1, cutOff(this.#placed(index), keyLo, keyHi, this.#pool));
     } else {
@@ -250,6 +250,10 @@ export class Tree {
       const growing = { keyLo, keyHi, words: branch.wanted };
       this.#replace(first, after - first, spread(window, endLo, endHi, this.#pool, growing));
     }
+  }
+
+  #isFullLast(index: number): boolean {
+    return index === this.branches.length - 1 && this.branches[index].words.length >= BLOCK_WORDS;
   }
 
   #placed(index: number): Placed {
