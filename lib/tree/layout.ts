@@ -60,7 +60,8 @@ const SPREAD_WORDS_MIN = 512;
 
 /** Copies a branch on its own; null when a block would not gain enough by it. */
 export function compacted(branch: Branch, pool: BlockPool): Branch | null {
-  if (branch.words.length >= SPREAD_WORDS_MIN && branch.words.length < BLOCK_WORDS) return null;
+  const { length } = branch.words;
+  if (length >= SPREAD_WORDS_MIN && length < BLOCK_WORDS && branch.keys > 1) return null;
   const words = wordsNeeded(branch);
   if (words > BLOCK_WORDS * (1 - COMPACT_FREE_MIN) && branch.keys > 1) return null;
   const size = branch.words.length < BLOCK_WORDS || branch.keys <= 1

@@ -67,7 +67,7 @@ function check(placed: readonly Placed[]): void {
 }
 
 Deno.test("layout: a copy drops dead words and holds the same counters", () => {
-  const branch = branchOf(0, 100, 7, 4096);
+  const branch = branchOf(0, 100, 7, BLOCK_WORDS);
   for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
     branch.remove(slot, 2, 4);
   }
@@ -79,12 +79,16 @@ Deno.test("layout: a copy drops dead words and holds the same counters", () => {
   check([{ branch: copy, startLo: 0, startHi: 0 }]);
 });
 
-/** Adds a day to a counter, copying the branch as often as it takes; null when that is no help. */
+/** Adds a day to a counter, laying the branch out as often as it takes; null when it is a full block. */
 function grown(branch: Branch, lo: number, day: number, sizes: Set<number>): Branch | null {
   for (;;) {
     const slot = branch.locate(lo, 0);
     if (branch.insert(slot, branch.count(slot), day, 1, 0)) return branch;
-    const copy = compacted(branch, pool);
+    let copy = compacted(branch, pool);
+    if (copy === null && branch.words.length < BLOCK_WORDS) {
+      const growing = { keyLo: lo, keyHi: 0, words: branch.wanted };
+      [{ branch: copy }] = spread([{ branch, startLo: 0, startHi: 0 }], 0, 0, pool, growing);
+    }
     if (copy === null) return null;
     assertEquals(contents([copy]), contents([branch]));
     sizes.add(copy.words.length);
@@ -92,7 +96,7 @@ function grown(branch: Branch, lo: number, day: number, sizes: Set<number>): Bra
   }
 }
 
-Deno.test("layout: a small branch grows by copies until it is a block that a copy can't help", () => {
+Deno.test("layout: a small branch grows until it is a block that a copy can't help", () => {
   const sizes = new Set<number>();
   let branch = branchOf(0, 3, 1, 64);
   let day = 30_000_000;
