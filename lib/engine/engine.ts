@@ -88,8 +88,8 @@ export class Engine {
     this.#table[request.operation.index](request, reply);
   }
 
-  /** Null when all that replies may tell is as safe as promised, else what to wait for. */
-  settled(): Promise<void> | null {
+  /** Resolves when all that replies may tell by now is as safe as promised. */
+  settled(): Promise<void> {
     return this.#log.settled();
   }
 

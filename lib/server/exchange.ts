@@ -11,17 +11,24 @@ import { V1 } from "../dialect/v1.ts";
 /** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
 export const SEND_BYTES = 65536;
 
-/** A buffer that one long reply made larger than this is not kept. */
-const SEND_BYTES_KEPT = 4 * SEND_BYTES;
+/** What a buffer begins with: the replies to a few dozen requests. */
+const BEGIN_BYTES = 4096;
 
-/** Exchanges kept for the next read; more are in use only while clients are slow to read. */
-const SPARE_EXCHANGES_MAX = 64;
+/** A buffer that one long reply made larger than this is not kept. */
+const KEPT_BYTES = 4 * SEND_BYTES;
+
+/**
+ * Exchanges kept for the next turn: each session that a turn wakes needs one until it has written. A
+ * thousand small ones are some 8 MiB; of larger ones sixty-four, at most 16 MiB.
+ */
+const SPARES_MAX = 1024;
+const LARGE_SPARES_MAX = 64;
 
 export class Exchange {
   readonly request = new Request();
   readonly reply = new Reply();
   readonly dialect = new V1();
-  readonly out = new SendBuffer(2 * SEND_BYTES);
+  readonly out = new SendBuffer(BEGIN_BYTES);
 }
 
 export class ExchangePool {
@@ -34,7 +41,8 @@ export class ExchangePool {
   give(exchange: Exchange): void {
     exchange.out.clear();
     exchange.reply.clear();
-    const kept = exchange.out.bytes.length <= SEND_BYTES_KEPT;
-    if (kept && this.#spare.length < SPARE_EXCHANGES_MAX) this.#spare.push(exchange);
+    const { length } = exchange.out.bytes;
+    const sparesMax = length > BEGIN_BYTES ? LARGE_SPARES_MAX : SPARES_MAX;
+    if (length <= KEPT_BYTES && this.#spare.length < sparesMax) this.#spare.push(exchange);
   }
 }

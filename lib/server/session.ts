@@ -83,8 +83,7 @@ export class Session {
       try {
         while (this.#answer(exchange, ended) === "pause") await this.#pause(exchange);
         refused = exchange.reply.code === "request_too_large";
-        const settled = this.#engine.settled();
-        if (settled !== null) await settled;
+        await this.#engine.settled();
         // Written here, not in a function of its own: one promise less for each read.
         const { out } = exchange;
         this.#talking = true;
