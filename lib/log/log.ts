@@ -303,6 +303,7 @@ export class Log {
 
   #break(error: unknown): void {
     this.#isBroken = true;
+    this.#roomWords = 0;
     this.#owner.lost(new HostError("The log could not be written", error));
   }
 }
