@@ -71,10 +71,10 @@ export function usage(): string {
   const variables = ALL.map(({ variable, flag }) => row(variable, `Instead of --${flag}`));
   return [
     "Usage: karma [arguments]",
-    "       karma check --directory=path    Look for damage in dumps and log, changing nothing",
     ...options,
     row("-h, --help", "Show this help"),
     row("    --version", "Show the version"),
+    "To look for damage in dumps and log, changing nothing: karma check --directory=path",
     "Environment, for options that are not given:",
     ...variables,
     "",

@@ -108,7 +108,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     variable: "KARMA_DUMP_DIR",
     fallback: ".",
     kind: anyText,
-    help: "Directory of the data: log and dumps",
+    help: "Directory for storing and loading dumps",
   },
   restore: {
     flag: "restore",
@@ -117,7 +117,16 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     variable: "KARMA_RESTORE",
     fallback: "true",
     kind: trueOrFalse,
-    help: "Load last state from dumps and log",
+    help: "Load last state from dumps",
+  },
+  noDelay: {
+    flag: "nodelay",
+    short: "n",
+    value: "flag",
+    variable: "KARMA_TCP_NODELAY",
+    fallback: "true",
+    kind: trueOrFalse,
+    help: "Disable Nagle's algorithm",
   },
   wal: {
     flag: "wal",
@@ -159,15 +168,6 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "5",
     kind: integer(0, 1000000),
     help: "Dumps kept of each tree; 0: all",
-  },
-  noDelay: {
-    flag: "nodelay",
-    short: "n",
-    value: "flag",
-    variable: "KARMA_TCP_NODELAY",
-    fallback: "true",
-    kind: trueOrFalse,
-    help: "Disable Nagle's algorithm",
   },
   timeZone: {
     flag: "timezone",

@@ -18,10 +18,19 @@ const LENGTH_AT = 8;
 
 const BEGIN = [0x92, 0xc4, 0x04];
 
-/** Whether a file is a dump of ours, perhaps with a byte changed; those of the original begin with a map. */
+/** Whether a file is a dump of ours, perhaps with one of its first bytes changed, or cut. */
 export async function beginsFrame(window: Window): Promise<boolean> {
-  await window.fill(BEGIN.length);
-  return BEGIN.filter((byte, index) => window.bytes[window.at + index] === byte).length > 1;
+  const isThere = await window.fill(BEGIN.length);
+  const begin = window.bytes.subarray(window.at, window.at + BEGIN.length);
+  if (!isThere) return begin[0] === BEGIN[0];
+  return BEGIN.filter((byte, index) => begin[index] === byte).length > 1;
+}
+
+/** Whether a file may be a dump of the original: those begin with a map. */
+export async function beginsMap(window: Window): Promise<boolean> {
+  if (!await window.fill(1)) return false;
+  const form = window.bytes[window.at];
+  return form >= 0x80 && form <= 0x8f || form === 0xde || form === 0xdf;
 }
 
 /** A payload in its frame. */

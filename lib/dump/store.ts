@@ -22,7 +22,7 @@ import {
   FILE_NAME_BYTES_MAX,
   parseDumpFileName,
 } from "./file_name.ts";
-import { beginsFrame } from "./frame.ts";
+import { beginsFrame, beginsMap } from "./frame.ts";
 import { readOriginal } from "./original.ts";
 import type { Head } from "./format.ts";
 import { Coverage } from "./coverage.ts";
@@ -128,7 +128,9 @@ export class DumpStore {
     if (entry.head !== undefined) return entry.head;
     return entry.head = await this.#open(entry.file, async (window) => {
       if (!await window.fill(1)) throw new DamagedError("it is empty");
-      return await beginsFrame(window) ? await readHead(window) : null;
+      if (await beginsFrame(window)) return await readHead(window);
+      if (await beginsMap(window)) return null;
+      throw new DamagedError("it does not begin as a dump does");
     });
   }
 

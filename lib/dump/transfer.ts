@@ -141,8 +141,8 @@ export async function readTree(
     payload = await payloadOf(window);
     await pause();
   }
-  const counts = decodeEnd(payload);
   const tree = builder.finish();
+  const counts = decodeEnd(payload);
   const { found, coverage } = builder;
   for (const count of ["branches", "keys", "cells"] as const) {
     if (counts[count] === found[count]) continue;

@@ -71,12 +71,13 @@ const store = new DumpStore(
   new HostDisk(),
   new HostClock("UTC"),
   new BlockPool(),
+  0,
   console.log,
 );
 const tree = filled();
 for (let run = 0; run < RUNS; run++) {
   let began = performance.now();
-  const writing = store.write(tree);
+  const writing = store.write(tree, { id: "0", lsn: 0, sync: () => Promise.resolve() });
   const delay = await worstDelay(writing);
   const file = await writing;
   const writeMs = performance.now() - began;
@@ -85,7 +86,7 @@ for (let run = 0; run < RUNS; run++) {
   const restored = await store.load(file);
   const readMs = performance.now() - began;
   if (restored === null) throw new Error("the dump has gone");
-  compare(restored);
+  compare(restored.tree);
   console.log(
     `dump ${writeMs.toFixed(0)} ms, restore ${readMs.toFixed(0)} ms, ${
       (bytes / KEYS).toFixed(1)

@@ -95,7 +95,8 @@ export async function fuzzDump(seed: number, versions: number): Promise<void> {
 async function written(tree: Tree, random: Random): Promise<Bytes> {
   const disk = new MemoryDisk("/dumps");
   const file = await disk.create(FILE);
-  await writeTree(tree, random.below(2 ** 32), file);
+  const journal = { id: "0123456789abcdef", lsn: 1, sync: () => Promise.resolve() };
+  await writeTree(tree, random.below(2 ** 32), file, journal);
   return disk.bytesOf(FILE);
 }
 
@@ -107,7 +108,7 @@ async function read(dump: Bytes, random: Random): Promise<Tree | DamagedError> {
   const window = new Window((await disk.open(FILE))!);
   try {
     const { tree } = await readHead(window);
-    return await readTree(window, tree, new BlockPool());
+    return (await readTree(window, tree, new BlockPool())).tree;
   } catch (error) {
     if (error instanceof DamagedError) return error;
     throw error;

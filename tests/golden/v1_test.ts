@@ -298,7 +298,7 @@ async function replayLocally(
 ) {
   const karma = new LocalKarma();
   setUp(transcript, (file, bytes) => karma.put(file, bytes));
-  await karma.restore();
+  await karma.start();
   const client = karma.connect();
   await replay(transcript, {
     today: karma.today,
@@ -310,7 +310,7 @@ async function replayLocally(
     pass: (ms) => Promise.resolve(void (karma.now += ms)),
   });
   await client.end();
-  await karma.engine.dumpAll(); // after those that the transcript asked for
+  await karma.dumper.dumpAll(); // after those that the transcript asked for
   assertEquals(karma.log, []);
 }
 

@@ -9,6 +9,11 @@ const DEFAULTS: Config = {
   port: 8080,
   directory: ".",
   restore: true,
+  wal: true,
+  walSync: "everysec",
+  walSegmentBytes: 67108864,
+  walBytesMax: 1073741824,
+  dumpsKept: 5,
   noDelay: true,
   timeZone: "UTC",
   requestBytesMax: 1048576,
@@ -227,6 +232,11 @@ const REFUSED_ENVIRONMENT: [variable: string, value: string, message: string][] 
   ["KARMA_TIMEZONE", "Mars", 'must be UTC, local or the name of a time zone: "Mars"'],
   ["KARMA_MAX_REQUEST_BYTES", "1", 'must be an integer from 64 to 1073741824: "1"'],
   ["KARMA_MAX_CONNECTIONS", "-1", 'must be an integer from 1 to 1000000: "-1"'],
+  ["KARMA_WAL", "1", 'must be true or false: "1"'],
+  ["KARMA_WAL_FSYNC", "often", 'must be always, everysec or no: "often"'],
+  ["KARMA_WAL_SEGMENT_BYTES", "-1", 'must be an integer from 0 to 2147483647: "-1"'],
+  ["KARMA_WAL_MAX_BYTES", "1", 'must be an integer from 65536 to 9007199254740991: "1"'],
+  ["KARMA_DUMP_RETENTION_PER_TREE", "x", 'must be an integer from 0 to 1000000: "x"'],
 ];
 
 Deno.test("config: a refused variable is named, not the option it stands for", () => {
@@ -254,7 +264,38 @@ Deno.test("config: usage opens as it always did and names every option, default 
   const named = [
     ...["--timezone=zone", "--max-request-bytes=bytes", "--max-connections=count", "--version"],
     ...["(default: UTC)", "(default: 1048576)", "(default: 10000)"],
+    ...["-w flag, --wal=flag", "--wal-fsync=when", "(default: everysec)", "karma check"],
+    ...["--wal-segment-bytes=bytes", "--wal-max-bytes=bytes", "--dump-retention-per-tree=count"],
     ...ENVIRONMENT.slice(0, 8).map(([variable]) => ` ${variable} `),
   ];
   for (const part of named) assertStringIncludes(text, part);
+});
+
+const LOG_OPTIONS: [args: string[], expected: Partial<Config>][] = [
+  [["-w", "false"], { wal: false }],
+  [["--wal=true"], { wal: true }],
+  [["--wal-fsync=always"], { walSync: "always" }],
+  [["--wal-fsync", "true"], { walSync: "always" }], // as Karma 1.x said it
+  [["--wal-fsync=false"], { walSync: "no" }],
+  [["--wal-fsync=no"], { walSync: "no" }],
+  [["--wal-fsync=everysec"], { walSync: "everysec" }],
+  [["--wal-segment-bytes=0"], { walSegmentBytes: 0 }],
+  [["--wal-max-bytes=65536"], { walBytesMax: 65536 }],
+  [["--dump-retention-per-tree=0"], { dumpsKept: 0 }],
+];
+
+Deno.test("config: the options of the log and of the dumps", () => {
+  for (const [args, expected] of LOG_OPTIONS) {
+    assertEquals(configOf(args), { ...DEFAULTS, ...expected });
+  }
+});
+
+Deno.test("config: `check` asks for an examination, as the first word only", () => {
+  const line = parse(["check", "--directory", "/data"]);
+  assert(line.kind === "check");
+  assertEquals(line.config, { ...DEFAULTS, directory: "/data" });
+  assertEquals(parse(["check", "--help"]).kind, "help");
+  assertThrows(() => parse(["-p", "1", "check"]), UsageError, 'Unexpected argument: "check"');
+  assertThrows(() => parse(["check", "check"]), UsageError, 'Unexpected argument: "check"');
+  assertThrows(() => parse(["check", "--bogus"]), UsageError, "Unknown option");
 });

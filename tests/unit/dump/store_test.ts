@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { dumpFileName, parseDumpFileName } from "../../../lib/dump/file_name.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
+import type { Journal } from "../../../lib/dump/transfer.ts";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
 import { BlockPool } from "../../../lib/tree/block_pool.ts";
@@ -10,6 +11,43 @@ import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { assertContents, contentsOf } from "../../fuzz/dump_fuzz.ts";
 import { MemoryDisk, type Survivors } from "../../support/memory_disk.ts";
+
+/** A log that has no records. */
+const JOURNAL: Journal = { id: "00000000000000aa", lsn: 0, sync: () => Promise.resolve() };
+
+/** A store whose dumps all belong to one log, and that gives trees alone. */
+class Store {
+  readonly #store: DumpStore;
+
+  constructor(store: DumpStore) {
+    this.#store = store;
+  }
+
+  list(): Promise<string[]> {
+    return this.#store.list();
+  }
+
+  write(tree: Tree, journal = JOURNAL): Promise<string> {
+    return this.#store.write(tree, journal);
+  }
+
+  async load(file: string): Promise<Tree | null> {
+    return (await this.#store.load(file))?.tree ?? null;
+  }
+
+  /** What a start without a log does. */
+  async restore(): Promise<Tree[]> {
+    const trees: Tree[] = [];
+    for (const dump of await this.#store.newest()) {
+      trees.push((await this.#store.restore(dump)).tree);
+    }
+    return trees;
+  }
+
+  async find(tree: string, log: string, serial: number): Promise<string | null> {
+    return (await this.#store.find(tree, log, serial))?.file ?? null;
+  }
+}
 
 /** A disk, a clock and what was logged; `store` is what a process would have of it. */
 class World {
@@ -19,10 +57,13 @@ class World {
   store = this.restarted();
 
   /** The store of a new process on the same disk. */
-  restarted(): DumpStore {
+  restarted(retention = 0): Store {
     const clock = { now: () => this.seconds * 1000 + 999, today: () => 20260101 };
     const log = (line: string) => this.lines.push(line);
-    return this.store = new DumpStore("/dumps", this.disk, clock, new BlockPool(), log);
+    const pool = new BlockPool();
+    return this.store = new Store(
+      new DumpStore("/dumps", this.disk, clock, pool, retention, log),
+    );
   }
 
   put(file: string, bytes: Uint8Array | string): void {
@@ -143,6 +184,10 @@ Deno.test("store: what was loaded is older than the next dump, whatever its file
   assertEquals(await world.restored(), ["t=2"]);
 });
 
+/** {branches_num: 1, branches: [{1: {table: {20260101: 3}, total: 3}}]} */
+const ORIGINAL = "82ac6272616e636865735f6e756d01a86272616e636865739181" +
+  "0182a57461626c6581ce0135250503a5746f74616c03";
+
 /** Whether a program broke rather than a disk. */
 function isOurs(error: unknown): boolean {
   return error instanceof TypeError || error instanceof AssertionFailed;
@@ -226,10 +271,7 @@ Deno.test("store: a damaged dump is refused by name, by load and by restore", as
 
 Deno.test("store: dumps of the original are loaded and restored", async () => {
   const world = new World();
-  // {branches_num: 1, branches: [{1: {table: {20260101: 3}, total: 3}}]}
-  const bytes = "82ac6272616e636865735f6e756d01a86272616e636865739181" +
-    "0182a57461626c6581ce0135250503a5746f74616c03";
-  world.put("1_old_name.tree", bytes);
+  world.put("1_old_name.tree", ORIGINAL);
   const tree = await world.store.load("1_old_name.tree");
   assertEquals([tree?.name, total(tree!)], ["old_name", 3]);
   assertEquals(await world.restored(), ["old_name=3"]);
@@ -261,7 +303,9 @@ Deno.test("store: an empty directory restores nothing, a missing one is told", a
   const world = new World();
   assertEquals(await world.restored(), []);
   const clock = { now: () => 0, today: () => 0 };
-  const store = new DumpStore("/missing", world.disk, clock, new BlockPool(), () => {});
+  const store = new Store(
+    new DumpStore("/missing", world.disk, clock, new BlockPool(), 0, () => {}),
+  );
   const attempts = [() => store.list(), () => store.restore(), () => store.write(treeOf("t", 1))];
   for (const attempt of attempts) {
     const error = await assertRejects(attempt, HostError, " could not be ");
@@ -389,7 +433,7 @@ Deno.test("store: a dump that was promised survives every crash", async () => {
 });
 
 Deno.test("store: whatever fails when dumps are read is told as the world's failure", async () => {
-  const ATTEMPTS: [what: string, attempt: (store: DumpStore) => Promise<unknown>][] = [
+  const ATTEMPTS: [what: string, attempt: (store: Store) => Promise<unknown>][] = [
     ["list", (store) => store.list()],
     ["load", (store) => store.load("1000_u.tree")],
     ["restore", (store) => store.restore()],
@@ -422,4 +466,89 @@ Deno.test("store: a broken assertion of ours is not told as the world's failure"
   for (const attempt of attempts) {
     await assertRejects(attempt, AssertionFailed, "something of ours");
   }
+});
+
+Deno.test("store: of each tree the newest dumps of its log are kept, and all that are not of it", async () => {
+  for (const retention of [1, 2, 5]) {
+    const world = new World();
+    const foreign = await world.store.write(treeOf("t", 100), { ...JOURNAL, id: "bb" });
+    world.put("1_t.tree", ORIGINAL);
+    world.restarted(retention);
+    const files: string[] = [];
+    for (let total = 1; total <= 7; total++) {
+      files.push(await world.store.write(treeOf("t", total)));
+    }
+    const other = await world.store.write(treeOf("other", 1));
+    const kept = [...files.slice(-retention).reverse(), foreign, other, "1_t.tree"];
+    assertEquals((await world.store.list()).sort(), kept.sort());
+    assertEquals(await world.restored(), ["other=1", "t=7"]);
+    // A new process counts those of the one before.
+    world.restarted(retention);
+    const last = await world.store.write(treeOf("t", 8));
+    const now = (await world.store.list()).filter((file) => files.includes(file));
+    assertEquals(now.length, retention - 1);
+    assertEquals((await world.store.list())[0], last);
+  }
+});
+
+Deno.test("store: an old dump that can't be removed is told, and harms nobody", async () => {
+  const world = new World();
+  world.restarted(1);
+  await world.store.write(treeOf("t", 1));
+  world.disk.failsFrom.remove = 0;
+  const file = await world.store.write(treeOf("t", 2));
+  assertEquals((await world.store.list())[0], file);
+  assertEquals(world.lines.length, 1);
+  assertMatch(
+    world.lines[0],
+    /^Dump 1000_t\.tree could not be removed: Simulated failure of remove$/,
+  );
+});
+
+Deno.test("store: find takes the newest dump of a tree's serial in a log, and no other", async () => {
+  const world = new World();
+  const write = (total: number, serial: number, id = JOURNAL.id) => {
+    return world.store.write(Object.assign(treeOf("t", total), { serial }), { ...JOURNAL, id });
+  };
+  const first = await write(1, 1);
+  const second = await write(2, 1);
+  const third = await write(3, 2);
+  const foreign = await write(4, 1, "bb");
+  world.put("9000_t.tree", ORIGINAL);
+  world.put("9001_t.tree", world.bytesOf(await world.store.write(treeOf("u", 1)))); // of another name
+  for (const store of [world.store, world.restarted()]) {
+    assertEquals(await store.find("t", JOURNAL.id, 1), second);
+    assertEquals(await store.find("t", JOURNAL.id, 2), third);
+    assertEquals(await store.find("t", "bb", 1), foreign);
+    assertEquals(await store.find("t", JOURNAL.id, 3), null);
+    assertEquals(await store.find("nobody", JOURNAL.id, 1), null);
+  }
+  world.put(first, ""); // older than what is looked for
+  assertEquals(await world.restarted().find("t", JOURNAL.id, 1), second);
+  for (const damaged of ["", "00", "92c404"]) {
+    world.put("9002_t.tree", damaged);
+    const error = await assertRejects(
+      () => world.restarted().find("t", JOURNAL.id, 1),
+      DamagedError,
+    );
+    assertMatch(error.message, /^Dump 9002_t\.tree is damaged: /);
+  }
+});
+
+Deno.test("store: a dump is visible only when the log is on the disk as far as it has seen it", async () => {
+  const world = new World();
+  const seen: string[][] = [];
+  const sync = async () => {
+    seen.push((await world.disk.list("/dumps")).filter((file) => file.endsWith(".tree")));
+  };
+  const file = await world.store.write(treeOf("t", 1), { ...JOURNAL, lsn: 7, sync });
+  assertEquals(seen, [[]]);
+  assertEquals(await world.store.list(), [file]);
+  const failing = { ...JOURNAL, sync: () => Promise.reject(new Error("the log is lost")) };
+  await assertRejects(
+    () => world.store.write(treeOf("t", 2), failing),
+    HostError,
+    "the log is lost",
+  );
+  assertEquals(await world.store.list(), [file]);
 });
