@@ -89,6 +89,11 @@ Deno.test("command line: every form of an option", async () => {
   }
 });
 
+function dumpsIn(directory: string): string[] {
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  return names.filter((name) => name.endsWith(".tree"));
+}
+
 Deno.test("command line: the environment, where no option is given", async () => {
   using directory = new TemporaryDirectory();
   const dumps = directory.join("dumps");
@@ -105,7 +110,7 @@ Deno.test("command line: the environment, where no option is given", async () =>
   using client = await Client.connect(port);
   await client.ask({ command: "create", tree_name: "t" });
   await client.ask({ command: "dump", tree_name: "t" });
-  assertEquals([...Deno.readDirSync(dumps)].length, 1);
+  assertEquals(dumpsIn(dumps).length, 1);
   assertEquals(await client.ask(PING + " ".repeat(64)), failure("Request exceeds 64 bytes"));
 });
 
@@ -121,7 +126,7 @@ Deno.test("command line: the directory is made when it is missing", async () => 
   using client = await Client.connect(server.port);
   await client.ask({ command: "create", tree_name: "t" });
   assertEquals(await server.stop(), 0);
-  assertEquals([...Deno.readDirSync(directory.join("a/b"))].length, 1);
+  assertEquals(dumpsIn(directory.join("a/b")).length, 1);
 });
 
 Deno.test("command line: the directory is the current one when none is given", async () => {
@@ -129,7 +134,7 @@ Deno.test("command line: the directory is the current one when none is given", a
   using client = await Client.connect(server.port);
   await client.ask({ command: "create", tree_name: "here" });
   await client.ask({ command: "dump", tree_name: "here" });
-  const [{ name }] = [...Deno.readDirSync(server.directory)];
+  const [name] = dumpsIn(server.directory);
   assertMatch(name, /^\d+_here\.tree$/);
 });
 

@@ -46,7 +46,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
       "empty.tree",
     ]);
     assertEquals(await askAt(directory, '{"command":"trees"}', sum("b", 1), sum("a/b", 2)), [
-      success('["a/b","b","empty"]'),
+      success('["b","a/b","empty"]'),
       success(2),
       success(1),
     ]);
@@ -182,7 +182,9 @@ Deno.test("lifecycle: where a dump doesn't fit on the disk, the old ones stay th
   // No file may grow beyond 64 KiB: what a full disk does, without needing one. A shell counts in
   // blocks of 512 or of 1024 bytes.
   const limits = 'trap "" XFSZ; ulimit -f 64';
-  await using server = await Server.start({ directory: directory.path, limits });
+  // The log would find no space for so many counts, and what can't be dumped would still be in it.
+  const args = ["--wal=false"];
+  await using server = await Server.start({ directory: directory.path, limits, args });
   using client = await Client.connect(server.port);
   await client.pipeline([...counting("big", 100), ...counting("small", 100)]);
   await client.ask('{"command":"dump","tree_name":"big"}');
@@ -197,7 +199,10 @@ Deno.test("lifecycle: where a dump doesn't fit on the disk, the old ones stay th
   assertEquals(contents(directory), before);
   assertEquals(await client.ask(sum("big", 1)), success(2));
   const names = [...Deno.readDirSync(directory.path)].map(({ name }) => name);
-  assertEquals(names, Object.keys(before), "What didn't fit doesn't stay on a full disk");
+  assert(
+    !names.some((name) => name.endsWith(".tmp")),
+    "What didn't fit doesn't stay on a full disk",
+  );
 
   assertEquals(await server.stop(), 1);
   assertMatch(server.stderr, /^Tree "big" could not be dumped: .+$/m);
@@ -254,8 +259,8 @@ Deno.test("lifecycle: a damaged newest dump ends the start with 3 and changes no
   const whole = Deno.readFileSync(directory.join(file));
   const flipped = whole.slice();
   flipped[whole.length >> 1] ^= 1;
-  const original = Uint8Array.of(0x82, 0xac);
-  for (const damaged of [whole.subarray(0, -1), flipped, original, new Uint8Array(0)]) {
+  const zeros = new Uint8Array(whole.length);
+  for (const damaged of [whole.subarray(0, -1), flipped, zeros, new Uint8Array(0)]) {
     Deno.writeFileSync(directory.join(file), damaged);
     const before = contents(directory);
     const { code, stdout, stderr } = await Server.run([
@@ -266,7 +271,7 @@ Deno.test("lifecycle: a damaged newest dump ends the start with 3 and changes no
     assertMatch(stderr, new RegExp(`^Dump ${file} is damaged: .+\n$`));
     assertEquals(contents(directory), before);
   }
-  // The operator takes it away, and the one before it counts.
+  // The operator takes it away, and the one before it counts, with what the log has since then.
   Deno.removeSync(directory.join(file));
-  assertEquals(await askAt(directory, sum("bad", 1), sum("good", 1)), [success(1), success(1)]);
+  assertEquals(await askAt(directory, sum("bad", 1), sum("good", 1)), [success(2), success(1)]);
 });

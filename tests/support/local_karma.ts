@@ -111,9 +111,9 @@ export class LocalKarma {
     return this.disk.bytesOf(`${DIRECTORY}/${file}`);
   }
 
-  /** The names of the files in the directory of dumps. */
-  files(): Promise<string[]> {
-    return this.disk.list(DIRECTORY);
+  /** The names of the files in the directory of dumps, without those of the log. */
+  async files(): Promise<string[]> {
+    return (await this.disk.list(DIRECTORY)).filter((file) => !file.endsWith(".wal"));
   }
 
   /** A client's end of a new session. */

@@ -34,10 +34,16 @@ export interface Ended {
 export class TemporaryDirectory implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "karma-test-" });
 
-  /** The names of the files in it, in order, without hidden ones. */
+  /** The names of the files in it, in order, without hidden ones and those of the log. */
   files(): string[] {
     const names = [...Deno.readDirSync(this.path)].map(({ name }) => name);
-    return names.filter((name) => !name.startsWith(".")).sort();
+    return names.filter((name) => !name.startsWith(".") && !name.endsWith(".wal")).sort();
+  }
+
+  /** The names of the log's files, in order. */
+  logs(): string[] {
+    const names = [...Deno.readDirSync(this.path)].map(({ name }) => name);
+    return names.filter((name) => name.endsWith(".wal")).sort();
   }
 
   /** The path of a file in it. */

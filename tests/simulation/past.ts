@@ -1,0 +1,170 @@
+// The past of a simulated Karma: all changes, what of them was promised, and so what a restart may
+// find.
+//
+//   changes   | ... | acked | ...         | lsn       by their LSNs; `synced` lies before or behind
+//             '- must be there -'- may be -'
+//
+// Invariant: what was acknowledged is there after a crash of the process; after a power cut it is
+// with `always`, and else as far as a sync has come that was waited for, or a second ago was told
+// with `everysec`. And what is there is exactly the state after the record that the log ends with.
+// Trade: without counts in the log, each counter may be as it was at any time since the last dump.
+
+import type { SyncPolicy } from "../../lib/log/owner.ts";
+import { type Counter, type Counters, difference, isSame, type State } from "./model.ts";
+
+/** A second, and the time that syncs take. */
+const EVERYSEC_MS = 3000;
+
+/** How a process ends: alone, or with the machine, which leaves sectors of what was not synced. */
+export type Ending = "kill" | "power" | "holes";
+
+export interface Change {
+  /** The last record of the log when it had happened. */
+  readonly lsn: number;
+  readonly state: State;
+}
+
+/** A dump that was completed, or that was there before. */
+export interface KnownDump {
+  readonly file: string;
+  readonly tree: string;
+  readonly serial: number;
+  /** What each counter may be in it. */
+  readonly counters: ReadonlyMap<bigint, readonly Counter[]>;
+  /** The changes that it may have seen, of that past. */
+  readonly past: Past | null;
+  readonly from: number;
+}
+
+/** What is known at a moment. */
+export interface Bounds {
+  readonly past: Past;
+  /** How many changes there were. */
+  readonly count: number;
+  /** The last record, which may not even be written. */
+  readonly lsn: number;
+  /** The last record that somebody was told of. */
+  readonly acked: number;
+  /** The last record that no power cut takes. */
+  readonly synced: number;
+  /** How many of the dumps were there. */
+  readonly dumps: number;
+}
+
+export class Past {
+  readonly changes: Change[] = [];
+  readonly policy: SyncPolicy;
+  /** Whether counts are in the log. */
+  readonly isCounted: boolean;
+  /** Of this past and those before, in the order of their completion. */
+  readonly dumps: KnownDump[];
+  acked: number;
+  synced: number;
+  readonly #acks: { time: number; lsn: number }[] = [];
+
+  /** A past that begins with a state that nothing takes any more. */
+  constructor(
+    lsn: number,
+    state: State,
+    policy: SyncPolicy,
+    isCounted: boolean,
+    dumps: readonly KnownDump[],
+  ) {
+    this.changes.push({ lsn, state });
+    this.policy = policy;
+    this.isCounted = isCounted;
+    this.acked = this.synced = lsn;
+    this.dumps = [...dumps];
+  }
+
+  get state(): State {
+    return this.changes[this.changes.length - 1].state;
+  }
+
+  change(lsn: number, state: State): void {
+    this.changes.push({ lsn, state });
+  }
+
+  ack(lsn: number, time: number): void {
+    this.acked = Math.max(this.acked, lsn);
+    this.#acks.push({ time, lsn: this.acked });
+  }
+
+  /** A dump of a tree was completed that began behind change `from`. */
+  dumped(file: string, tree: string, serial: number, from: number): void {
+    const counters = new Map<bigint, Counter[]>();
+    for (const { state } of this.changes.slice(from)) {
+      const found = state.get(tree);
+      if (found?.serial !== serial) continue;
+      for (const [key, counter] of found.counters) {
+        const others = counters.get(key);
+        if (others === undefined) counters.set(key, [counter]);
+        else if (others[others.length - 1] !== counter) others.push(counter);
+      }
+    }
+    this.dumps.push({ file, tree, serial, counters, past: this, from });
+  }
+
+  /** What is known now, when the log's last record is that one. */
+  bounds(lsn: number, time: number): Bounds {
+    let { synced } = this;
+    if (this.policy === "always") synced = Math.max(synced, this.acked);
+    if (this.policy === "everysec") {
+      const old = this.#acks.findLast((ack) => ack.time <= time - EVERYSEC_MS);
+      synced = Math.max(synced, old?.lsn ?? 0);
+    }
+    const { acked, changes, dumps } = this;
+    return { past: this, count: changes.length, lsn, acked, synced, dumps: dumps.length };
+  }
+}
+
+/** What is wrong with a state that a restart found, its last record being that one; null if nothing. */
+export function faultOf(bounds: Bounds, ending: Ending, lsn: number, found: State): string | null {
+  const { past, count } = bounds;
+  const least = ending === "kill" ? bounds.acked : bounds.synced;
+  if (lsn < least) return `record ${least} was safe, and the log ends at ${lsn}`;
+  if (lsn > bounds.lsn) return `the log ends at ${lsn}, and record ${bounds.lsn} was the last`;
+  let index = count - 1;
+  while (past.changes[index].lsn > lsn) index--;
+  const expected = past.changes[index].state;
+  if (past.isCounted) {
+    const fault = difference(expected, found);
+    return fault && `after record ${lsn}, ${fault}`;
+  }
+  const bare = (state: State) => {
+    return new Map([...state].map(([name, { serial }]) => [name, { serial, counters: new Map() }]));
+  };
+  const fault = difference(bare(expected), bare(found)) ?? faultOfCounters(bounds, found);
+  return fault && `after record ${lsn} of trees, ${fault}`;
+}
+
+/** Each counter must be as it was at some time since the last dump of its tree began. */
+function faultOfCounters({ past, count, dumps }: Bounds, found: State): string | null {
+  for (const [name, { serial, counters }] of found) {
+    const dump = past.dumps.slice(0, dumps).findLast((other) => {
+      return other.past === past && other.serial === serial;
+    });
+    const from = dump?.from ?? 0;
+    const possible: Counters[] = [];
+    for (const { state } of past.changes.slice(from, count)) {
+      const tree = state.get(name);
+      if (tree?.serial === serial) possible.push(tree.counters);
+    }
+    const keys = new Set(possible.flatMap((each) => [...each.keys()]));
+    for (const key of [...keys, ...counters.keys()]) {
+      const counter = counters.get(key);
+      if (possible.some((each) => isSame(each.get(key), counter))) continue;
+      return `tree ${name}, key ${key} is as it never was since its last dump`;
+    }
+  }
+  return null;
+}
+
+/** What is wrong with counters that were loaded from a dump that is known; null if nothing. */
+export function faultOfDump({ file, counters: known }: KnownDump, loaded: Counters): string | null {
+  for (const [key, counter] of loaded) {
+    if (known.get(key)?.some((other) => isSame(other, counter))) continue;
+    return `dump ${file}, key ${key} is as it never was while it was dumped`;
+  }
+  return null;
+}

@@ -1,0 +1,322 @@
+// The world of one process: Karma as main.ts puts it together, over a watched disk, in simulated
+// time, from its start to the moment that it ends.
+//
+// Invariant: whatever it promises to anybody is noted in its past at that moment, and nothing is
+// noted once it `isOver`. What should not happen becomes `fault`. Trade: requests come as lines of
+// protocol v1, and replies are looked at as the engine gives them, without sessions and sockets.
+
+import { Reply } from "../../lib/command/reply.ts";
+import { Request } from "../../lib/command/request.ts";
+import { V1 } from "../../lib/dialect/v1.ts";
+import { dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
+import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
+import { Dumper } from "../../lib/engine/dumper.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import { Recovery } from "../../lib/engine/recovery.ts";
+import type { LogOptions } from "../../lib/log/owner.ts";
+import type { LogPosition } from "../../lib/log/reader.ts";
+import { HostError } from "../../lib/errors.ts";
+import { checkTree } from "../../lib/tree/check.ts";
+import type { MemoryDisk } from "../support/memory_disk.ts";
+import { countersOf, difference, stateOf, withoutTree, withTree } from "./model.ts";
+import { type Bounds, type Ending, faultOf, faultOfDump, Past } from "./past.ts";
+import type { SimulatedTime } from "./simulated_time.ts";
+import { WatchedDisk } from "./watched_disk.ts";
+import { WatchedDumps, WatchedForest, WatchedLedger, WatchedLog } from "./witnesses.ts";
+
+/** Dumps that were not made here are older than all others. */
+const IMPORTED_SECONDS_MAX = 9999;
+
+export const DIRECTORY = "/karma";
+
+/** A start takes no simulated time but for delays of the disk: beyond, something waits for ever. */
+const PATIENCE_MS = 120_000;
+
+export interface Settings extends LogOptions {
+  readonly wal: boolean;
+  readonly dumpsKept: number;
+}
+
+/** What a process ended with, or could have. */
+export interface Moment {
+  readonly disk: MemoryDisk;
+  readonly bounds: Bounds;
+  readonly time: number;
+  readonly today: number;
+  readonly where: string;
+}
+
+export class World {
+  readonly disk: WatchedDisk;
+  readonly time: SimulatedTime;
+  readonly forest = new WatchedForest();
+  readonly settings: Settings;
+  /** What was told to the operator. */
+  readonly told: string[] = [];
+  /** Set by `start`. */
+  engine!: Engine;
+  dumper!: Dumper;
+  log!: WatchedLog;
+  past!: Past;
+  /** The date as YYYYMMDD. */
+  today: number;
+  /** The first thing that should not have happened. */
+  fault: string | null = null;
+  /** Whether the disk works: then no request may fail for it. */
+  isCalm = true;
+  isServing = false;
+  isOver = false;
+  /** Why a promise could not be kept. */
+  lost: Error | null = null;
+  /** How many requests are under way. */
+  pending = 0;
+  /** Is told of every moment at which the process could end. */
+  onMoment: (where: string) => void = () => {};
+  readonly #dumps: WatchedDumps;
+  readonly #dialect = new V1();
+  /** Until it serves, what the one before it has left. */
+  #bounds: Bounds;
+  readonly #ending: Ending;
+  readonly #clock: { now(): number; today(): number };
+
+  constructor(
+    disk: MemoryDisk,
+    time: SimulatedTime,
+    settings: Settings,
+    bounds: Bounds,
+    ending: Ending,
+    today: number,
+  ) {
+    this.disk = new WatchedDisk(disk);
+    this.disk.onOperation = (kind) => this.onMoment(kind);
+    this.time = time;
+    this.settings = settings;
+    // What is lost in a power cut is lost, however the next process ends.
+    const acked = ending === "kill" ? bounds.acked : Math.min(bounds.acked, bounds.synced);
+    this.#bounds = { ...bounds, acked };
+    this.#ending = ending;
+    this.today = today;
+    this.#clock = {
+      now: () => Date.UTC(2026, 10, 22, 12) + this.time.now,
+      today: () => this.today,
+    };
+    const { pool } = this.forest;
+    const tell = (line: string) => void this.told.push(line);
+    const { dumpsKept } = settings;
+    this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, tell);
+  }
+
+  /** A copy of all that the process would leave if it ended now. */
+  moment(where: string): Moment {
+    const { time: { now }, today } = this;
+    const disk = this.disk.inner.clone();
+    disk.latency = () => null;
+    return { disk, bounds: this.bounds, time: now, today, where };
+  }
+
+  /** What is known now. */
+  get bounds(): Bounds {
+    return this.isServing ? this.past.bounds(this.log.lsn, this.time.now) : this.#bounds;
+  }
+
+  /** Ends the process: nothing that it began goes on. */
+  end(): void {
+    this.isOver = this.disk.isOff = true;
+    this.time.forget();
+  }
+
+  fail(fault: string): void {
+    if (!this.isOver) this.fault ??= fault;
+  }
+
+  /** Waits for something of this process, for as long as it lives. */
+  async wait(work: Promise<unknown>): Promise<"done" | "over"> {
+    let isDone = false;
+    work.then(() => isDone = true, (error) => {
+      this.fail(error instanceof Error ? error.stack ?? error.message : String(error));
+      isDone = true;
+    });
+    const end = this.time.now + PATIENCE_MS;
+    await this.time.quiet();
+    while (!isDone && !this.isOver) {
+      await this.time.advance(10);
+      if (this.time.now < end) continue;
+      this.fail("something has waited for two minutes");
+      break;
+    }
+    return this.isOver ? "over" : "done";
+  }
+
+  /** What Karma does at start. False: it could not, because the disk fails. */
+  async start(): Promise<boolean> {
+    let isStarted = true;
+    const started = this.#start().catch((error) => {
+      if (!this.isCalm && error instanceof HostError) isStarted = false;
+      else throw error;
+    });
+    return await this.wait(started) === "done" && isStarted && this.fault === null;
+  }
+
+  async #start(): Promise<void> {
+    const { forest, disk, settings } = this;
+    const tell = (line: string) => void this.told.push(line);
+    const recovery = new Recovery(DIRECTORY, disk, this.#dumps, forest);
+    await recovery.read();
+    const position = await recovery.settle(tell);
+    if (!await this.#hasRead(position)) return;
+    const log = this.log = new WatchedLog(DIRECTORY, settings, position, disk, {
+      preamble: () => encodeCatalogue(forest),
+      onLarge: () => this.dumper.shorten(),
+      lost: (error) => this.#lose(error),
+      tell,
+    });
+    log.begin();
+    await log.sync();
+    if (this.isOver) return;
+    this.#serve(position.lsn);
+    const ledger = new WatchedLedger(forest, log, this.past);
+    this.dumper = new Dumper(forest, this.#dumps, log, ledger, tell);
+    const { dumper } = this;
+    const parts = { forest, ledger, log, dumps: this.#dumps, dumper, clock: this.#clock };
+    this.engine = new Engine(parts, tell);
+    if (disk.inner.filesOpen !== 1 && this.isCalm) {
+      this.fail(`${disk.inner.filesOpen} files are open, not only the log`);
+    }
+  }
+
+  /** What Karma does at its end. */
+  async stop(): Promise<void> {
+    let failures = 0;
+    const stopped = this.dumper.dumpAll().then(async (count) => {
+      failures = count;
+      await this.log.close();
+    });
+    if (await this.wait(stopped) === "over" || this.lost !== null) return;
+    this.past.acked = this.past.synced = this.log.lsn;
+    if (!this.isCalm) return;
+    const segments = (await this.files()).filter((file) => file.endsWith(".wal"));
+    if (failures > 0) this.fail(`${failures} trees could not be dumped`);
+    if (segments.length > 1) this.fail(`After dumps of all, the log is ${segments.join(", ")}`);
+    const { filesOpen } = this.disk.inner;
+    if (filesOpen > 0) this.fail(`${filesOpen} files are open at the end`);
+  }
+
+  /** The names of all files, which nobody takes for an operation. */
+  async files(): Promise<string[]> {
+    const copy = this.disk.inner.clone();
+    copy.latency = () => null;
+    return await copy.list(DIRECTORY);
+  }
+
+  /** Compares what was read with what must be there. */
+  async #hasRead({ lsn, id }: LogPosition): Promise<boolean> {
+    const found = stateOf(this.forest);
+    const fault = faultOf(this.#bounds, this.#ending, lsn, found);
+    if (fault !== null) this.fail(`After ${this.#ending}: ${fault}`);
+    for (const tree of this.forest.trees()) checkTree(tree);
+    const { filesOpen } = this.disk.inner;
+    if (filesOpen > 0) this.fail(`${filesOpen} files are open after the recovery of log ${id}`);
+    await this.#checkDumps();
+    // What a power cut has left, no other takes.
+    const synced = this.#ending === "kill" ? this.#bounds.synced : lsn;
+    this.#bounds = { ...this.#bounds, lsn, acked: lsn, synced };
+    return this.fault === null;
+  }
+
+  /** Of each tree's dumps that were complete as many must be there as are to be kept. */
+  async #checkDumps(): Promise<void> {
+    const { past, dumps } = this.#bounds;
+    const files = new Set(await this.files());
+    const own = past.dumps.slice(0, dumps).filter((dump) => dump.past !== null);
+    for (const tree of new Set(own.map(({ tree }) => tree))) {
+      const group = parseDumpFileName(dumpFileName(0, tree))!.group;
+      const there = [...files].map(parseDumpFileName).filter((dump) => dump?.group === group);
+      const made = there.filter((dump) => dump!.seconds > IMPORTED_SECONDS_MAX).length;
+      const all = own.filter((dump) => dump.tree === tree).length;
+      const least = Math.min(all, this.settings.dumpsKept || Infinity);
+      if (made < least) this.fail(`Of tree ${tree} there are ${made} dumps, and ${all} were made`);
+    }
+  }
+
+  /** From here on it makes promises of its own. */
+  #serve(lsn: number): void {
+    const { forest, settings: { policy, wal }, log } = this;
+    const dumps = this.#bounds.past.dumps.slice(0, this.#bounds.dumps);
+    const past = this.past = new Past(lsn, stateOf(forest), policy, wal, dumps);
+    this.isServing = true;
+    log.onSynced = (lsn) => {
+      if (!this.isOver) past.synced = Math.max(past.synced, lsn);
+    };
+    forest.onPut = (tree) => {
+      const state = { serial: tree.serial, counters: countersOf(tree) };
+      past.change(log.lsn + 1, withTree(past.state, tree.name, state));
+    };
+    forest.onRemove = ({ name }) => past.change(log.lsn + 1, withoutTree(past.state, name));
+    this.#dumps.onBegin = () => past.changes.length - 1;
+    this.#dumps.onDumped = (file, tree, from) => {
+      if (!this.isOver) past.dumped(file, tree.name, tree.serial, from);
+    };
+    this.#dumps.onLoaded = (file, { tree }) => {
+      const known = past.dumps.find((dump) => dump.file === file);
+      const fault = known && faultOfDump(known, countersOf(tree));
+      if (fault) this.fail(fault);
+    };
+  }
+
+  #lose(error: Error): void {
+    if (this.isOver) return;
+    this.lost = error;
+    if (this.isCalm) this.fail(`The log was lost: ${error.message}`);
+    this.onMoment("lost");
+  }
+
+  /** Carries out a request; a reply that takes time is waited for later. */
+  execute(line: string, check: (reply: Reply) => string | null): void {
+    const request = new Request();
+    const reply = new Reply();
+    const bytes = new TextEncoder().encode(line);
+    this.engine.beginTurn();
+    if (!this.#dialect.decode(bytes, 0, bytes.length, request, reply)) {
+      return this.fail(`${line}: ${reply.text}`);
+    }
+    this.engine.execute(request, reply);
+    const answered = () => {
+      const fault = this.isOver ? null : check(reply);
+      if (fault !== null) this.fail(`${line}: ${fault}`);
+    };
+    if (reply.pending === null) return answered();
+    this.pending++;
+    reply.pending.then(() => {
+      this.pending--;
+      answered();
+      this.settle();
+    }, (error) => this.fail(`${line}: ${error.stack}`));
+  }
+
+  /** What a session does before it answers. */
+  settle(): void {
+    if (this.isOver) return;
+    const { lsn } = this.log;
+    const settled = this.engine.settled();
+    if (settled === null) return this.#ack(lsn);
+    settled.then(() => this.#ack(lsn));
+  }
+
+  #ack(lsn: number): void {
+    if (this.isOver) return;
+    this.past.ack(lsn, this.time.now);
+    this.onMoment("ack");
+  }
+
+  /** Waits for all that is under way. */
+  async finish(): Promise<void> {
+    const end = this.time.now + PATIENCE_MS;
+    while (this.pending > 0 && !this.isOver && this.fault === null) {
+      await this.time.advance(20);
+      if (this.time.now > end) this.fail(`${this.pending} requests are never answered`);
+    }
+    if (this.isOver || !this.isServing) return;
+    const wrong = difference(this.past.state, stateOf(this.forest));
+    if (wrong !== null) this.fail(`The state in memory: ${wrong}`);
+  }
+}
