@@ -77,8 +77,8 @@ async function check({ directory, timeZone, dumpsKept }: Config): Promise<never>
   const dumpsFor = ({ pool }: Forest) => {
     return new DumpStore(directory, disk, clock, pool, dumpsKept, announce);
   };
-  const faults = await examine(directory, disk, dumpsFor, announce).catch(failToStart);
-  for (const fault of faults) announce(fault);
+  const { faults, notes } = await examine(directory, disk, dumpsFor).catch(failToStart);
+  for (const line of [...notes, ...faults]) announce(line);
   if (faults.length === 0) announce("No damage");
   Deno.exit(faults.length === 0 ? 0 : EXIT_DAMAGED);
 }

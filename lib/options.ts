@@ -159,7 +159,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     variable: "KARMA_WAL_MAX_BYTES",
     fallback: "1073741824",
     kind: integer(65536, Number.MAX_SAFE_INTEGER),
-    help: "Size of the log at which everything is dumped",
+    help: "Size of the log that has all dumped",
   },
   dumpsKept: {
     flag: "dump-retention-per-tree",

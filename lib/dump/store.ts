@@ -165,9 +165,10 @@ export class DumpStore {
 
   async #note(entry: Entry): Promise<void> {
     const groups = await this.#learn();
-    const others = groups.get(entry.group) ?? [];
-    if (others.some(({ file }) => file === entry.file)) return;
-    groups.set(entry.group, [...others, entry].sort(newestFirst));
+    const entries = groups.get(entry.group) ?? [];
+    if (entries.some(({ file }) => file === entry.file)) return;
+    entries.push(entry);
+    groups.set(entry.group, entries.sort(newestFirst));
   }
 
   async #dumps(): Promise<DumpFile[]> {
@@ -217,7 +218,8 @@ export class DumpStore {
     for (const entry of [...entries]) {
       try {
         if ((await this.#head(entry))?.log !== log || ++kept <= this.#retention) continue;
-        await this.#disk.remove(join(this.#directory, entry.file));
+        const path = join(this.#directory, entry.file);
+        if (await this.#disk.exists(path)) await this.#disk.remove(path);
         entries.splice(entries.indexOf(entry), 1);
       } catch (error) {
         if (error instanceof AssertionFailed) throw error;

@@ -11,7 +11,7 @@ import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** How long after dumps that didn't help they are tried again, when the log is too large. */
+/** How long after dumps that removed nothing they are tried again, when the log is too large. */
 const RETRY_MS = 60_000;
 
 export class Dumper {
@@ -59,10 +59,11 @@ export class Dumper {
   async shorten(): Promise<void> {
     if (this.#isShortening) return;
     this.#isShortening = true;
-    for (;;) {
+    while (this.#log.isLarge) {
+      const { oldest } = this.#log;
       await this.dumpAll();
-      if (!this.#log.isLarge) break;
-      await sleep(RETRY_MS);
+      // What came meanwhile may well be as much again; what doesn't help waits.
+      if (this.#log.oldest === oldest) await sleep(RETRY_MS);
     }
     this.#isShortening = false;
   }

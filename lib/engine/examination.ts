@@ -4,32 +4,60 @@
 // read it, into memory, because that is the only proof that it can be.
 
 import type { DumpStore } from "../dump/store.ts";
-import { DamagedError } from "../errors.ts";
+import { DamagedError, HostError } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { Forest } from "../tree/forest.ts";
 import { Recovery } from "./recovery.ts";
 
-/** Examines all dumps and the log; tells what is there, and returns what is damaged. */
+/** What is damaged, and what else there is to say. */
+export interface Findings {
+  readonly faults: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** A server that goes on meanwhile removes files, and looks damaged: what is damaged is so again. */
+const ATTEMPTS_MAX = 5;
+
+/** Examines all dumps and the log. */
 export async function examine(
   directory: string,
   disk: Disk,
   dumpsFor: (forest: Forest) => DumpStore,
-  tell: (line: string) => void,
-): Promise<string[]> {
+): Promise<Findings> {
+  let before = "";
+  for (let attempt = 1;; attempt++) {
+    try {
+      const findings = await look(directory, disk, dumpsFor);
+      const faults = findings.faults.join("\n");
+      if (faults === "" || faults === before || attempt === ATTEMPTS_MAX) return findings;
+      before = faults;
+    } catch (error) {
+      if (!(error instanceof HostError) || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function look(
+  directory: string,
+  disk: Disk,
+  dumpsFor: (forest: Forest) => DumpStore,
+): Promise<Findings> {
   const faults: string[] = [];
+  const notes: string[] = [];
   const store = dumpsFor(new Forest());
   const files = await store.list();
   for (const file of files) await noted(faults, () => store.load(file));
   const forest = new Forest();
   const recovery = new Recovery(directory, disk, dumpsFor(forest), forest);
   const isReadable = await noted(faults, () => recovery.read());
-  if (recovery.unfinished !== null) tell(recovery.unfinished);
-  tell(`${files.length} dumps, ${recovery.segments} files of the log`);
+  if (recovery.unfinished !== null) notes.push(recovery.unfinished);
+  notes.push(`${files.length} dumps, ${recovery.segments} files of the log`);
   if (isReadable) {
-    const keys = forest.trees().reduce((sum, tree) => sum + tree.keys, 0);
-    tell(`A start would find ${forest.trees().length} trees with ${keys} counters`);
+    const trees = forest.trees();
+    const keys = trees.reduce((sum, tree) => sum + tree.keys, 0);
+    notes.push(`A start would find ${trees.length} trees with ${keys} counters`);
   }
-  return faults;
+  return { faults, notes };
 }
 
 /** Does something; what is damaged is noted, once. */

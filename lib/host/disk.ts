@@ -77,7 +77,13 @@ export class HostDisk implements Disk {
 
   async open(path: string): Promise<Reading | null> {
     if (!await isFile(path)) return null;
-    const file = await Deno.open(path, { read: true });
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(path, { read: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return null; // removed just now
+      throw error;
+    }
     const { size } = await file.stat();
     return { size, read: (into) => file.read(into), close: () => file.close() };
   }

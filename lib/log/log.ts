@@ -91,6 +91,11 @@ export class Log {
     return this.#bytes >= this.#options.bytesMax;
   }
 
+  /** The LSN that the oldest segment begins with. */
+  get oldest(): number {
+    return (this.#closed[0] ?? this.#open[0])?.lsn ?? this.lsn + 1;
+  }
+
   /** Whether a record, or several that belong together, of so many words can be appended now. */
   hasRoom(words: number): boolean {
     return this.at + words <= this.#roomWords || this.#makeRoom(words);
@@ -125,14 +130,14 @@ export class Log {
   }
 
   /**
-   * Begins a new segment, so that those before it can go once they are not needed any more.
-   * Returns the LSN of its first record; null when there is no space for it.
+   * Begins a new segment, if there is space for one, so that those before it can go once they are not
+   * needed any more. Returns the LSN of the current one's first record; null when there is none.
    */
   begin(): number | null {
     const isWritten = this.#guarded(() => this.#write());
     const isFresh = this.#segment?.lsn === this.lsn + 1;
-    if (!isWritten || !isFresh && !this.#next()) return null;
-    return this.lsn + 1;
+    if (isWritten && !isFresh) this.#next();
+    return this.#segment?.lsn ?? null;
   }
 
   /** Removes the segments of which all records come before an LSN that `begin` returned. */
@@ -221,6 +226,10 @@ export class Log {
       this.#fullUntil = performance.now() + FULL_MS;
       return;
     }
+    this.#notFull();
+  }
+
+  #notFull(): void {
     if (this.#fullUntil > 0) this.#owner.tell("There is space for the log again");
     this.#fullUntil = 0;
   }
@@ -233,8 +242,9 @@ export class Log {
     this.#closed = this.#closed.filter(({ file }) => file !== segmentFileName(lsn));
     try {
       const preamble = this.#owner.preamble();
-      const { id } = this;
-      const segment = new Segment(this.#directory, this.#disk, id, lsn, this.#durable, preamble);
+      const head = { id: this.id, lsn, durable: this.#durable, preamble };
+      const { segmentBytes } = this.#options;
+      const segment = new Segment(this.#directory, this.#disk, head, segmentBytes);
       this.#segment = segment;
       this.#open.push(segment);
       this.#bytes += segment.bytes;
@@ -244,6 +254,7 @@ export class Log {
       return false;
     }
     this.#nextAfter = 0;
+    this.#notFull();
     if (this.#open.length > 1 && this.#options.policy !== "always") this.sync(); // closes the others
     this.#measureRoom();
     return true;

@@ -159,7 +159,7 @@ export class LogReader {
       let at = window.at >>> 2;
       if (!hasHead || !isGroupHead(words, at)) {
         const end = Math.min(window.end, window.at + GROUP_BYTES);
-        const torn = mayBeTorn(window.bytes, window.at, end, offset);
+        const torn = !hasHead || mayBeTorn(window.bytes, window.at, end, offset);
         return { what: "no group begins there", torn, isEnd: !hasHead };
       }
       const length = words[at] + GROUP_BYTES + MARK_BYTES;

@@ -28,6 +28,17 @@ export interface SegmentFile {
   readonly bytes: number;
 }
 
+/** What a segment begins with. */
+interface Begin {
+  /** The log's id. */
+  readonly id: string;
+  /** The LSN of the first record. */
+  readonly lsn: number;
+  /** The last LSN that is known to be on the disk. */
+  readonly durable: number;
+  readonly preamble: Uint8Array;
+}
+
 export class Segment {
   readonly file: string;
   /** The LSN of its first record. */
@@ -35,6 +46,7 @@ export class Segment {
   readonly #appending: Appending;
   readonly #directory: string;
   readonly #disk: Disk;
+  readonly #bytesMax: number;
   /** Bytes written. */
   bytes = 0;
   #reserved = 0;
@@ -43,29 +55,28 @@ export class Segment {
   syncs = 0;
 
   /**
-   * Begins a segment: its head, and the preamble, of whatever follows the record before `lsn`.
+   * Begins a segment, which will have some `bytesMax` bytes, 0 being no limit.
    *
    * @throws What the system says; then nothing is left of it
    */
   constructor(
     directory: string,
     disk: Disk,
-    id: string,
-    lsn: number,
-    durable: number,
-    preamble: Uint8Array,
+    head: Begin,
+    bytesMax: number,
   ) {
     this.#directory = directory;
     this.#disk = disk;
-    this.lsn = lsn;
-    this.file = segmentFileName(lsn);
+    this.#bytesMax = bytesMax;
+    this.lsn = head.lsn;
+    this.file = segmentFileName(head.lsn);
     const temporary = join(directory, TEMPORARY);
-    const head = headOf(id, lsn, durable, preamble);
+    const begin = bytesOf(head);
     this.#appending = disk.append(temporary);
     try {
-      const bytes = head.length + SPACE_BYTES;
+      const bytes = begin.length + SPACE_BYTES;
       while (this.free < bytes) this.reserve(bytes - this.free);
-      this.write(head);
+      this.write(begin);
       disk.renameNow(temporary, join(directory, this.file));
     } catch (error) {
       this.close();
@@ -81,7 +92,8 @@ export class Segment {
 
   /** Reserves space for so many bytes more than are free, or as many as there is space for. */
   reserve(bytes: number): void {
-    this.#reserved += this.#appending.reserve(Math.max(bytes, RESERVE_BYTES));
+    const left = this.#bytesMax > 0 ? this.#bytesMax - this.#reserved : RESERVE_BYTES;
+    this.#reserved += this.#appending.reserve(Math.max(bytes, Math.min(left, RESERVE_BYTES)));
   }
 
   /** Writes into what is free. */
@@ -111,12 +123,7 @@ export class Segment {
   }
 }
 
-function headOf(
-  id: string,
-  lsn: number,
-  durable: number,
-  preamble: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+function bytesOf({ id, lsn, durable, preamble }: Begin): Uint8Array<ArrayBuffer> {
   const end = GROUP_WORDS + Math.ceil(preamble.length / 4);
   const words = new Uint32Array(HEAD_WORDS + end + 1);
   encodeHead(words, id, lsn);

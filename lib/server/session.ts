@@ -77,6 +77,7 @@ export class Session {
       this.reads++;
       const count = await this.#connection.read(this.#received.space());
       this.idle = this.#talking = false;
+      if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
       if (count === null) ended = true;
       else this.#received.filled(count);
       const exchange = this.#exchanges.take();

@@ -334,7 +334,7 @@ for (const transcript of TRANSCRIPTS) {
         await client.send(`${send}\r\n`);
         return await client.line();
       },
-      files: () => directory.files(),
+      files: () => directory.dumps(),
       pass,
     });
     assertEquals(await server.stop(), 0);

@@ -199,13 +199,13 @@ Deno.test("dumps: other files in the directory are let alone", async () => {
   Deno.writeTextFileSync(directory.join(".1700000000_hidden.tree"), "not a dump");
   Deno.mkdirSync(directory.join("1700000000_folder.tree"));
   Deno.symlinkSync("/nowhere", directory.join("1700000000_broken.tree"));
-  const before = directory.files();
+  const before = directory.dumps();
   await using server = await Server.start({ directory: directory.path });
   using client = await Client.connect(server.port);
   assertEquals(await client.ask({ command: "trees" }), success("[]"));
   assertEquals(await client.ask({ command: "dumps" }), success("[]"));
   assertEquals(await server.stop(), 0);
-  assertEquals(directory.files(), before);
+  assertEquals(directory.dumps(), before);
   for (const name of misnamed) assertStringIncludes(server.stderr, name);
 });
 
@@ -232,7 +232,7 @@ Deno.test("dumps: those of the original are there after the start, every cell", 
       assertEquals(await server.stop(), 0);
     }
     // Taken over at the start, and dumped again at the end.
-    assertEquals(directory.files().length, 3 * listings.length);
+    assertEquals(directory.dumps().length, 3 * listings.length);
     await using server = await Server.start({ directory: directory.path });
     await assertHolds(server, listings);
   }

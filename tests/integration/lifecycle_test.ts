@@ -21,7 +21,7 @@ async function askAt(directory: TemporaryDirectory, ...requests: string[]): Prom
 /** The files of a directory and what is in them. */
 function contents(directory: TemporaryDirectory): Record<string, string> {
   const text = (file: string) => Deno.readFileSync(directory.join(file)).toBase64();
-  return Object.fromEntries(directory.files().map((file) => [file, text(file)]));
+  return Object.fromEntries(directory.dumps().map((file) => [file, text(file)]));
 }
 
 /** Requests that count up each of so many counters of a tree once. */
@@ -40,7 +40,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await client.atEnd();
     assertEquals(server.stdout, `Karma v.${VERSION} is on ${server.port}.\n${OFF_LINE}`);
     assertEquals(server.stderr, "");
-    assertEquals(directory.files().map((file) => file.replace(/^\d{10}_/, "")).sort(), [
+    assertEquals(directory.dumps().map((file) => file.replace(/^\d{10}_/, "")).sort(), [
       "a%2Fb.tree",
       "b.tree",
       "empty.tree",
@@ -91,11 +91,11 @@ Deno.test("lifecycle: SIGUSR1 dumps and goes on with the data in memory", async 
   for (const dumps of [1, 2]) {
     await client.ask(increment("t", 7));
     server.signal("SIGUSR1");
-    await eventually("The dump is there", () => directory.files().length === dumps);
+    await eventually("The dump is there", () => directory.dumps().length === dumps);
     assertEquals(await client.ask(sum("t", 7)), success(dumps));
   }
   // Each holds what there was at its time.
-  const files = directory.files();
+  const files = directory.dumps();
   for (const [index, file] of files.entries()) {
     await client.ask(`{"command":"load","tree_name":"${file}"}`);
     assertEquals(await client.ask(sum("t", 7)), success(index + 1));
@@ -162,7 +162,7 @@ Deno.test("lifecycle: where the directory has gone, the end is 1 and says why", 
     await client.ask(increment("first", 1));
     await client.ask(increment("second", 1));
     await client.ask('{"command":"dump","tree_name":"first"}');
-    const [file] = directory.files();
+    const [file] = directory.dumps();
     const dump = Deno.readFileSync(directory.join(file));
     // Root may write everywhere, so a directory without permission would not do.
     Deno.renameSync(directory.path, moved.path);
@@ -171,7 +171,7 @@ Deno.test("lifecycle: where the directory has gone, the end is 1 and says why", 
     for (const tree of ["first", "second"]) {
       assertMatch(server.stderr, new RegExp(`^Tree "${tree}" could not be dumped: .+$`, "m"));
     }
-    assertEquals(moved.files(), [file]);
+    assertEquals(moved.dumps(), [file]);
     assertEquals(Deno.readFileSync(moved.join(file)), dump);
     if (!replaced) Deno.mkdirSync(directory.path); // it is removed at the end
   }
@@ -241,7 +241,7 @@ Deno.test("lifecycle: --restore=false begins empty and leaves the dumps alone", 
   // A new tree of that name is dumped beside the old one, even within the same second.
   await client.ask(increment("t", 2));
   assertEquals(await server.stop(), 0);
-  assertEquals(directory.files().length, 2);
+  assertEquals(directory.dumps().length, 2);
   assertEquals(await askAt(directory, sum("t", 1), sum("t", 2)), [success(0), success(1)]);
 });
 
@@ -255,7 +255,7 @@ Deno.test("lifecycle: a damaged newest dump ends the start with 3 and changes no
       await client.ask(`{"command":"dump","tree_name":"${tree}"}`);
     }
   }
-  const file = directory.files().findLast((file) => file.endsWith("_bad.tree"))!;
+  const file = directory.dumps().findLast((file) => file.endsWith("_bad.tree"))!;
   const whole = Deno.readFileSync(directory.join(file));
   const flipped = whole.slice();
   flipped[whole.length >> 1] ^= 1;

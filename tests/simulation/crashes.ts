@@ -54,8 +54,7 @@ export async function simulated(
   try {
     await work(time);
   } finally {
-    time.remove();
-    await time.quiet();
+    await time.remove();
     globalThis.removeEventListener("unhandledrejection", hear);
   }
   if (unheard.length > 0) throw unheard[0];

@@ -15,14 +15,12 @@ async function main(minutes: number, firstSeed: number): Promise<boolean> {
   let failures = 0;
   let seed = firstSeed;
   do {
-    const t = performance.now(), c = tally.crashes;
     try {
       await simulateCrashes(seed, SIZE, tally);
     } catch (error) {
       failures++;
       console.error(`Seed ${seed} failed. Again with: long.ts 0 ${seed}\n`, error);
     }
-    console.log(seed, Math.round(performance.now() - t), tally.crashes - c);
     seed++;
   } while (performance.now() - began < minutes * 60_000 && failures < 20);
   const seconds = (performance.now() - began) / 1000;

@@ -5,7 +5,6 @@
 // same history on every machine. Trade: for that it replaces globals of this process, one simulation
 // at a time.
 
-import { setImmediate } from "node:timers";
 import { Random } from "../support/random.ts";
 
 interface Timer {
@@ -51,12 +50,14 @@ export class SimulatedTime {
     };
   }
 
-  /** Gives the real time back. */
-  remove(): void {
+  /** Gives the real time back, when all is quiet. */
+  async remove(): Promise<void> {
     globalThis.setTimeout = real.setTimeout;
     globalThis.clearTimeout = real.clearTimeout;
     performance.now = real.now;
     crypto.getRandomValues = real.getRandomValues;
+    await this.quiet();
+    this.#channel.port1.close();
   }
 
   /** Forgets all timers: the process that waited for them is dead. */

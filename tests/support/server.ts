@@ -34,16 +34,15 @@ export interface Ended {
 export class TemporaryDirectory implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "karma-test-" });
 
-  /** The names of the files in it, in order, without hidden ones and those of the log. */
+  /** The names of the files in it, in order, without hidden ones. */
   files(): string[] {
     const names = [...Deno.readDirSync(this.path)].map(({ name }) => name);
-    return names.filter((name) => !name.startsWith(".") && !name.endsWith(".wal")).sort();
+    return names.filter((name) => !name.startsWith(".")).sort();
   }
 
-  /** The names of the log's files, in order. */
-  logs(): string[] {
-    const names = [...Deno.readDirSync(this.path)].map(({ name }) => name);
-    return names.filter((name) => name.endsWith(".wal")).sort();
+  /** As `files`, without those of the log. */
+  dumps(): string[] {
+    return this.files().filter((name) => !name.endsWith(".wal"));
   }
 
   /** The path of a file in it. */
