@@ -1,0 +1,182 @@
+// Changes as records: what each does, and that the same records give the same state.
+
+import { assert, assertEquals } from "@std/assert";
+import { parts } from "../../../lib/dump/transfer.ts";
+import {
+  ADD,
+  Changes,
+  CREATE,
+  DROP,
+  hasKey,
+  isBelow,
+  nameAt,
+  PUT,
+  recordWords,
+  REMOVE,
+  ROWS,
+  serialAt,
+  STAGE,
+  SUBTRACT,
+  SWEEP,
+  TOUCH,
+  writeRecord,
+} from "../../../lib/engine/change.ts";
+import { settleNow } from "../../../lib/engine/sweeping.ts";
+import { checkTree } from "../../../lib/tree/check.ts";
+import { Forest } from "../../../lib/tree/forest.ts";
+import { Tree } from "../../../lib/tree/tree.ts";
+import { contentsOf } from "../../fuzz/dump_fuzz.ts";
+import { Random } from "../../support/random.ts";
+
+/** A forest, and every record that was applied to it. */
+class World {
+  readonly forest = new Forest();
+  readonly changes = new Changes(this.forest);
+  readonly log: Uint32Array<ArrayBuffer>[] = [];
+
+  apply(words: Uint32Array<ArrayBuffer>): boolean {
+    assertEquals(recordWords(words, 0), words.length);
+    const done = this.changes.apply(words, 0);
+    if (done) this.log.push(words);
+    return done;
+  }
+
+  record(...words: number[]): boolean {
+    return this.apply(Uint32Array.from(words));
+  }
+
+  named(head: number, serial: number, bytes: Uint8Array): boolean {
+    const words = new Uint32Array(4 + Math.ceil(bytes.length / 4)).fill(0xffffffff);
+    assertEquals(writeRecord(words, 0, head, serial, bytes), words.length);
+    return this.apply(words);
+  }
+
+  create(name: string): number {
+    const number = this.forest.freeNumber()!;
+    this.named(CREATE | number << 8, this.forest.nextSerial, new TextEncoder().encode(name));
+    return number;
+  }
+
+  /** All cells of all trees. */
+  contents(): unknown {
+    return this.forest.trees().map((tree) => {
+      checkTree(tree);
+      return [tree.name, tree.number, tree.serial, contentsOf(tree)];
+    });
+  }
+}
+
+Deno.test("change: each kind does what it says, and needs no more words than it has", () => {
+  const world = new World();
+  const t = world.create("t") << 8;
+  const tree = world.forest.at(t >> 8)!;
+  assertEquals([tree.name, tree.serial], ["t", 1]);
+  assert(world.record(ADD | t, 7, 0, 20260101, 5, 1));
+  assert(world.record(ADD | t, 7, 0, 20260102, 9, 0));
+  assert(world.record(SUBTRACT | t, 7, 0, 20260102, 4, 0));
+  assert(world.record(SUBTRACT | t, 7, 0, 20260103, 4, 0));
+  assert(world.record(TOUCH | t, 8, 0));
+  const days = new Map([[20260101, 2n ** 32n + 5n], [20260102, 5n]]);
+  assertEquals(contentsOf(tree), new Map([[7n, days], [8n, new Map()]]));
+  assert(world.record(REMOVE | t, 7, 0, 20260102, 20260102));
+  assert(world.record(SWEEP | t, 0, 20260101));
+  assertEquals(contentsOf(tree), new Map([[7n, new Map()], [8n, new Map()]]));
+  assert(world.record(DROP | t));
+  assertEquals([world.forest.trees(), world.forest.at(t >> 8)], [[], null]);
+});
+
+Deno.test("change: an addition that would pass 2^64-1 is refused, and nothing happens", () => {
+  const world = new World();
+  const t = world.create("t") << 8;
+  world.record(ADD | t, 1, 0, 20260101, 0xffffffff, 0xffffffff);
+  const before = world.contents();
+  assertEquals(world.record(ADD | t, 1, 0, 20260101, 1, 0), false);
+  assertEquals(world.record(ADD | t, 1, 0, 20260102, 1, 0), false);
+  assertEquals(world.contents(), before);
+});
+
+Deno.test("change: a sweep with a limit leaves the counters from there on alone", () => {
+  const world = new World();
+  const t = world.create("t") << 8;
+  for (let key = 0; key < 10_000; key++) world.record(ADD | t, key, key & 1, 20260101, 1, 0);
+  const tree = world.forest.at(0)!;
+  world.changes.apply(Uint32Array.of(SWEEP | t, 0, 0xffffffff), 0, 500, 1);
+  world.record(ADD | t, 3, 0, 20260102, 1, 0); // what comes after it stays
+  settleNow(tree);
+  checkTree(tree);
+  for (const [key, days] of contentsOf(tree)) {
+    const isSwept = key < (1n << 32n) + 500n;
+    assertEquals(days.has(20260101), !isSwept, `${key}`);
+  }
+  assertEquals(contentsOf(tree).get(3n), new Map([[20260102, 1n]]));
+});
+
+Deno.test("change: a tree that comes in parts is the same tree, and comes at once", () => {
+  const source = new Tree("t");
+  for (let key = 0; key < 9000; key++) source.add(key, key % 3, 20260101 + key % 5, key + 1, 0);
+  const world = new World();
+  const old = world.create("t");
+  world.create("other");
+  world.record(ADD | old << 8, 1, 0, 20260101, 1, 0);
+  const serial = world.forest.nextSerial++;
+  world.named(STAGE, serial, source.nameBytes);
+  for (const { payload } of parts(source, () => 0)) {
+    world.named(ROWS, serial, payload);
+    assertEquals(contentsOf(world.forest.trees()[0]).size, 1, "nobody sees it yet");
+  }
+  assertEquals(world.changes.stagedName(serial), "t");
+  const number = world.forest.freeNumber()!;
+  world.record(PUT | number << 8, serial, 0);
+  assertEquals(world.forest.trees().map(({ name }) => name), ["t", "other"]);
+  assertEquals(contentsOf(world.forest.trees()[0]), contentsOf(source));
+  assertEquals([world.forest.at(number)!.serial, world.forest.at(old)], [serial, null]);
+});
+
+Deno.test("change: names, serials and keys are read back from where they were written", () => {
+  const words = new Uint32Array(100);
+  for (const name of ["t", "день", "\ufeffx", "x".repeat(255)]) {
+    writeRecord(words, 7, CREATE, 2 ** 40 + 1, new TextEncoder().encode(name));
+    assertEquals([nameAt(words, 7), serialAt(words, 7)], [name, 2 ** 40 + 1]);
+  }
+  words.set([ADD, 5, 1], 3);
+  assert(hasKey(words, 3) && isBelow(words, 3, Uint32Array.of(6, 1)));
+  assert(!isBelow(words, 3, Uint32Array.of(5, 1)) && !isBelow(words, 3, Uint32Array.of(9, 0)));
+  for (const kind of [SWEEP, CREATE, DROP, STAGE, ROWS, PUT]) {
+    assert(!hasKey(Uint32Array.of(kind), 0));
+  }
+  for (const none of [0, 11, 255]) assertEquals(recordWords(Uint32Array.of(none, 1, 1, 1), 0), 0);
+});
+
+Deno.test("change: the records of a random history give the same state again", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new Random(seed);
+    const world = new World();
+    for (let step = 0; step < 3000; step++) randomChange(world, random);
+    const again = new World();
+    for (const words of world.log) assert(again.apply(words));
+    assertEquals(again.contents(), world.contents(), `seed ${seed}`);
+    assertEquals(again.forest.nextSerial, world.forest.nextSerial);
+  }
+});
+
+function randomChange(world: World, random: Random): void {
+  const trees = world.forest.trees();
+  if (trees.length === 0 || random.chance(0.002)) {
+    const name = `tree ${random.below(5)}`;
+    if (!trees.some((tree) => tree.name === name)) world.create(name);
+    return;
+  }
+  const tree = random.pick(trees);
+  const head = tree.number << 8;
+  const key = [random.below(200), random.below(2)];
+  const day = 20260101 + random.below(10);
+  const chance = random.below(1000);
+  if (chance < 2) world.record(DROP | head);
+  else if (chance < 10) {
+    world.record(SWEEP | head, day, day + 3);
+    settleNow(tree);
+  } else if (chance < 50) world.record(REMOVE | head, ...key, day, day + random.below(5));
+  else if (chance < 80) world.record(TOUCH | head, ...key);
+  else if (chance < 250) world.record(SUBTRACT | head, ...key, day, random.below(9), 0);
+  else world.record(ADD | head, ...key, day, random.below(9), random.chance(0.01) ? 2 ** 31 : 0);
+}
