@@ -10,7 +10,7 @@
 //   drop
 //   stage    serial (2) | bytes of the name | name ...    a tree is to come, which nobody sees yet
 //   rows     serial (2) | bytes | branch ...              the next part of it, as in a dump
-//   put      serial (2)                                   all of it: it takes the place of its name
+//   put      serial (2) | bytes of the name | name ...    all of it is there: it takes its name's place
 //
 // Invariant: a change is refused whole, or happens whole and needs nothing but the state before it,
 // so that the same records give the same state. What a record says is what happens: a request is
@@ -35,7 +35,7 @@ export const ROWS = 9;
 export const PUT = 10;
 
 /** The words of each kind, without what follows a count of bytes. */
-const WORDS = [0, 6, 6, 3, 5, 3, 4, 1, 4, 4, 3];
+const WORDS = [0, 6, 6, 3, 5, 3, 4, 1, 4, 4, 4];
 
 /** Enough for every record of a fixed length, and one with a tree's name. */
 export const RECORD_WORDS_MAX = 4 + 256 / 4;
@@ -44,8 +44,7 @@ export const RECORD_WORDS_MAX = 4 + 256 / 4;
 export function recordWords(words: Uint32Array, at: number): number {
   const kind = words[at] & 0xff;
   const fixed = WORDS[kind] ?? 0;
-  const hasBytes = kind === CREATE || kind === STAGE || kind === ROWS;
-  return hasBytes ? fixed + Math.ceil(words[at + 3] / 4) : fixed;
+  return fixed === 4 ? fixed + Math.ceil(words[at + 3] / 4) : fixed;
 }
 
 /** Writes a record of a serial and bytes to words[at...]; returns how many words it has. */
@@ -81,14 +80,9 @@ export class Changes {
     this.#staged.set(serial, tree);
   }
 
-  /** The name that a staged tree will take; null when none has that serial. */
-  stagedName(serial: number): string | null {
-    const staged = this.#staged.get(serial);
-    return staged === undefined
-      ? null
-      : staged instanceof TreeBuilder
-      ? staged.tree.name
-      : staged.name;
+  /** Whether a tree with that serial is to come. */
+  isStaged(serial: number): boolean {
+    return this.#staged.has(serial);
   }
 
   /** Forgets a tree that will not come. */

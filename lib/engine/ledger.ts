@@ -5,7 +5,6 @@
 // Which trees there are is always in the log. What is counted in them may be left out (`isCounted`):
 // it is then as lasting as the last dump.
 
-import { LANE } from "../bytes/u64.ts";
 import { parts } from "../dump/transfer.ts";
 import { pace } from "../host/clock.ts";
 import type { Log } from "../log/log.ts";
@@ -119,14 +118,10 @@ export class Ledger {
       }
       const number = this.#forest.freeNumber();
       if (number === null) return "crowded";
-      if (!log.hasRoom(3)) return "full";
-      const { words, at } = log;
-      words.set([PUT | number << 8, serial % LANE, Math.floor(serial / LANE)], at);
       this.#changes.stage(serial, tree);
-      this.#changes.apply(words, at);
-      log.append(3);
-      return "done";
+      return this.#record(PUT | number << 8, serial, tree.nameBytes, true);
     } finally {
+      this.#changes.unstage(serial);
       this.#stagings.delete(first);
     }
   }

@@ -13,12 +13,13 @@
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import type { Coverage } from "../dump/coverage.ts";
-import type { DumpStore, Found } from "../dump/store.ts";
+import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { type LogPosition, LogReader } from "../log/reader.ts";
 import { idText, segmentLsn, SPACE_BYTES } from "../log/format.ts";
 import type { Forest } from "../tree/forest.ts";
+import { Tree } from "../tree/tree.ts";
 import { decodeCatalogue } from "./catalogue.ts";
 import {
   Changes,
@@ -47,8 +48,6 @@ export class Recovery {
   readonly #coverages: (Coverage | null)[] = [];
   /** What is wrong with trees that the log builds on: damage, unless the log drops them. */
   readonly #absent = new Map<number, string>();
-  /** Serials of trees that are staged in the log and in a dump: the dump is taken. */
-  readonly #dumped = new Map<number, Found>();
   readonly #limit = new Uint32Array(2);
   /** The dump that holds the latest record. */
   #latest = { file: "", lsn: 0 };
@@ -165,26 +164,32 @@ export class Recovery {
   async #begin(reader: LogReader, preamble: Uint8Array): Promise<void> {
     const { nextSerial, trees } = decodeCatalogue(preamble);
     for (const { number, serial, name } of trees) {
-      const dumped = await this.#dumps.find(name, reader.id, serial);
-      const tree = `tree ${JSON.stringify(name)}`;
-      if (dumped !== null && dumped.coverage.least >= reader.lsn) {
-        this.#place(dumped, number, serial);
-        continue;
-      }
-      this.#forest.create(name, number, serial); // so that it has its place
-      const begins = `and the log begins at ${reader.lsn + 1}`;
-      const fault = dumped === null
-        ? `No dump of ${tree} is there, ${begins}`
-        : `Dump ${dumped.file} ends at record ${dumped.coverage.least}, ${begins}`;
-      this.#absent.set(number, fault);
+      const fault = await this.#restore(name, number, serial);
+      if (fault !== null) this.#miss(name, number, serial, fault);
     }
     this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
   }
 
-  #place({ file, tree, coverage }: Found, number: number, serial: number): void {
+  /** Puts a tree there from a dump that the log goes on from; returns why not, if there is none. */
+  async #restore(name: string, number: number, serial: number): Promise<string | null> {
+    const reader = this.#reader!;
+    const dumped = await this.#dumps.find(name, reader.id, serial);
+    const goesOn = `and the log goes on at ${reader.lsn + 1}`;
+    if (dumped === null) return `No dump of tree ${JSON.stringify(name)} is there, ${goesOn}`;
+    const { file, tree, coverage } = dumped;
+    if (coverage.least < reader.lsn) {
+      return `Dump ${file} ends at record ${coverage.least}, ${goesOn}`;
+    }
     if (coverage.most > this.#latest.lsn) this.#latest = { file, lsn: coverage.most };
     this.#forest.put(tree, number, serial);
     this.#coverages[number] = coverage;
+    return null;
+  }
+
+  /** An empty tree takes the place of one that can't be had. If the log drops it, that is no fault. */
+  #miss(name: string, number: number, serial: number, fault: string): void {
+    this.#forest.put(new Tree(name, this.#forest.pool), number, serial);
+    this.#absent.set(number, fault);
   }
 
   /** Replays a group of records. */
@@ -235,21 +240,9 @@ export class Recovery {
   async #replayOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): Promise<void> {
     const kind = words[at] & 0xff;
     const number = words[at] >>> 8;
-    if (kind === DROP) {
-      this.#coverages[number] = null;
-      this.#absent.delete(number);
-    } else {
-      const serial = serialAt(words, at);
-      // Also of one that doesn't come: the next one must have another.
-      this.#forest.nextSerial = Math.max(this.#forest.nextSerial, serial + 1);
-      const dumped = await this.#dumpedOf(words, at, kind, serial);
-      if (kind === PUT) this.#replaced(dumped?.tree.name ?? this.#changes.stagedName(serial));
-      if (dumped !== null) {
-        if (kind === CREATE || kind === PUT) this.#place(dumped, number, serial);
-        return;
-      }
-    }
-    if (kind === CREATE || kind === PUT) this.#coverages[number] = null;
+    if (kind === DROP) this.#absent.delete(number);
+    if (kind !== DROP && await this.#isElsewhere(words, at, kind, number)) return;
+    this.#coverages[number] = kind === STAGE || kind === ROWS ? this.#coverages[number] : null;
     try {
       this.#changes.apply(words, at);
     } catch (error) {
@@ -260,21 +253,30 @@ export class Recovery {
     }
   }
 
-  /** The dump of a tree that is created, or staged and put: what the log says of it is known then. */
-  async #dumpedOf(
+  /** Whether a tree that is created, or comes in parts, is not to be had from the log alone. */
+  async #isElsewhere(
     words: Uint32Array<ArrayBuffer>,
     at: number,
     kind: number,
-    serial: number,
-  ): Promise<Found | null> {
-    if (kind === ROWS || kind === PUT) return this.#dumped.get(serial) ?? null;
-    const dumped = await this.#dumps.find(nameAt(words, at), this.#reader!.id, serial);
-    if (dumped !== null && kind === STAGE) this.#dumped.set(serial, dumped);
-    return dumped;
+    number: number,
+  ): Promise<boolean> {
+    const serial = serialAt(words, at);
+    // Also of one that doesn't come: the next one must have another.
+    this.#forest.nextSerial = Math.max(this.#forest.nextSerial, serial + 1);
+    if (kind === STAGE) return false;
+    // The log may begin behind the first parts of a tree, when it was dumped since.
+    const isStaged = this.#changes.isStaged(serial);
+    if (kind === ROWS) return !isStaged;
+    const name = nameAt(words, at);
+    if (kind === PUT) this.#replaced(name);
+    const fault = await this.#restore(name, number, serial);
+    if (fault === null) this.#changes.unstage(serial);
+    if (fault !== null && kind === PUT && !isStaged) this.#miss(name, number, serial, fault);
+    return fault === null || kind === PUT && !isStaged;
   }
 
   /** A tree that can't be had is not needed if another one takes its name. */
-  #replaced(name: string | null): void {
+  #replaced(name: string): void {
     for (const number of this.#absent.keys()) {
       if (this.#forest.at(number)?.name === name) this.#absent.delete(number);
     }

@@ -242,12 +242,12 @@ export class Log {
     this.#closed = this.#closed.filter(({ file }) => file !== segmentFileName(lsn));
     try {
       const preamble = this.#owner.preamble();
-      const head = { id: this.id, lsn, durable: this.#durable, preamble };
+      const isFirst = this.#closed.length === 0 && this.#open.length === 0;
+      const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
       const { segmentBytes } = this.#options;
-      const segment = new Segment(this.#directory, this.#disk, head, segmentBytes);
-      this.#segment = segment;
-      this.#open.push(segment);
-      this.#bytes += segment.bytes;
+      this.#segment = new Segment(this.#directory, this.#disk, head, segmentBytes);
+      this.#open.push(this.#segment);
+      this.#bytes += this.#segment.bytes;
     } catch (error) {
       if (this.#nextAfter === 0) this.#owner.tell(`No new file for the log: ${sentenceOf(error)}`);
       this.#nextAfter = performance.now() + FULL_MS;
@@ -287,7 +287,7 @@ export class Log {
   /** A segment that others follow is done with when all of it is on the disk. */
   #release(segment: Segment): void {
     const index = this.#open.indexOf(segment);
-    if (segment === this.#segment || segment.syncs > 0 || index < 0) return;
+    if (segment === this.#segment || !segment.isSafe || index < 0) return;
     this.#open.splice(index, 1);
     segment.close();
     this.#closed.push({ file: segment.file, lsn: segment.lsn, bytes: segment.bytes });

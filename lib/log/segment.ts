@@ -37,6 +37,8 @@ interface Begin {
   /** The last LSN that is known to be on the disk. */
   readonly durable: number;
   readonly preamble: Uint8Array;
+  /** Whether there is no other segment: what is visible of it must be on the disk then. */
+  readonly isFirst: boolean;
 }
 
 export class Segment {
@@ -51,8 +53,9 @@ export class Segment {
   bytes = 0;
   #reserved = 0;
   #isNamed = false;
-  /** How many syncs of it are under way: it must not be closed. */
-  syncs = 0;
+  /** How many of its bytes are on the disk, and how many syncs are under way. */
+  #synced = 0;
+  #syncs = 0;
 
   /**
    * Begins a segment, which will have some `bytesMax` bytes, 0 being no limit.
@@ -77,6 +80,7 @@ export class Segment {
       const bytes = begin.length + SPACE_BYTES;
       while (this.free < bytes) this.reserve(bytes - this.free);
       this.write(begin);
+      if (head.isFirst) this.#appending.syncNow();
       disk.renameNow(temporary, join(directory, this.file));
     } catch (error) {
       this.close();
@@ -104,11 +108,13 @@ export class Segment {
 
   /** Brings to the disk what was written before. */
   async sync(): Promise<void> {
-    this.syncs++;
+    const { bytes } = this; // more may be written meanwhile, and need another sync
+    this.#syncs++;
     await this.#appending.sync();
     if (!this.#isNamed) await this.#disk.syncDirectory(this.#directory);
     this.#isNamed = true;
-    this.syncs--;
+    this.#syncs--;
+    this.#synced = Math.max(this.#synced, bytes);
   }
 
   /** As `sync`, and waits for it. */
@@ -116,6 +122,12 @@ export class Segment {
     this.#appending.syncNow();
     if (!this.#isNamed) this.#disk.syncDirectoryNow(this.#directory);
     this.#isNamed = true;
+    this.#synced = this.bytes;
+  }
+
+  /** Whether all of it is on the disk, and nothing goes on with it. */
+  get isSafe(): boolean {
+    return this.#isNamed && this.#synced === this.bytes && this.#syncs === 0;
   }
 
   close(): void {

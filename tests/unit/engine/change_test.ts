@@ -124,9 +124,10 @@ Deno.test("change: a tree that comes in parts is the same tree, and comes at onc
     world.named(ROWS, serial, payload);
     assertEquals(contentsOf(world.forest.trees()[0]).size, 1, "nobody sees it yet");
   }
-  assertEquals(world.changes.stagedName(serial), "t");
+  assert(world.changes.isStaged(serial));
   const number = world.forest.freeNumber()!;
-  world.record(PUT | number << 8, serial, 0);
+  world.named(PUT | number << 8, serial, source.nameBytes);
+  assert(!world.changes.isStaged(serial));
   assertEquals(world.forest.trees().map(({ name }) => name), ["t", "other"]);
   assertEquals(contentsOf(world.forest.trees()[0]), contentsOf(source));
   assertEquals([world.forest.at(number)!.serial, world.forest.at(old)], [serial, null]);
