@@ -1,9 +1,10 @@
 // The forest: trees by name, in the order of their creation, whatever their names hash to.
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
+import { Random } from "../../support/random.ts";
 
 const encoder = new TextEncoder();
 
@@ -80,4 +81,31 @@ Deno.test("forest: thousands of trees share the memory of their branches and not
     assertEquals([sum[0], tree.keys], [index + 1, 20]);
     checkTree(tree);
   });
+});
+
+Deno.test("forest: every tree has a number of its own, used again when free, and a serial never", () => {
+  const forest = new Forest();
+  const random = new Random(5);
+  const serials = new Set<number>();
+  for (let step = 0; step < 2000; step++) {
+    const trees = forest.trees();
+    if (trees.length > 20 || trees.length > 0 && random.chance(0.4)) {
+      forest.remove(random.pick(trees));
+    } else {
+      const { serial } = forest.create(`tree ${step}`);
+      assert(!serials.has(serial));
+      serials.add(serial);
+    }
+    for (const tree of forest.trees()) assertStrictEquals(forest.at(tree.number), tree);
+  }
+  const numbers = forest.trees().map(({ number }) => number);
+  assertEquals(new Set(numbers).size, numbers.length);
+  assert(Math.max(...numbers) <= 21, "numbers stay small");
+  const free = forest.freeNumber()!;
+  assertEquals(forest.at(free), null);
+  // What a log says is taken as it says it, gaps included.
+  const late = forest.create("late", 1000, 5000);
+  assertEquals([late.number, late.serial, forest.nextSerial], [1000, 5000, 5001]);
+  assertEquals(forest.at(999), null);
+  assert(forest.freeNumber()! < 1000);
 });
