@@ -143,14 +143,15 @@ export class Log {
   /** Removes the segments of which all records come before an LSN that `begin` returned. */
   async removeBefore(lsn: number): Promise<void> {
     await this.sync(); // only then is the one that stays on the disk
-    while (this.#closed.length > 0 && (this.#closed[1] ?? this.#open[0]).lsn <= lsn) {
-      const { file } = this.#closed[0];
+    for (;;) {
+      const [oldest, next = this.#open[0]] = this.#closed;
+      // One that is older may still be open, though it is followed by others that are not.
+      if (!oldest || oldest.lsn > this.#open[0].lsn || next.lsn > lsn) break;
       try {
-        await this.#disk.remove(join(this.#directory, file));
-        // One after the other, so that no power cut leaves a gap.
-        await this.#disk.syncDirectory(this.#directory);
+        await this.#disk.remove(join(this.#directory, oldest.file));
+        await this.#disk.syncDirectory(this.#directory); // so that no power cut leaves a gap
       } catch (error) {
-        throw new HostError(`Log ${file} could not be removed`, error);
+        throw new HostError(`Log ${oldest.file} could not be removed`, error);
       }
       this.#bytes -= this.#closed.shift()!.bytes;
     }
@@ -175,8 +176,7 @@ export class Log {
     this.#turn = null;
     if (this.#dirty && this.#options.policy === "everysec") this.#tick();
     this.#dirty = false;
-    const { segmentBytes } = this.#options;
-    if (segmentBytes > 0 && (this.#segment?.bytes ?? 0) >= segmentBytes) this.#next();
+    if ((this.#segment?.bytes ?? 0) >= (this.#options.segmentBytes || Infinity)) this.#next();
     turn.resolve();
     if (this.#isLargeTold || !this.isLarge) return;
     this.#isLargeTold = true;
@@ -244,8 +244,7 @@ export class Log {
       const preamble = this.#owner.preamble();
       const isFirst = this.#closed.length === 0 && this.#open.length === 0;
       const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
-      const { segmentBytes } = this.#options;
-      this.#segment = new Segment(this.#directory, this.#disk, head, segmentBytes);
+      this.#segment = new Segment(this.#directory, this.#disk, head, this.#options.segmentBytes);
       this.#open.push(this.#segment);
       this.#bytes += this.#segment.bytes;
     } catch (error) {
@@ -291,6 +290,7 @@ export class Log {
     this.#open.splice(index, 1);
     segment.close();
     this.#closed.push({ file: segment.file, lsn: segment.lsn, bytes: segment.bytes });
+    this.#closed.sort((a, b) => a.lsn - b.lsn); // the order of syncs is another
   }
 
   /** Syncs once a second for as long as there is something to sync. */
