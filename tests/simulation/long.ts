@@ -5,9 +5,11 @@
 //
 // A seed that fails is told, and the next ones go on.
 
+import { simulateFailures } from "./failures.ts";
 import { simulateCrashes, type Tally } from "./crashes.ts";
 
 const SIZE = { turns: 25, moments: 400 };
+const FAILURES = { turns: 12, failures: 60 };
 
 async function main(minutes: number, firstSeed: number): Promise<boolean> {
   const began = performance.now();
@@ -17,6 +19,7 @@ async function main(minutes: number, firstSeed: number): Promise<boolean> {
   do {
     try {
       await simulateCrashes(seed, SIZE, tally);
+      await simulateFailures(seed, FAILURES, tally);
     } catch (error) {
       failures++;
       console.error(`Seed ${seed} failed. Again with: long.ts 0 ${seed}\n`, error);

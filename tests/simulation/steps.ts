@@ -15,6 +15,12 @@ const KEYS = ["0", "1", "99", "100", "101", "200", "201", "18446744073709551615"
 const DAY_FIRST = 20261120;
 const DAYS = 6;
 
+/** What chance alone would hardly bring about. */
+const EVENTS: readonly ((world: World, random: Random) => Promise<void>)[] = [
+  duringDump,
+  nothingLeft,
+];
+
 /** How long the next turn is away. */
 const PAUSES_MS = [0, 0, 0, 0, 1, 1, 5, 30, 300, 1100];
 
@@ -38,6 +44,8 @@ const WEIGHTS = KINDS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Some requests, as several connections bring them, and then some time. */
 export async function turn(world: World, random: Random): Promise<void> {
+  if (random.chance(0.08)) await random.pick(EVENTS)(world, random);
+  if (world.isOver) return;
   for (let connections = 1 + random.below(3); connections > 0; connections--) {
     for (let requests = 1 + random.below(4); requests > 0; requests--) {
       request(world, random);
@@ -57,6 +65,48 @@ function request(world: World, random: Random): void {
     if (at < weight) return make(world, random);
     at -= weight;
   }
+}
+
+/** A tree of several branches is dumped while its counters change, each branch at another time. */
+async function duringDump(world: World, random: Random): Promise<void> {
+  const name = TREES[0];
+  const imported = world.past.dumps.find(({ past, tree }) => past === null && tree === name);
+  if (imported !== undefined && random.chance(0.6)) {
+    loadFile(world, imported.file);
+    await world.finish();
+  }
+  if (world.isOver || !world.past.state.has(name)) return;
+  const { delay } = world.disk;
+  world.disk.delay = () => world.time.sleep(2);
+  change(
+    world,
+    random.chance(0.5) ? { command: "dump", tree_name: name } : { command: "dump_all" },
+  );
+  for (let steps = 12; steps > 0 && !world.isOver && world.fault === null; steps--) {
+    await world.time.advance(1);
+    if (world.isOver) return;
+    if (!world.past.state.has(name)) break;
+    const key = random.pick(KEYS);
+    if (random.chance(0.3)) {
+      change(world, { command: "delete", tree_name: name, ...days(random) });
+    } else if (!isOverflowing(world.past.state, name, BigInt(key), 1n)) {
+      change(world, { command: "increment", tree_name: name, key });
+    }
+    world.settle();
+  }
+  world.disk.delay = delay;
+}
+
+/** All trees are dropped, and the log is shortened. */
+async function nothingLeft(world: World, random: Random): Promise<void> {
+  const left = random.below(2);
+  for (const name of [...world.past.state.keys()].reverse().slice(left)) {
+    change(world, { command: "drop", tree_name: name });
+    if (world.isOver) return;
+  }
+  change(world, { command: "dump_all" });
+  world.settle();
+  await world.time.advance(random.below(100));
 }
 
 interface Fields {
@@ -135,7 +185,10 @@ function load(world: World, random: Random): void {
   if (dumps.length === 0) return;
   // A late one more often than not: of the others most are gone.
   const recent = dumps.slice(-6);
-  const { file } = random.pick(random.chance(0.6) ? recent : dumps);
+  loadFile(world, random.pick(random.chance(0.6) ? recent : dumps).file);
+}
+
+function loadFile(world: World, file: string): void {
   world.execute(lineOf({ command: "load", tree_name: file }), (reply) => {
     const isGone = reply.code === "not_found";
     return isGone ? null : faultOf(world, reply, null);

@@ -8,9 +8,12 @@
 import type { Appending, Disk, Reading, Writing } from "../../lib/host/disk.ts";
 import type { Kind, MemoryDisk } from "../support/memory_disk.ts";
 
-const RESERVE_BYTES_MAX = 8192;
+const RESERVE_BYTES_MAX = 4096;
 
-const NEVER = new Promise<never>(() => {});
+/** A promise of its own each time: one for all would remember everybody who ever waited for it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 export class WatchedDisk implements Disk {
   readonly inner: MemoryDisk;
@@ -22,7 +25,7 @@ export class WatchedDisk implements Disk {
   constructor(inner: MemoryDisk) {
     this.inner = inner;
     inner.latency = (kind) => {
-      const delay = this.isOff ? NEVER : this.delay(kind);
+      const delay = this.isOff ? never() : this.delay(kind);
       if (delay !== null) return delay.then(() => this.#soon(kind));
       return this.#soon(kind);
     };
@@ -109,6 +112,6 @@ export class WatchedDisk implements Disk {
 
   #soon(kind: Kind): Promise<never> | null {
     if (!this.isOff) this.onOperation(kind);
-    return this.isOff ? NEVER : null;
+    return this.isOff ? never() : null;
   }
 }

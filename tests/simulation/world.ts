@@ -44,6 +44,7 @@ export interface Moment {
   readonly time: number;
   readonly today: number;
   readonly where: string;
+  readonly settings: Settings;
 }
 
 export class World {
@@ -108,10 +109,10 @@ export class World {
 
   /** A copy of all that the process would leave if it ended now. */
   moment(where: string): Moment {
-    const { time: { now }, today } = this;
+    const { time: { now }, today, settings } = this;
     const disk = this.disk.inner.clone();
     disk.latency = () => null;
-    return { disk, bounds: this.bounds, time: now, today, where };
+    return { disk, bounds: this.bounds, time: now, today, where, settings };
   }
 
   /** What is known now. */
@@ -204,6 +205,7 @@ export class World {
   /** The names of all files, which nobody takes for an operation. */
   async files(): Promise<string[]> {
     const copy = this.disk.inner.clone();
+    copy.kill();
     copy.latency = () => null;
     return await copy.list(DIRECTORY);
   }
