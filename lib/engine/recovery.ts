@@ -23,7 +23,6 @@ import { Tree } from "../tree/tree.ts";
 import { decodeCatalogue } from "./catalogue.ts";
 import {
   Changes,
-  CREATE,
   DROP,
   hasKey,
   isBelow,
@@ -94,7 +93,7 @@ export class Recovery {
       return;
     }
     await reader.read(
-      (preamble) => this.#begin(reader, preamble),
+      (preamble) => this.#begin(preamble),
       (words, from, to, lsn, records) => {
         this.records += records;
         return this.#replay(words, from, to, lsn, records);
@@ -161,7 +160,7 @@ export class Recovery {
   }
 
   /** The trees that the log begins with come from dumps. */
-  async #begin(reader: LogReader, preamble: Uint8Array): Promise<void> {
+  async #begin(preamble: Uint8Array): Promise<void> {
     const { nextSerial, trees } = decodeCatalogue(preamble);
     for (const { number, serial, name } of trees) {
       const fault = await this.#restore(name, number, serial);
