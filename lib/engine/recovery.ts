@@ -18,6 +18,7 @@ import { DamagedError, HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { type LogPosition, LogReader } from "../log/reader.ts";
 import { idText, segmentLsn, SPACE_BYTES } from "../log/format.ts";
+import { TEMPORARY } from "../log/segment.ts";
 import type { Forest } from "../tree/forest.ts";
 import { Tree } from "../tree/tree.ts";
 import { decodeCatalogue } from "./catalogue.ts";
@@ -126,6 +127,9 @@ export class Recovery {
         await this.#disk.truncate(path, bytes + SPACE_BYTES);
       }
       for (const file of cut?.files ?? []) await this.#disk.remove(join(this.#directory, file));
+      // The next segment must be a new file: what one that never got its name holds could come back.
+      const temporary = join(this.#directory, TEMPORARY);
+      if (await this.#disk.exists(temporary)) await this.#disk.remove(temporary);
       await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
       throw new HostError("The log could not be made ready", error);

@@ -29,8 +29,6 @@ const PENDING_WORDS = 65536;
 /** Words that are always there behind those with room: for the mark, or a record not to be kept. */
 const SPARE_WORDS = 16;
 
-/** What nobody is told of any more. */
-const UNANSWERED = new Promise<never>(() => {});
 const SYNC_INTERVAL_MS = 1000;
 
 /** How long changes are refused before space is looked for again. */
@@ -135,8 +133,7 @@ export class Log {
    */
   begin(): number | null {
     const isWritten = this.#guarded(() => this.#write());
-    const isFresh = this.#segment?.lsn === this.lsn + 1;
-    if (isWritten && !isFresh) this.#next();
+    if (isWritten && this.#segment?.lsn !== this.lsn + 1) this.#next();
     return this.#segment?.lsn ?? null;
   }
 
@@ -146,7 +143,7 @@ export class Log {
     for (;;) {
       const [oldest, next = this.#open[0]] = this.#closed;
       // One that is older may still be open, though it is followed by others that are not.
-      if (!oldest || oldest.lsn > this.#open[0].lsn || next.lsn > lsn) break;
+      if (!oldest || !next || oldest.lsn > this.#open[0]?.lsn || next.lsn > lsn) break;
       try {
         await this.#disk.remove(join(this.#directory, oldest.file));
         await this.#disk.syncDirectory(this.#directory); // so that no power cut leaves a gap
@@ -260,7 +257,7 @@ export class Log {
   }
 
   async #syncAll(): Promise<void> {
-    if (!this.#guarded(() => this.#write())) return await UNANSWERED;
+    if (!this.#guarded(() => this.#write())) return await unanswered();
     const lsn = this.#written;
     try {
       for (const segment of [...this.#open]) {
@@ -270,7 +267,7 @@ export class Log {
       }
     } catch (error) {
       this.#break(error);
-      return await UNANSWERED;
+      return await unanswered();
     }
     this.#durable = Math.max(this.#durable, lsn);
   }
@@ -290,7 +287,7 @@ export class Log {
     this.#open.splice(index, 1);
     segment.close();
     this.#closed.push({ file: segment.file, lsn: segment.lsn, bytes: segment.bytes });
-    this.#closed.sort((a, b) => a.lsn - b.lsn); // the order of syncs is another
+    this.#closed.sort((a, b) => a.lsn - b.lsn); // syncs may end in another order
   }
 
   /** Syncs once a second for as long as there is something to sync. */
@@ -318,3 +315,6 @@ export class Log {
     this.#owner.lost(new HostError("The log could not be written", error));
   }
 }
+
+/** What nobody is told of any more. */
+const unanswered = () => new Promise<never>(() => {});

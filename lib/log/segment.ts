@@ -19,7 +19,7 @@ import {
 const RESERVE_BYTES = 1048576;
 
 /** What a segment is called before it is one; what a crash left there is overwritten. */
-const TEMPORARY = ".karma-log.tmp";
+export const TEMPORARY = ".karma-log.tmp";
 
 /** A segment that is not written any more. */
 export interface SegmentFile {

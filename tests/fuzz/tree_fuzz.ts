@@ -116,8 +116,11 @@ export function fuzzTree(seed: number, operations: number): void {
       tree.touch(lo, hi);
       model.counter(key);
     } else if (kind < 999) {
-      tree.sweep(day, other);
-      for (const swept of model.counters.keys()) model.remove(swept, day, other);
+      const end = random.chance(0.5) ? 0n : key; // zero, also as a key, is none
+      tree.sweep(day, other, lowLane(end), highLane(end));
+      for (const swept of model.counters.keys()) {
+        if (end === 0n || swept < end) model.remove(swept, day, other);
+      }
     } else {
       tree.settle();
     }

@@ -25,7 +25,11 @@ Deno.test("command line: help goes to stdout and tells every option", async () =
     assertMatch(stdout, /^Usage: karma \[arguments\]\n/);
     const options = ["bind", "port", "directory", "restore", "nodelay", "help", "version"];
     const limits = ["timezone", "max-request-bytes", "max-connections"];
-    for (const option of [...options, ...limits]) assertStringIncludes(stdout, `--${option}`);
+    const log = ["wal", "wal-fsync", "wal-segment-bytes", "wal-max-bytes"];
+    for (const option of [...options, ...limits, ...log, "dump-retention-per-tree"]) {
+      assertStringIncludes(stdout, `--${option}`);
+    }
+    assertStringIncludes(stdout, "karma check");
     for (const variable of ["KARMA_HOST", "KARMA_PORT", "KARMA_DUMP_DIR", "KARMA_RESTORE"]) {
       assertStringIncludes(stdout, variable);
     }
@@ -49,6 +53,11 @@ Deno.test("command line: what is wrong is named, with the usage, and the exit co
       ["--timezone=Moon/Crater"],
       {},
       'Option --timezone must be UTC, local or the name of a time zone: "Moon/Crater"',
+    ],
+    [
+      ["check", "--wal-fsync=often"],
+      {},
+      'Option --wal-fsync must be always, everysec or no: "often"',
     ],
     [
       [],

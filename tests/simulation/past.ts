@@ -9,8 +9,12 @@
 // with `everysec`. And what is there is exactly the state after the record that the log ends with.
 // Trade: without counts in the log, each counter may be as it was at any time since the last dump.
 
+import { dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
 import type { SyncPolicy } from "../../lib/log/owner.ts";
 import { type Counter, type Counters, difference, isSame, type State } from "./model.ts";
+
+/** Dumps that were not made here are older than all others. */
+const IMPORTED_SECONDS_MAX = 9999;
 
 /** A second, and the time that syncs take. */
 const EVERYSEC_MS = 3000;
@@ -165,6 +169,24 @@ export function faultOfDump({ file, counters: known }: KnownDump, loaded: Counte
   for (const [key, counter] of loaded) {
     if (known.get(key)?.some((other) => isSame(other, counter))) continue;
     return `dump ${file}, key ${key} is as it never was while it was dumped`;
+  }
+  return null;
+}
+
+/** Of each tree's dumps that were complete as many must be there as are to be kept, 0 being all. */
+export function faultOfFiles(
+  { past, dumps }: Bounds,
+  files: readonly string[],
+  dumpsKept: number,
+): string | null {
+  const own = past.dumps.slice(0, dumps).filter((dump) => dump.past !== null);
+  for (const tree of new Set(own.map(({ tree }) => tree))) {
+    const { group } = parseDumpFileName(dumpFileName(0, tree))!;
+    const there = files.map(parseDumpFileName).filter((dump) => dump?.group === group);
+    const found = there.filter((dump) => dump!.seconds > IMPORTED_SECONDS_MAX).length;
+    const made = own.filter((dump) => dump.tree === tree).length;
+    const least = Math.min(made, dumpsKept || Infinity);
+    if (found < least) return `of tree ${tree} there are ${found} dumps, and ${made} were made`;
   }
   return null;
 }

@@ -8,7 +8,6 @@
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
 import { V1 } from "../../lib/dialect/v1.ts";
-import { dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -19,13 +18,10 @@ import { HostError } from "../../lib/errors.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
 import { countersOf, difference, stateOf, withoutTree, withTree } from "./model.ts";
-import { type Bounds, type Ending, faultOf, faultOfDump, Past } from "./past.ts";
+import { type Bounds, type Ending, faultOf, faultOfDump, faultOfFiles, Past } from "./past.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 import { WatchedDisk } from "./watched_disk.ts";
 import { WatchedDumps, WatchedForest, WatchedLedger, WatchedLog } from "./witnesses.ts";
-
-/** Dumps that were not made here are older than all others. */
-const IMPORTED_SECONDS_MAX = 9999;
 
 export const DIRECTORY = "/karma";
 
@@ -75,6 +71,7 @@ export class World {
   onMoment: (where: string) => void = () => {};
   readonly #dumps: WatchedDumps;
   readonly #dialect = new V1();
+  readonly #tell = (line: string) => void this.told.push(line);
   /** Until it serves, what the one before it has left. */
   #bounds: Bounds;
   readonly #ending: Ending;
@@ -102,9 +99,8 @@ export class World {
       today: () => this.today,
     };
     const { pool } = this.forest;
-    const tell = (line: string) => void this.told.push(line);
     const { dumpsKept } = settings;
-    this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, tell);
+    this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, this.#tell);
   }
 
   /** A copy of all that the process would leave if it ended now. */
@@ -160,7 +156,7 @@ export class World {
 
   async #start(): Promise<void> {
     const { forest, disk, settings } = this;
-    const tell = (line: string) => void this.told.push(line);
+    const tell = this.#tell;
     const recovery = new Recovery(DIRECTORY, disk, this.#dumps, forest);
     await recovery.read();
     const position = await recovery.settle(tell);
@@ -199,7 +195,10 @@ export class World {
     if (failures > 0) this.fail(`${failures} trees could not be dumped`);
     if (segments.length > 1) this.fail(`After dumps of all, the log is ${segments.join(", ")}`);
     const { filesOpen } = this.disk.inner;
-    if (filesOpen > 0) this.fail(`${filesOpen} files are open at the end`);
+    // Where the log is always too large, the next dumps may have begun.
+    if (filesOpen > (this.settings.bytesMax <= 4096 ? 1 : 0)) {
+      this.fail(`${filesOpen} files are open at the end`);
+    }
   }
 
   /** The names of all files, which nobody takes for an operation. */
@@ -218,26 +217,12 @@ export class World {
     for (const tree of this.forest.trees()) checkTree(tree);
     const { filesOpen } = this.disk.inner;
     if (filesOpen > 0) this.fail(`${filesOpen} files are open after the recovery of log ${id}`);
-    await this.#checkDumps();
+    const missing = faultOfFiles(this.#bounds, await this.files(), this.settings.dumpsKept);
+    if (missing !== null) this.fail(missing);
     // What a power cut has left, no other takes.
     const synced = this.#ending === "kill" ? this.#bounds.synced : lsn;
     this.#bounds = { ...this.#bounds, lsn, acked: lsn, synced };
     return this.fault === null;
-  }
-
-  /** Of each tree's dumps that were complete as many must be there as are to be kept. */
-  async #checkDumps(): Promise<void> {
-    const { past, dumps } = this.#bounds;
-    const files = new Set(await this.files());
-    const own = past.dumps.slice(0, dumps).filter((dump) => dump.past !== null);
-    for (const tree of new Set(own.map(({ tree }) => tree))) {
-      const group = parseDumpFileName(dumpFileName(0, tree))!.group;
-      const there = [...files].map(parseDumpFileName).filter((dump) => dump?.group === group);
-      const made = there.filter((dump) => dump!.seconds > IMPORTED_SECONDS_MAX).length;
-      const all = own.filter((dump) => dump.tree === tree).length;
-      const least = Math.min(all, this.settings.dumpsKept || Infinity);
-      if (made < least) this.fail(`Of tree ${tree} there are ${made} dumps, and ${all} were made`);
-    }
   }
 
   /** From here on it makes promises of its own. */

@@ -206,8 +206,17 @@ const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][]
   ["KARMA_TIMEZONE", "local", { timeZone: "local" }],
   ["KARMA_MAX_REQUEST_BYTES", "64", { requestBytesMax: 64 }],
   ["KARMA_MAX_CONNECTIONS", "7", { connectionsMax: 7 }],
+  ["KARMA_WAL", "false", { wal: false }],
+  ["KARMA_WAL_FSYNC", "always", { walSync: "always" }],
+  ["KARMA_WAL_FSYNC", "true", { walSync: "always" }],
+  ["KARMA_WAL_FSYNC", "false", { walSync: "no" }],
+  ["KARMA_WAL_SEGMENT_BYTES", "4096", { walSegmentBytes: 4096 }],
+  ["KARMA_WAL_MAX_BYTES", "65536", { walBytesMax: 65536 }],
+  ["KARMA_DUMP_RETENTION_PER_TREE", "0", { dumpsKept: 0 }],
   ["KARMA_PORT", "", {}],
   ["KARMA_HOST", "", {}],
+  ["KARMA_WAL", "", {}],
+  ["KARMA_WAL_FSYNC", "", {}],
   ["KARMA_UNKNOWN", "x", {}],
   ["PORT", "1", {}],
 ];
@@ -266,13 +275,17 @@ Deno.test("config: usage opens as it always did and names every option, default 
     ...["(default: UTC)", "(default: 1048576)", "(default: 10000)"],
     ...["-w flag, --wal=flag", "--wal-fsync=when", "(default: everysec)", "karma check"],
     ...["--wal-segment-bytes=bytes", "--wal-max-bytes=bytes", "--dump-retention-per-tree=count"],
-    ...ENVIRONMENT.slice(0, 8).map(([variable]) => ` ${variable} `),
+    ...ENVIRONMENT.filter(([, , changed]) => Object.keys(changed).length > 0)
+      .map(([variable]) => ` ${variable} `),
+    ...["(default: 67108864)", "(default: 1073741824)", "(default: 5)"],
   ];
   for (const part of named) assertStringIncludes(text, part);
 });
 
 const LOG_OPTIONS: [args: string[], expected: Partial<Config>][] = [
   [["-w", "false"], { wal: false }],
+  [["-wfalse"], { wal: false }],
+  [["--wal=false", "-w", "true"], {}],
   [["--wal=true"], { wal: true }],
   [["--wal-fsync=always"], { walSync: "always" }],
   [["--wal-fsync", "true"], { walSync: "always" }], // as Karma 1.x said it
@@ -280,13 +293,33 @@ const LOG_OPTIONS: [args: string[], expected: Partial<Config>][] = [
   [["--wal-fsync=no"], { walSync: "no" }],
   [["--wal-fsync=everysec"], { walSync: "everysec" }],
   [["--wal-segment-bytes=0"], { walSegmentBytes: 0 }],
+  [["--wal-segment-bytes=2147483647"], { walSegmentBytes: 2147483647 }],
   [["--wal-max-bytes=65536"], { walBytesMax: 65536 }],
+  [["--wal-max-bytes=9007199254740991"], { walBytesMax: 9007199254740991 }],
   [["--dump-retention-per-tree=0"], { dumpsKept: 0 }],
+  [["--dump-retention-per-tree", "1000000"], { dumpsKept: 1000000 }],
+];
+
+const LOG_OPTIONS_REFUSED: [option: string, value: string, expected: string][] = [
+  ["wal", "no", "true or false"],
+  ["wal-fsync", "ALWAYS", "always, everysec or no"],
+  ["wal-fsync", "1", "always, everysec or no"],
+  ["wal-segment-bytes", "2147483648", "an integer from 0 to 2147483647"],
+  ["wal-segment-bytes", "64M", "an integer from 0 to 2147483647"],
+  ["wal-max-bytes", "65535", "an integer from 65536 to 9007199254740991"],
+  ["wal-max-bytes", "9007199254740992", "an integer from 65536 to 9007199254740991"],
+  ["wal-max-bytes", "0", "an integer from 65536 to 9007199254740991"],
+  ["dump-retention-per-tree", "-1", "an integer from 0 to 1000000"],
+  ["dump-retention-per-tree", "1000001", "an integer from 0 to 1000000"],
 ];
 
 Deno.test("config: the options of the log and of the dumps", () => {
   for (const [args, expected] of LOG_OPTIONS) {
-    assertEquals(configOf(args), { ...DEFAULTS, ...expected });
+    assertEquals(configOf(args), { ...DEFAULTS, ...expected }, args.join(" "));
+  }
+  for (const [option, value, expected] of LOG_OPTIONS_REFUSED) {
+    const error = assertThrows(() => parse([`--${option}=${value}`]), UsageError);
+    assertEquals(error.message, `Option --${option} must be ${expected}: "${value}"`);
   }
 });
 
@@ -294,7 +327,11 @@ Deno.test("config: `check` asks for an examination, as the first word only", () 
   const line = parse(["check", "--directory", "/data"]);
   assert(line.kind === "check");
   assertEquals(line.config, { ...DEFAULTS, directory: "/data" });
+  assertEquals(parse(["check"], { KARMA_DUMP_DIR: "/data" }), line, "as for a start");
   assertEquals(parse(["check", "--help"]).kind, "help");
+  assertEquals(parse(["check", "--version"]).kind, "version");
+  assertEquals(configOf(["--directory", "check"]).directory, "check");
+  for (const word of ["Check", "--check", "checks"]) assertThrows(() => parse([word]), UsageError);
   assertThrows(() => parse(["-p", "1", "check"]), UsageError, 'Unexpected argument: "check"');
   assertThrows(() => parse(["check", "check"]), UsageError, 'Unexpected argument: "check"');
   assertThrows(() => parse(["check", "--bogus"]), UsageError, "Unknown option");

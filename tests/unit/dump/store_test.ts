@@ -505,6 +505,52 @@ Deno.test("store: an old dump that can't be removed is told, and harms nobody", 
   );
 });
 
+Deno.test("store: one whose head is damaged is told, and stays as those of no log do", async () => {
+  const world = new World();
+  world.put("1_t.tree", "92c404");
+  world.restarted(1);
+  await world.store.write(treeOf("t", 1));
+  const file = await world.store.write(treeOf("t", 2));
+  assertEquals(await world.store.list(), [file, "1_t.tree"]);
+  assert(world.lines.length > 0);
+  for (const line of world.lines) {
+    assertMatch(line, /^Dump 1_t\.tree could not be removed: .*it ends within a frame$/);
+  }
+});
+
+Deno.test("store: a dump that fails removes none, at whatever moment it does", async () => {
+  const operations = await operationsOfDump();
+  for (let operation = 1; operation <= operations; operation++) {
+    const world = await inhabited();
+    world.restarted(1);
+    await world.store.list();
+    const before = await dumpsOf(world);
+    world.disk.failsAt = world.disk.operations + operation;
+    const [written] = await Promise.allSettled([world.store.write(treeOf("t", 3))]);
+    world.disk.failsAt = Infinity;
+    if (written.status === "rejected") await checkDumps(world, before);
+    const [t, u] = await world.restored();
+    assert(t === "t=2" || t === "t=3", t);
+    assertEquals(u, "u=7");
+  }
+});
+
+Deno.test("store: dumps that others have removed, or that were loaded again, count as they are", async () => {
+  const world = new World();
+  world.restarted(2);
+  const first = await world.store.write(treeOf("t", 1));
+  await world.store.load(first);
+  await world.store.load(first);
+  const second = await world.store.write(treeOf("t", 2));
+  assertEquals(await world.store.list(), [second, first], "it was not counted twice");
+  await world.disk.remove(`/dumps/${first}`);
+  const third = await world.store.write(treeOf("t", 3));
+  assertEquals(await world.store.list(), [third, second]);
+  const fourth = await world.store.write(treeOf("t", 4));
+  assertEquals(await world.store.list(), [fourth, third]);
+  assertEquals(world.lines, [], "what has gone needs no telling");
+});
+
 Deno.test("store: find takes the newest dump of a tree's serial in a log, and no other", async () => {
   const world = new World();
   const write = (total: number, serial: number, id = JOURNAL.id) => {
@@ -515,7 +561,8 @@ Deno.test("store: find takes the newest dump of a tree's serial in a log, and no
   const third = await write(3, 2);
   const foreign = await write(4, 1, "bb");
   world.put("9000_t.tree", ORIGINAL);
-  world.put("9001_t.tree", world.bytesOf(await world.store.write(treeOf("u", 1)))); // of another name
+  const other = await world.store.write(Object.assign(treeOf("u", 1), { serial: 1 }));
+  world.put("9001_t.tree", world.bytesOf(other)); // of another name
   for (const store of [world.store, world.restarted()]) {
     assertEquals(await store.find("t", JOURNAL.id, 1), second);
     assertEquals(await store.find("t", JOURNAL.id, 2), third);
@@ -533,6 +580,31 @@ Deno.test("store: find takes the newest dump of a tree's serial in a log, and no
     );
     assertMatch(error.message, /^Dump 9002_t\.tree is damaged: /);
   }
+});
+
+Deno.test("store: find takes the one before, when the newest has gone since", async () => {
+  const world = new World();
+  const first = await world.store.write(treeOf("t", 1));
+  const second = await world.store.write(treeOf("t", 2));
+  await world.disk.remove(`/dumps/${second}`);
+  assertEquals(await world.store.find("t", JOURNAL.id, 0), first);
+  await world.disk.remove(`/dumps/${first}`);
+  assertEquals(await world.store.find("t", JOURNAL.id, 0), null);
+});
+
+Deno.test("store: the dump is on the disk, then the log, then its name; old ones go last", async () => {
+  const world = new World();
+  world.restarted(1);
+  await world.store.write(treeOf("t", 1));
+  const order: string[] = [];
+  const LOOKS = ["list", "exists", "open", "read"];
+  world.disk.latency = (kind) => {
+    if (order.at(-1) !== kind && !LOOKS.includes(kind)) order.push(kind);
+  };
+  const sync = () => Promise.resolve(void order.push("log"));
+  await world.store.write(treeOf("t", 2), { ...JOURNAL, sync });
+  assertEquals(order, ["create", "write", "sync", "log", "rename", "syncDirectory", "remove"]);
+  assertEquals((await world.store.list()).length, 1);
 });
 
 Deno.test("store: a dump is visible only when the log is on the disk as far as it has seen it", async () => {

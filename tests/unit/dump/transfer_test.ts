@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encode } from "@std/msgpack";
-import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
+import { highLane, lowLane, u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { encodeBranch, encodeEnd, encodeHead } from "../../../lib/dump/format.ts";
 import { framed } from "../../../lib/dump/frame.ts";
 import { readHead, readTree, writeTree } from "../../../lib/dump/transfer.ts";
@@ -131,6 +131,74 @@ Deno.test("transfer: a tree that changes while it is dumped", async () => {
     }
   }
   checkTree(tree);
+});
+
+/** A change to a tree that is a record of its log. */
+type Change = (tree: Tree, limitLo: number, limitHi: number) => void;
+
+/** One of the counter of a key is all held by a dump, or not at all; a sweep up to a limit. */
+interface Logged {
+  readonly lsn: number;
+  readonly key: bigint | null;
+  readonly change: Change;
+}
+
+function randomChange(random: Random, keys: bigint[], lsn: number): Logged {
+  const day = 20260101 + random.below(5);
+  if (random.chance(0.002)) {
+    return { lsn, key: null, change: (tree, lo, hi) => tree.sweep(day, day, lo, hi) };
+  }
+  const key = random.chance(0.3) ? random.u64() : random.pick(keys);
+  const [lo, hi] = [lowLane(key), highLane(key)];
+  const change: Change = random.chance(0.1)
+    ? (tree) => tree.removeDays(lo, hi, day, day + 1)
+    : (tree) => void tree.add(lo, hi, day, 1, 0);
+  return { lsn, key, change };
+}
+
+Deno.test("transfer: a dump tells which records it holds: the others make the tree of it", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const random = new Random(seed);
+    const keys = Array.from({ length: 6000 }, (_, index) => BigInt(index) << 40n);
+    const tree = new Tree("t");
+    for (const key of keys) tree.add(lowLane(key), highLane(key), 20260101, 1, 0);
+    const records: Logged[] = [];
+    const journal = { ...JOURNAL, lsn: 1000 };
+    const disk = new MemoryDisk("/dumps");
+    const file = await disk.create(FILE);
+    const goOn = () => {
+      for (let count = random.below(1000); count > 0; count--) {
+        const record = randomChange(random, keys, ++journal.lsn);
+        record.change(tree, 0, 0);
+        records.push(record);
+      }
+    };
+    goOn();
+    const begun = journal.lsn;
+    const write = (bytes: Uint8Array<ArrayBuffer>) => {
+      goOn();
+      return file.write(bytes);
+    };
+    await writeTree(tree, 1700000000, { ...file, write }, journal);
+    goOn();
+
+    const window = new Window((await disk.open(FILE))!);
+    await readHead(window);
+    const { tree: back, coverage } = await readTree(window, "t", new BlockPool());
+    assert(begun <= coverage.least && coverage.least < coverage.most, "branches have their own");
+    const limit = new Uint32Array(2);
+    for (const { lsn, key, change } of records) {
+      limit.fill(0);
+      if (!coverage.isPassed(lsn)) {
+        coverage.limit(lsn, limit);
+        const end = u64ToBigInt(limit[0], limit[1]);
+        if (end === 0n || key !== null && key >= end) continue;
+      }
+      change(back, limit[0], limit[1]);
+    }
+    assertContents(contentsOf(back), contentsOf(tree), `seed ${seed}`);
+    checkTree(back);
+  }
 });
 
 /** A branch of the given keys, each with one day, whose range begins at `start`. */

@@ -1,6 +1,7 @@
 // Changes as records: what each does, and that the same records give the same state.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { AssertionFailed } from "../../../lib/assert.ts";
 import { parts } from "../../../lib/dump/transfer.ts";
 import {
   ADD,
@@ -22,10 +23,11 @@ import {
   writeRecord,
 } from "../../../lib/engine/change.ts";
 import { settleNow } from "../../../lib/engine/sweeping.ts";
+import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
-import { contentsOf } from "../../fuzz/dump_fuzz.ts";
+import { contentsOf, randomTree } from "../../fuzz/dump_fuzz.ts";
 import { Random } from "../../support/random.ts";
 
 /** A forest, and every record that was applied to it. */
@@ -145,14 +147,119 @@ Deno.test("change: names, serials and keys are read back from where they were wr
   for (const kind of [SWEEP, CREATE, DROP, STAGE, ROWS, PUT]) {
     assert(!hasKey(Uint32Array.of(kind), 0));
   }
+  for (const kind of [ADD, SUBTRACT, TOUCH, REMOVE]) {
+    assert(hasKey(Uint32Array.of(kind | 0xffffff << 8), 0));
+  }
   for (const none of [0, 11, 255]) assertEquals(recordWords(Uint32Array.of(none, 1, 1, 1), 0), 0);
+});
+
+Deno.test("change: each kind has its words, and what follows a count of bytes fills whole ones", () => {
+  const sizes = [[ADD, 6], [SUBTRACT, 6], [TOUCH, 3], [REMOVE, 5], [SWEEP, 3], [DROP, 1]];
+  for (const [kind, size] of sizes) {
+    const words = new Uint32Array(20).fill(0xffffffff);
+    words[2] = kind | 0xffffff << 8;
+    assertEquals(recordWords(words, 2), size, `kind ${kind}`);
+  }
+  for (const kind of [CREATE, STAGE, ROWS, PUT]) {
+    for (let length = 0; length <= 9; length++) {
+      const words = new Uint32Array(20).fill(0xffffffff);
+      const bytes = new Uint8Array(length).fill(0x61);
+      const size = writeRecord(words, 2, kind | 0xffffff << 8, 2 ** 52 + 1, bytes);
+      assertEquals([size, recordWords(words, 2)], [4 + Math.ceil(length / 4), size]);
+      const written = new Uint8Array(words.buffer, 4 * (2 + 4), 4 * (size - 4));
+      const filled = [...bytes, ...new Uint8Array(written.length - length)];
+      assertEquals([...written], filled, "what is not full is filled with zeros");
+      const others = [words[0], words[1], words[2 + size]];
+      assertEquals(others, [0xffffffff, 0xffffffff, 0xffffffff], "nothing else is touched");
+    }
+  }
+});
+
+Deno.test("change: numbers of trees have 24 bits, and serials are what the record says", () => {
+  const world = new World();
+  const name = new TextEncoder().encode("t");
+  world.named(CREATE | 0x12345 << 8, 2 ** 40, name);
+  world.record(ADD | 0x12345 << 8, 1, 0, 20260101, 5, 0);
+  const tree = world.forest.at(0x12345)!;
+  assertEquals([tree.name, tree.serial], ["t", 2 ** 40]);
+  assertEquals(contentsOf(tree), new Map([[1n, new Map([[20260101, 5n]])]]));
+  assertEquals(world.forest.nextSerial, 2 ** 40 + 1);
+  world.record(DROP | 0x12345 << 8);
+  assertEquals(world.forest.trees(), []);
+});
+
+Deno.test("change: a tree that is whole already is put as it is; one that will not come is forgotten", () => {
+  const world = new World();
+  const { forest, changes } = world;
+  world.create("t");
+  const tree = new Tree("t", forest.pool);
+  tree.add(7, 0, 20260101, 3, 0);
+  const serial = forest.nextSerial++;
+  changes.stage(serial, tree);
+  assert(changes.isStaged(serial) && !changes.isStaged(serial + 1));
+  changes.unstage(serial);
+  assert(!changes.isStaged(serial));
+  const put = new Uint32Array(5);
+  writeRecord(put, 0, PUT | forest.freeNumber()! << 8, serial, tree.nameBytes);
+  const before = world.contents();
+  assertThrows(() => changes.apply(put, 0), AssertionFailed);
+  assertEquals(world.contents(), before);
+  changes.stage(serial, tree);
+  assert(changes.apply(put, 0) && !changes.isStaged(serial));
+  assert(forest.trees()[0] === tree && tree.serial === serial);
+});
+
+Deno.test("change: what makes no sense is refused, and the trees stay as they are", () => {
+  const world = new World();
+  const t = world.create("t") << 8;
+  world.record(ADD | t, 1, 0, 20260101, 1, 0);
+  const serial = world.forest.nextSerial++;
+  const source = randomTree(new Random(3));
+  for (let key = 0; key < 3000; key++) source.add(key, 0, 20260101, key, 0);
+  const rows = [...parts(source, () => 0)].map(({ payload }) => payload);
+  assert(rows.length > 1, "there are several branches");
+  world.named(STAGE, serial, source.nameBytes);
+  const before = world.contents();
+  const records: [
+    what: string,
+    error: typeof DamagedError | typeof AssertionFailed,
+    ...number[],
+  ][] = [
+    ["no kind", AssertionFailed, 11 | t],
+    ...[ADD, SUBTRACT, TOUCH, REMOVE, SWEEP, DROP].map(
+      (kind): [string, typeof AssertionFailed, ...number[]] => {
+        return [`kind ${kind} of no tree`, AssertionFailed, kind | 1 << 8, 1, 0, 20260101, 1, 0];
+      },
+    ),
+    ["a tree that nobody announced", AssertionFailed, PUT | 1 << 8, serial + 1, 0, 0],
+    ["a tree without its branches", DamagedError, PUT | 1 << 8, serial, 0, 0],
+  ];
+  for (const [what, error, ...words] of records) {
+    assertThrows(() => world.changes.apply(Uint32Array.from(words), 0), error, "", what);
+  }
+  // The last one has taken what was announced with it.
+  const [first, second] = rows.map((payload) => {
+    const words = new Uint32Array(5 + payload.length);
+    writeRecord(words, 0, ROWS, serial, payload);
+    return words;
+  });
+  assertThrows(() => world.changes.apply(first, 0), AssertionFailed);
+  world.named(STAGE, serial, source.nameBytes);
+  assertThrows(() => world.changes.apply(second, 0), DamagedError, "its first branch is missing");
+  assertEquals(world.contents(), before);
 });
 
 Deno.test("change: the records of a random history give the same state again", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
     const world = new World();
-    for (let step = 0; step < 3000; step++) randomChange(world, random);
+    const coming = new Coming(world);
+    for (let step = 0; step < 3000; step++) {
+      if (random.chance(0.01)) coming.next(random);
+      else randomChange(world, random);
+    }
+    while (coming.isUnderWay) coming.next(random);
+    assert(coming.puts > 0, "trees have come in parts");
     const again = new World();
     for (const words of world.log) assert(again.apply(words));
     assertEquals(again.contents(), world.contents(), `seed ${seed}`);
@@ -180,4 +287,37 @@ function randomChange(world: World, random: Random): void {
   else if (chance < 80) world.record(TOUCH | head, ...key);
   else if (chance < 250) world.record(SUBTRACT | head, ...key, day, random.below(9), 0);
   else world.record(ADD | head, ...key, day, random.below(9), random.chance(0.01) ? 2 ** 31 : 0);
+}
+
+/** A tree on its way, a record now and then, while other changes go on. */
+class Coming {
+  readonly #world: World;
+  #serial = 0;
+  #name = new Uint8Array();
+  #rows: Iterator<{ payload: Uint8Array }> | null = null;
+  puts = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#rows !== null;
+  }
+
+  next(random: Random): void {
+    const { forest } = this.#world;
+    if (this.#rows === null) {
+      this.#serial = forest.nextSerial++;
+      this.#name = new TextEncoder().encode(`tree ${random.below(5)}`);
+      this.#rows = parts(randomTree(random), () => 0);
+      this.#world.named(STAGE, this.#serial, this.#name);
+      return;
+    }
+    const { value, done } = this.#rows.next();
+    if (!done) return void this.#world.named(ROWS, this.#serial, value.payload);
+    this.#world.named(PUT | forest.freeNumber()! << 8, this.#serial, this.#name);
+    this.#rows = null;
+    this.puts++;
+  }
 }

@@ -1,6 +1,7 @@
 // The forest: trees by name, in the order of their creation, whatever their names hash to.
 
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { AssertionFailed } from "../../../lib/assert.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -108,4 +109,27 @@ Deno.test("forest: every tree has a number of its own, used again when free, and
   assertEquals([late.number, late.serial, forest.nextSerial], [1000, 5000, 5001]);
   assertEquals(forest.at(999), null);
   assert(forest.freeNumber()! < 1000);
+});
+
+Deno.test("forest: numbers in a gap are given out like others, and serials only go up", () => {
+  const forest = new Forest();
+  forest.create("f", 5, 9);
+  for (let n = 0; n < 7; n++) forest.create(`tree ${n}`);
+  const numbers = forest.trees().map(({ number }) => number);
+  assertEquals(numbers.toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7]);
+  assertEquals(forest.trees().map(({ serial }) => serial), [9, 10, 11, 12, 13, 14, 15, 16]);
+  // A tree of an old log's serial does not bring serials back that were given out.
+  const old = forest.create("old", forest.freeNumber()!, 3);
+  assertEquals([old.serial, forest.nextSerial], [3, 17]);
+});
+
+Deno.test("forest: a number that a tree has is given to no other, but to the one in its place", () => {
+  const forest = new Forest();
+  const tree = forest.create("t");
+  forest.create("u");
+  assertThrows(() => forest.create("v", tree.number, 50), AssertionFailed);
+  const next = new Tree("t", forest.pool);
+  forest.put(next, tree.number, 60);
+  assertStrictEquals(forest.at(tree.number), next);
+  assertEquals([forest.has(tree), forest.has(next), names(forest)], [false, true, ["t", "u"]]);
 });

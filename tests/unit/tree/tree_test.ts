@@ -283,6 +283,56 @@ Deno.test("tree: after every branch has settled a sweep is forgotten and its eff
   checkTree(tree);
 });
 
+/** Keys that fill several branches, on both sides of a lane's end, and the last one there is. */
+function keysAcrossLanes(): bigint[] {
+  const low = Array.from({ length: 2000 }, (_, index) => BigInt(index));
+  const high = low.map((key) => (1n << 32n) + key);
+  return [...low, ...high, (2n << 32n) + 500n, U64_MAX];
+}
+
+const ENDS = [
+  ...[1n, 500n, 999n, 1000n, 0xffffffffn, 1n << 32n, (1n << 32n) + 1n, (1n << 32n) + 500n],
+  ...[2n << 32n, (2n << 32n) + 501n, U64_MAX],
+];
+
+Deno.test("tree: a sweep with an end takes from the counters below it, and from no other", () => {
+  const keys = keysAcrossLanes();
+  for (const end of [0n, ...ENDS]) {
+    const tree = new Tree("t");
+    for (const key of keys) {
+      for (let day = 1; day <= 3; day++) assert(add(tree, key, 20260100 + day, 1n));
+    }
+    assert(tree.branches.length > 2, "there are several branches");
+    tree.sweep(20260101, 20260102, lowLane(end), highLane(end));
+    assert(add(tree, 5n, 20260101, 7n), "what comes after it stays");
+    for (const key of keys) {
+      const isSwept = end === 0n || key < end; // zero is none
+      const left = days(tree, key).map(([day]) => day - 20260100);
+      const expected = isSwept ? key === 5n ? [1, 3] : [3] : [1, 2, 3];
+      assertEquals(left, expected, `end ${end}, key ${key}`);
+    }
+    assertEquals(tree.keys, keys.length);
+    checkTree(tree);
+  }
+});
+
+Deno.test("tree: a sweep with an end leaves an earlier one of all counters to be done", () => {
+  const keys = keysAcrossLanes();
+  for (const end of ENDS) {
+    const tree = new Tree("t");
+    for (const key of keys) assert(add(tree, key, TODAY, 1n));
+    tree.sweep(TODAY, TODAY);
+    tree.sweep(0, DAY_MAX, lowLane(end), highLane(end));
+    for (const key of keys) assertEquals(sum(tree, key), 0n, `end ${end}, key ${key}`);
+    // And one of all counters takes the place of one with an end.
+    for (const key of keys) assert(add(tree, key, TODAY, 1n));
+    tree.sweep(TODAY, TODAY, lowLane(end), highLane(end));
+    tree.sweep(0, DAY_MAX);
+    for (const key of keys) assertEquals(sum(tree, key), 0n, `end ${end}, key ${key}`);
+    checkTree(tree);
+  }
+});
+
 /** Ways in which branches are laid out anew, for a tree of the keys 0, 10 ... 29990. */
 const GROWTHS: [what: string, grow: (tree: Tree) => void][] = [
   ["new keys between the others", (tree) => {

@@ -1,0 +1,119 @@
+// The dumper: what of the log may go once all is dumped, and what must stay.
+
+import { assert, assertEquals } from "@std/assert";
+import { DumpStore } from "../../../lib/dump/store.ts";
+import { Dumper } from "../../../lib/engine/dumper.ts";
+import { Ledger } from "../../../lib/engine/ledger.ts";
+import { nextTurn } from "../../../lib/host/clock.ts";
+import { Tree } from "../../../lib/tree/tree.ts";
+import { assertContents, contentsOf } from "../../fuzz/dump_fuzz.ts";
+import { LocalKarma } from "../../support/local_karma.ts";
+
+/** A Karma, and a way to its state without clients. */
+class World {
+  readonly karma: LocalKarma;
+  readonly ledger: Ledger;
+  readonly dumper: Dumper;
+
+  constructor(karma: LocalKarma) {
+    this.karma = karma;
+    const { disk, forest, wal } = karma;
+    const clock = { now: () => karma.now, today: () => karma.today };
+    const tell = (line: string) => karma.log.push(line);
+    const dumps = new DumpStore("/dumps", disk, clock, forest.pool, 1, tell);
+    this.ledger = new Ledger(forest, wal, true);
+    this.dumper = new Dumper(forest, dumps, wal, this.ledger, tell);
+  }
+
+  static async start(): Promise<World> {
+    return new World(await LocalKarma.start());
+  }
+
+  async segments(): Promise<string[]> {
+    return (await this.karma.disk.list("/dumps")).filter((file) => file.endsWith(".wal")).sort();
+  }
+
+  /** What another start finds after the power has gone, all records being on the disk before. */
+  async restarted(): Promise<LocalKarma> {
+    await this.karma.wal.sync();
+    const disk = this.karma.disk.clone();
+    disk.crash({ names: false, bytes: false });
+    return await LocalKarma.start(disk);
+  }
+}
+
+function largeTree(name: string): Tree {
+  const tree = new Tree(name);
+  for (let key = 0; key < 30_000; key++) tree.add(key, 0, 20260101, 1 + key, 0);
+  assert(tree.branches.length > 10, "it takes many records");
+  return tree;
+}
+
+Deno.test("dumper: when all is dumped, only the newest segment of the log stays", async () => {
+  const world = await World.start();
+  const { karma, ledger, dumper } = world;
+  ledger.create("t");
+  const [tree] = karma.forest.trees();
+  for (let round = 1; round <= 3; round++) {
+    ledger.add(tree, 5, 0, 20260101, 1, 0);
+    assertEquals(await dumper.dumpAll(), 0);
+    assertEquals((await world.segments()).length, 1, `round ${round}`);
+  }
+  const [back] = (await world.restarted()).forest.trees();
+  assertEquals(contentsOf(back), new Map([[5n, new Map([[20260101, 3n]])]]));
+});
+
+Deno.test("dumper: where one tree can't be dumped, the log stays", async () => {
+  const world = await World.start();
+  const { karma, ledger, dumper } = world;
+  for (const name of ["t", "u"]) ledger.create(name);
+  for (const tree of karma.forest.trees()) ledger.add(tree, 5, 0, 20260101, 2, 0);
+  const before = await world.segments();
+  karma.disk.failsFrom.create = karma.disk.operations;
+  assertEquals(await dumper.dumpAll(), 2);
+  assertEquals(karma.log.length, 2);
+  assert(before.every((segment) => karma.disk.bytesOf(`/dumps/${segment}`).length > 0));
+  karma.disk.failsFrom = {};
+  const trees = (await world.restarted()).forest.trees();
+  assertEquals(trees.map((tree) => [tree.name, contentsOf(tree).get(5n)]), [
+    ["t", new Map([[20260101, 2n]])],
+    ["u", new Map([[20260101, 2n]])],
+  ]);
+});
+
+Deno.test("dumper: the records of a tree that is on its way stay until it is dumped itself", async () => {
+  const world = await World.start();
+  const { karma, ledger, dumper } = world;
+  ledger.create("other");
+  const tree = largeTree("t");
+  const putting = ledger.put(tree);
+  const before = await world.segments();
+  const dumping = dumper.dumpAll();
+  assertEquals([await putting, await dumping], ["done", 0]);
+  assertEquals((await world.segments()).slice(0, before.length), before);
+  const back = (await world.restarted()).forest.trees();
+  assertEquals(back.map(({ name }) => name), ["other", "t"]);
+  assertContents(contentsOf(back[1]), contentsOf(tree));
+  // Now that it is there, they may go.
+  assertEquals([ledger.firstStaged, await dumper.dumpAll()], [Infinity, 0]);
+  assertEquals((await world.segments()).length, 1);
+  assertContents(contentsOf((await world.restarted()).forest.trees()[1]), contentsOf(tree));
+  assertEquals(karma.log, []);
+});
+
+Deno.test("dumper: who asks while dumps go on shares the next ones", async () => {
+  const { karma, ledger, dumper } = await World.start();
+  ledger.create("t");
+  let creates = 0;
+  let goOn = () => {};
+  karma.disk.latency = (kind) => {
+    if (kind !== "create" || creates++ > 0) return null;
+    return new Promise<void>((resolve) => goOn = resolve);
+  };
+  const first = dumper.dumpAll();
+  await nextTurn(); // it has begun
+  const others = [dumper.dumpAll(), dumper.dumpAll(), dumper.dumpAll()];
+  goOn();
+  assertEquals(await Promise.all([first, ...others]), [0, 0, 0, 0]);
+  assertEquals(creates, 2);
+});
