@@ -223,6 +223,11 @@ export class DumpStore {
         entries.splice(entries.indexOf(entry), 1);
       } catch (error) {
         if (error instanceof AssertionFailed) throw error;
+        if (error instanceof DamagedError) {
+          entry.head = null; // it is told once, and stays: whose it was is not known
+          this.#log(error.message);
+          continue;
+        }
         this.#log(`Dump ${entry.file} could not be removed: ${sentenceOf(error)}`);
       }
     }
