@@ -175,6 +175,10 @@ Deno.test("layout: a full branch is laid out with the neighbours that have most 
     const branches = loads.map((load, index) => {
       return load === "s" ? branchOf(index * 10_000, 3, 1, 64) : loaded(index * 10_000, load / 100);
     });
+    // A small tree is laid out in smaller windows.
+    const few = chooseWindow(branches, full);
+    assert(few[1] - few[0] <= 2 && few[0] <= full && full < few[1], `${loads}: ${few}`);
+    while (branches.length < 12) branches.push(branchOf(1_000_000 + branches.length, 3, 1, 64));
     assertEquals(chooseWindow(branches, full), window, `${loads}`);
   }
 });

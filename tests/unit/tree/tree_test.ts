@@ -406,7 +406,8 @@ Deno.test("tree: keys in every order are found again, in branches that are well 
     for (const [key, total] of totals) assert(sum(tree, key) === total, `${what}: key ${key}`);
     assertEquals(tree.keys, totals.size, what);
     const words = tree.branches.reduce((words, branch) => words + branch.words.length, 0);
-    assert(words / totals.size < 10, `${what}: ${words / totals.size} words a key`);
+    // Small trees are filled a little less: eight words a key with room for two days, at 2/3 and more.
+    assert(words / totals.size < 11, `${what}: ${words / totals.size} words a key`);
     checkTree(tree);
   }
 });
