@@ -1,6 +1,7 @@
 // A walk over a tree in ascending order of keys, a branch a step, while the tree goes on changing.
 //
-// Invariant: every key that is in the tree from the walk's beginning to its end is met exactly once.
+// Invariant: every key, from where it starts, that is in the tree from the walk's beginning to its end
+// is met exactly once.
 // Between two steps branches may have been laid out anew, so a step begins at a key, not at an index,
 // and covers the keys from there to the end of the branch that holds it now.
 
@@ -20,8 +21,11 @@ export class Walk {
   /** How many keys `keys` has told so far. */
   met = 0;
 
-  constructor(tree: Tree) {
+  /** A walk over the keys from `startLo`, `startHi` on. */
+  constructor(tree: Tree, startLo = 0, startHi = 0) {
     this.#tree = tree;
+    this.#nextLo = startLo;
+    this.#nextHi = startHi;
   }
 
   /** Goes to the next branch, which is whole and swept until anything changes the tree; null at the end. */
