@@ -3,10 +3,12 @@
 // The one composition root: only here is configuration handed out and the process ended.
 
 import { parseCommandLine, usage, UsageError } from "./lib/config.ts";
+import { Access } from "./lib/command/access.ts";
+import { RegistryStore } from "./lib/dump/registry_store.ts";
 import { DumpStore } from "./lib/dump/store.ts";
 import { encodeCatalogue } from "./lib/engine/catalogue.ts";
 import { Dumper } from "./lib/engine/dumper.ts";
-import { Engine } from "./lib/engine/engine.ts";
+import { Engine, type EngineLimits } from "./lib/engine/engine.ts";
 import { examine } from "./lib/engine/examination.ts";
 import { Ledger } from "./lib/engine/ledger.ts";
 import { Recovery } from "./lib/engine/recovery.ts";
@@ -14,11 +16,13 @@ import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
 import { HostClock } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
 import { lockDirectory } from "./lib/host/lock.ts";
+import { memoryBytes } from "./lib/host/memory.ts";
 import { Log } from "./lib/log/log.ts";
 import type { LogOptions } from "./lib/log/owner.ts";
 import type { LogPosition } from "./lib/log/reader.ts";
 import type { Config } from "./lib/options.ts";
-import { Acceptor, type Spare } from "./lib/server/acceptor.ts";
+import { Registry, type RegistryLimits } from "./lib/registry/registry.ts";
+import { Acceptor, type AcceptorOptions, type Spare } from "./lib/server/acceptor.ts";
 import { Forest } from "./lib/tree/forest.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -71,13 +75,19 @@ function readCommandLine(): { kind: "run" | "check"; config: Config } {
 }
 
 /** `karma check`: examines the data, changes nothing, and ends. */
-async function check({ directory, timeZone, dumpsKept }: Config): Promise<never> {
+async function check(config: Config): Promise<never> {
+  const { directory, timeZone, dumpsKept } = config;
   const disk = new HostDisk();
   const clock = new HostClock(timeZone);
   const dumpsFor = ({ pool }: Forest) => {
     return new DumpStore(directory, disk, clock, pool, dumpsKept, announce);
   };
-  const { faults, notes } = await examine(directory, disk, dumpsFor).catch(failToStart);
+  const recoveryFor = (forest: Forest) => {
+    const registries = new RegistryStore(directory, disk, clock);
+    const registry = new Registry(registryLimits(config));
+    return new Recovery(directory, disk, dumpsFor(forest), forest, registries, registry, clock);
+  };
+  const { faults, notes } = await examine(dumpsFor, recoveryFor).catch(failToStart);
   for (const line of [...notes, ...faults]) announce(line);
   if (faults.length === 0) announce("No damage");
   Deno.exit(faults.length === 0 ? 0 : EXIT_DAMAGED);
@@ -101,17 +111,30 @@ async function occupy(directory: string, disk: HostDisk): Promise<void> {
   fail(`Directory ${directory} is in use by ${process}`, EXIT_USAGE);
 }
 
-/** Brings the forest to the state that the directory holds; returns where the log goes on. */
-async function recover(
-  { directory, restore }: Config,
-  disk: HostDisk,
-  dumps: DumpStore,
-  forest: Forest,
-): Promise<LogPosition> {
-  const recovery = new Recovery(directory, disk, dumps, forest);
+/** Brings forest and registry to the state that the directory holds; returns where the log goes on. */
+async function recover({ restore }: Config, recovery: Recovery): Promise<LogPosition> {
   if (!restore) return await recovery.startEmpty(log);
   await recovery.read();
   return await recovery.settle(log);
+}
+
+/** The tokens, from the command line or from their files. */
+function readTokens(config: Config): Access {
+  const token = (given: string, file: string, flag: string): string | null => {
+    if (file === "") return given === "" ? null : given;
+    if (given !== "") fail(`Options --${flag} and --${flag}-file exclude each other`, EXIT_USAGE);
+    try {
+      const read = Deno.readTextFileSync(file).replace(/\r?\n$/, "");
+      if (read !== "") return read;
+    } catch (error) {
+      fail(`Option --${flag}-file: ${file} could not be read: ${sentenceOf(error)}`, EXIT_USAGE);
+    }
+    fail(`Option --${flag}-file: ${file} is empty`, EXIT_USAGE);
+  };
+  return new Access(
+    token(config.authToken, config.authTokenFile, "auth-token"),
+    token(config.readAuthToken, config.readAuthTokenFile, "read-auth-token"),
+  );
 }
 
 function holdSpares(directory: string): Spare[] {
@@ -135,16 +158,20 @@ function listen(config: Config): Deno.TcpListener {
 async function main(): Promise<void> {
   const { kind, config } = readCommandLine();
   if (kind === "check") await check(config);
+  const access = readTokens(config);
   const disk = new HostDisk();
   const clock = new HostClock(config.timeZone);
   const forest = new Forest();
+  const registry = new Registry(registryLimits(config));
   let dumper: Dumper | null = null;
   Deno.addSignalListener("SIGUSR1", () => dumper?.dumpAll()); // first of all: unheard it would kill
 
   await occupy(config.directory, disk).catch(failToStart);
   const { directory, dumpsKept } = config;
   const dumps = new DumpStore(directory, disk, clock, forest.pool, dumpsKept, log);
-  const position = await recover(config, disk, dumps, forest).catch(failToStart);
+  const registries = new RegistryStore(directory, disk, clock);
+  const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
+  const position = await recover(config, recovery).catch(failToStart);
   const wal = new Log(config.directory, logOptions(config), position, disk, {
     preamble: () => encodeCatalogue(forest),
     onLarge: () => dumper?.shorten(),
@@ -153,13 +180,26 @@ async function main(): Promise<void> {
   });
   wal.begin();
   await wal.sync(); // what is on the disk now is what a crash leaves
-  const ledger = new Ledger(forest, wal, config.wal);
-  dumper = new Dumper(forest, dumps, wal, ledger, log);
-  const engine = new Engine({ forest, ledger, log: wal, dumps, dumper, clock }, log);
+  await recovery.finish(log).catch(failToStart);
+  const ledger = new Ledger(forest, registry, wal, config.wal);
+  dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, log);
+  const parts = {
+    forest,
+    registry,
+    ledger,
+    log: wal,
+    dumps,
+    registries,
+    dumper,
+    clock,
+    memoryBytes,
+  };
+  const engine = new Engine(parts, engineLimits(config), log);
 
   const spares = holdSpares(config.directory);
   const listener = listen(config);
-  const acceptor = new Acceptor(listener, engine, config, spares, log);
+  const options = acceptorOptions(config, access);
+  const acceptor = new Acceptor(listener, engine, options, spares, log);
   let stopping = false;
   const stop = async () => {
     if (stopping) return; // a second signal must not break the dump under way
@@ -175,6 +215,37 @@ async function main(): Promise<void> {
 
   announce(`Karma v.${VERSION} is on ${listener.addr.port}.`);
   await acceptor.run();
+}
+
+function registryLimits(config: Config): RegistryLimits {
+  const { answersMax, answersAgeSeconds: ageMaxSeconds, ingestStreamsMax } = config;
+  return { answersMax, ageMaxSeconds, streamsKeptMax: ingestStreamsMax };
+}
+
+function engineLimits(config: Config): EngineLimits {
+  const { queryTimeoutMs, responseBytesMax, ingestStreamsMax, ingestStagedItemsMax } = config;
+  return {
+    queryTimeoutMs,
+    replyBytesMax: responseBytesMax,
+    streamsMax: ingestStreamsMax,
+    stagedItemsMax: ingestStagedItemsMax,
+    dumpsKept: config.dumpsKept,
+  };
+}
+
+function acceptorOptions(config: Config, access: Access): AcceptorOptions {
+  const { requestBytesMax, responseBytesMax, batchItemsMax, connectionsMax, noDelay } = config;
+  return {
+    connectionsMax,
+    noDelay,
+    access,
+    batchItemsMax,
+    requestBytesMax,
+    replyBytesMax: responseBytesMax,
+    requestTimeoutMs: 1000 * config.requestTimeoutSeconds,
+    readTimeoutMs: 1000 * config.readTimeoutSeconds,
+    writeTimeoutMs: 1000 * config.writeTimeoutSeconds,
+  };
 }
 
 function logOptions({ walSync, walSegmentBytes, walBytesMax }: Config): LogOptions {

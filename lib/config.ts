@@ -82,7 +82,7 @@ export function usage(): string {
 }
 
 function row(name: string, help: string, fallback?: string): string {
-  const suffix = fallback === undefined ? "" : ` (default: ${fallback})`;
+  const suffix = fallback === undefined || fallback === "" ? "" : ` (default: ${fallback})`;
   return `    ${name.padEnd(32)} ${help}${suffix}`;
 }
 

@@ -8,13 +8,20 @@ export type ErrorCode =
   | "too_many_connections"
   | "request_too_large"
   | "invalid_json"
+  | "unsupported_protocol"
   // while it is checked
+  | "unauthorized"
   | "unknown_command"
+  | "forbidden"
   | "validation_error"
   // while it is carried out
   | "not_found"
+  | "idempotency_conflict"
+  | "query_timeout"
   | "storage_full"
-  | "internal_error";
+  | "internal_error"
+  // when the answer is there
+  | "response_too_large";
 
 /** The world's failure: what could not be done, for everyone, and what the system said, for the operator. */
 export class HostError extends Error {

@@ -2,6 +2,8 @@
 //
 // Invariant: OPTIONS describes every option once; reading, limits, defaults and `--help` all come
 // from it (config.ts), and a Config holds only values within their limits.
+//
+// tidy-allow: it is a table, with an entry for each option.
 
 export interface Config {
   readonly host: string;
@@ -21,7 +23,28 @@ export interface Config {
   /** "local" or a name that Intl knows. */
   readonly timeZone: string;
   readonly requestBytesMax: number;
+  /** Of protocol v2; 0: no limit. */
+  readonly responseBytesMax: number;
+  readonly batchItemsMax: number;
   readonly connectionsMax: number;
+  /** 0: a reading of a whole tree may take as long as it takes. */
+  readonly queryTimeoutMs: number;
+  /** From a request's first byte to its last; 0: no limit. */
+  readonly requestTimeoutSeconds: number;
+  /** Of a client that sends nothing; 0: no limit. */
+  readonly readTimeoutSeconds: number;
+  /** Of a client that takes nothing; 0: no limit. */
+  readonly writeTimeoutSeconds: number;
+  /** Tokens, and files with them; empty: there is none. */
+  readonly authToken: string;
+  readonly authTokenFile: string;
+  readonly readAuthToken: string;
+  readonly readAuthTokenFile: string;
+  readonly answersMax: number;
+  /** 0: for ever. */
+  readonly answersAgeSeconds: number;
+  readonly ingestStreamsMax: number;
+  readonly ingestStagedItemsMax: number;
 }
 
 /** What a value may be: `read` gives undefined for a text that is not `expected`. */
@@ -69,6 +92,18 @@ function integer(min: number, max: number): Kind<number> {
     },
   };
 }
+
+const SECONDS_MAX = 2147483647;
+
+/** The longest reply to a change: a limit below would have changes that cannot be answered. */
+const RESPONSE_BYTES_MIN = 1024;
+
+const responseLimit: Kind<number> = {
+  expected: `0 or an integer from ${RESPONSE_BYTES_MIN} to 1073741824`,
+  read(text) {
+    return text === "0" ? 0 : integer(RESPONSE_BYTES_MIN, 1073741824).read(text);
+  },
+};
 
 export interface Option<V> {
   readonly flag: string;
@@ -192,5 +227,117 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "10000",
     kind: integer(1, 1000000),
     help: "Most connections open at once",
+  },
+  responseBytesMax: {
+    flag: "max-response-bytes",
+    value: "bytes",
+    variable: "KARMA_MAX_RESPONSE_BYTES",
+    fallback: "1048576",
+    kind: responseLimit,
+    help: "Longest reply (v2); 0: no limit",
+  },
+  batchItemsMax: {
+    flag: "max-batch-items",
+    value: "count",
+    variable: "KARMA_MAX_BATCH_ITEMS",
+    fallback: "10000",
+    kind: integer(1, 1000000),
+    help: "Most items or keys of one request",
+  },
+  queryTimeoutMs: {
+    flag: "query-timeout-ms",
+    value: "ms",
+    variable: "KARMA_QUERY_TIMEOUT_MS",
+    fallback: "1000",
+    kind: integer(0, SECONDS_MAX),
+    help: "Longest reading of a tree (v2); 0: no limit",
+  },
+  requestTimeoutSeconds: {
+    flag: "request-timeout",
+    value: "seconds",
+    variable: "KARMA_REQUEST_TIMEOUT_SECONDS",
+    fallback: "60",
+    kind: integer(0, SECONDS_MAX),
+    help: "Longest wait for a request's rest; 0: no limit",
+  },
+  readTimeoutSeconds: {
+    flag: "read-timeout",
+    value: "seconds",
+    variable: "KARMA_READ_TIMEOUT_SECONDS",
+    fallback: "0",
+    kind: integer(0, SECONDS_MAX),
+    help: "Longest wait for a request; 0: no limit",
+  },
+  writeTimeoutSeconds: {
+    flag: "write-timeout",
+    value: "seconds",
+    variable: "KARMA_WRITE_TIMEOUT_SECONDS",
+    fallback: "0",
+    kind: integer(0, SECONDS_MAX),
+    help: "Longest wait for a reply to be taken; 0: no limit",
+  },
+  authToken: {
+    flag: "auth-token",
+    value: "token",
+    variable: "KARMA_AUTH_TOKEN",
+    fallback: "",
+    kind: anyText,
+    help: "Token without which nobody may do anything",
+  },
+  authTokenFile: {
+    flag: "auth-token-file",
+    value: "path",
+    variable: "KARMA_AUTH_TOKEN_FILE",
+    fallback: "",
+    kind: anyText,
+    help: "File with that token",
+  },
+  readAuthToken: {
+    flag: "read-auth-token",
+    value: "token",
+    variable: "KARMA_READ_AUTH_TOKEN",
+    fallback: "",
+    kind: anyText,
+    help: "Token that allows reading only",
+  },
+  readAuthTokenFile: {
+    flag: "read-auth-token-file",
+    value: "path",
+    variable: "KARMA_READ_AUTH_TOKEN_FILE",
+    fallback: "",
+    kind: anyText,
+    help: "File with that token",
+  },
+  answersMax: {
+    flag: "idempotency-max-records",
+    value: "count",
+    variable: "KARMA_IDEMPOTENCY_MAX_RECORDS",
+    fallback: "1000000",
+    kind: integer(1, 100000000),
+    help: "Most idempotency keys remembered",
+  },
+  answersAgeSeconds: {
+    flag: "idempotency-max-age-seconds",
+    value: "seconds",
+    variable: "KARMA_IDEMPOTENCY_MAX_AGE_SECONDS",
+    fallback: "604800",
+    kind: integer(0, SECONDS_MAX),
+    help: "How long they are; 0: for ever",
+  },
+  ingestStreamsMax: {
+    flag: "ingest-max-streams",
+    value: "count",
+    variable: "KARMA_INGEST_MAX_STREAMS",
+    fallback: "1000",
+    kind: integer(1, 100000),
+    help: "Most ingest streams, open or remembered",
+  },
+  ingestStagedItemsMax: {
+    flag: "ingest-max-staged-items",
+    value: "count",
+    variable: "KARMA_INGEST_MAX_STAGED_ITEMS",
+    fallback: "10000000",
+    kind: integer(1, Number.MAX_SAFE_INTEGER),
+    help: "Most items that wait for a stream's end",
   },
 };

@@ -4,8 +4,10 @@
 // DEPTH_MAX, and an escaped surrogate must have its other half. Bytes that are not UTF-8 inside
 // a string are kept as they are; whoever gives a string a meaning decides about them.
 // Trade: strings are unescaped where they lie (an escape is never shorter than what it stands for),
-// so a text can be read once, and the buffer belongs to the scanner until then.
+// so a text can be read once, and the buffer belongs to the scanner until then. Arrays and objects
+// that are read whole stay as they are: another scanner can go into them later.
 
+import { fractionEnd, isInfinite } from "./json_number.ts";
 import { CONTROL, DEPTH, DEPTH_MAX, ENDED, FAULTS, Unescaper, UNEXPECTED } from "./json_string.ts";
 
 // What kind of value `value` met. Integers are told apart by what an unsigned 64-bit field asks.
@@ -15,7 +17,7 @@ export const FALSE = 2;
 export const TRUE = 3;
 export const STRING = 4; // span in start, end
 export const INTEGER = 5; // 0 to 2^64-1, in lo and hi
-export const NEGATIVE = 6; // an integer with a minus sign, -0 included
+export const NEGATIVE = 6; // an integer with a minus sign, -0 included; without it in lo and hi
 export const LARGE = 7; // an integer of 2^64 or more
 export const FRACTION = 8; // a number with a point or an exponent
 export const ARRAY = 9; // span in start, end, brackets included
@@ -23,6 +25,9 @@ export const OBJECT = 10;
 export const WRONG = 11; // not JSON; `fault` and `at` tell what and where
 
 export type Kind = number;
+
+/** Where strings are unescaped to that nobody will read: stores beyond its end do nothing. */
+const NOWHERE = new Uint8Array(0);
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -50,7 +55,7 @@ export class JsonScanner {
   at = 0;
   #end = 0;
   #fault = UNEXPECTED;
-  /** The span of the last string (unescaped, without quotes), array or object. */
+  /** The span of the last string (unescaped, without quotes), integer, array or object. */
   start = 0;
   end = 0;
   /** The lanes of the last integer. */
@@ -58,14 +63,20 @@ export class JsonScanner {
   /** One byte for each open bracket while a value is skipped. */
   readonly #open = new Uint8Array(DEPTH_MAX);
   readonly #unescaper = new Unescaper();
+  /** Where strings are unescaped to. */
+  #out: Uint8Array<ArrayBufferLike> = NOWHERE;
   #depth = 0;
+  /** Whether an integer beyond 64 bits, or a number beyond a double, was met anywhere in the text. */
+  isBeyond = false;
 
   /** Begins with the text bytes[start..end). */
   open(bytes: Uint8Array<ArrayBufferLike>, start: number, end: number): void {
     this.bytes = bytes;
     this.at = start;
     this.#end = end;
+    this.#out = bytes;
     this.#depth = 0;
+    this.isBeyond = false;
   }
 
   /** What is wrong, in words. */
@@ -129,6 +140,24 @@ export class JsonScanner {
     return this.take(COLON) ? 1 : -1;
   }
 
+  /** Goes into an array. False: there is none. */
+  openArray(): boolean {
+    this.#depth++;
+    return this.take(OPEN_BRACKET);
+  }
+
+  /** Goes to the next element: its value is next. Returns 1 when there is one, 0 at the array's end, -1 for a fault. */
+  element(first: boolean): number {
+    const next = this.peek();
+    if (next === CLOSE_BRACKET) {
+      this.at++;
+      this.#depth--;
+      return 0;
+    }
+    if (first) return 1;
+    return this.take(COMMA) ? 1 : -1;
+  }
+
   /** Reads the next value whole; its kind tells where the rest is. */
   value(): Kind {
     const byte = this.peek();
@@ -190,38 +219,24 @@ export class JsonScanner {
       hi = (hi * 10 + Math.floor(low / 4294967296)) >>> 0;
       lo = low >>> 0;
     }
+    this.start = this.at;
     const byte = at < this.#end ? bytes[at] : 0;
     if (byte === 0x2e || byte === 0x65 || byte === 0x45) return this.#fraction(at);
-    this.at = at;
-    if (negative) return NEGATIVE;
-    if (large) return LARGE;
+    this.at = this.end = at;
+    if (large) this.isBeyond = true;
     this.lanes[0] = lo;
     this.lanes[1] = hi;
-    return INTEGER;
+    if (negative) return NEGATIVE;
+    return large ? LARGE : INTEGER;
   }
 
+  /** Reads on from the point or exponent of a number that begins at `this.at`. */
   #fraction(at: number): Kind {
-    const bytes = this.bytes;
-    if (bytes[at] === 0x2e) {
-      const digits = this.#digits(at + 1);
-      if (digits === at + 1) return this.#wrong(UNEXPECTED, digits);
-      at = digits;
-    }
-    if (at < this.#end && (bytes[at] === 0x65 || bytes[at] === 0x45)) {
-      at++;
-      if (at < this.#end && (bytes[at] === 0x2b || bytes[at] === MINUS)) at++;
-      const digits = this.#digits(at);
-      if (digits === at) return this.#wrong(UNEXPECTED, digits);
-      at = digits;
-    }
-    this.at = at;
+    const end = fractionEnd(this.bytes, at, this.#end);
+    if (end < 0) return this.#wrong(UNEXPECTED, ~end);
+    this.isBeyond ||= isInfinite(this.bytes, this.at, end);
+    this.at = end;
     return FRACTION;
-  }
-
-  /** Where the digits that begin at `at` end. */
-  #digits(at: number): number {
-    while (at < this.#end && this.bytes[at] >= ZERO && this.bytes[at] <= 0x39) at++;
-    return at;
   }
 
   #string(): Kind {
@@ -243,7 +258,7 @@ export class JsonScanner {
   /** The rest of a string from its first escape on. */
   #escapedString(start: number, at: number): Kind {
     const unescaper = this.#unescaper;
-    if (!unescaper.run(this.bytes, at, this.#end)) {
+    if (!unescaper.run(this.bytes, at, this.#end, this.#out)) {
       return this.#wrong(unescaper.fault, unescaper.at);
     }
     this.start = start;
@@ -254,6 +269,13 @@ export class JsonScanner {
 
   /** Checks an array or object to its end without looking into it. */
   #nested(): Kind {
+    this.#out = NOWHERE;
+    const kind = this.#skipped();
+    this.#out = this.bytes;
+    return kind;
+  }
+
+  #skipped(): Kind {
     const outer = this.#depth;
     const from = this.at;
     const kind = this.bytes[from] === OPEN_BRACE ? OBJECT : ARRAY;

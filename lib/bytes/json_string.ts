@@ -36,8 +36,11 @@ export class Unescaper {
   fault = UNEXPECTED;
   #point = 0;
 
-  /** Unescapes bytes[at..limit), which begin with a backslash, up to the closing quote. */
-  run(bytes: Uint8Array, at: number, limit: number): boolean {
+  /**
+   * Unescapes bytes[at..limit), which begin with a backslash, up to the closing quote; into `out`,
+   * from `at` on, which is mostly `bytes` itself.
+   */
+  run(bytes: Uint8Array, at: number, limit: number, out: Uint8Array): boolean {
     let write = at;
     while (at < limit) {
       const byte = bytes[at];
@@ -48,7 +51,7 @@ export class Unescaper {
       }
       if (byte < 0x20) return this.#wrong(CONTROL, at);
       if (byte !== BACKSLASH) {
-        bytes[write++] = byte;
+        out[write++] = byte;
         at++;
         continue;
       }
@@ -56,12 +59,12 @@ export class Unescaper {
       if (letter === LETTER_U) {
         const length = this.#codePoint(bytes, at, limit);
         if (length === 0) return false;
-        write = writeUtf8(bytes, write, this.#point);
+        write = writeUtf8(out, write, this.#point);
         at += length;
       } else {
         const meant = unescaped(letter);
         if (meant < 0) return this.#wrong(ESCAPE, at + 1);
-        bytes[write++] = meant;
+        out[write++] = meant;
         at += 2;
       }
     }

@@ -41,6 +41,11 @@ export class ReceiveBuffer {
     this.#frameBytesMax = frameBytesMax;
   }
 
+  /** Whether a part of a frame is there. */
+  get hasPart(): boolean {
+    return this.#tail > this.#head;
+  }
+
   /** Where to read into: never empty, the caller's until `filled`. Frames found before are gone. */
   space(): Uint8Array<ArrayBuffer> {
     const length = this.#tail - this.#head;

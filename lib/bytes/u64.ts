@@ -28,3 +28,26 @@ export function lowLane(value: bigint): number {
 export function highLane(value: bigint): number {
   return Number(value >> 32n);
 }
+
+/** Reads the decimal digits bytes[start..end) into two lanes. False: they are none, or pass 2^64-1. */
+export function parseU64(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  lanes: Uint32Array,
+): boolean {
+  if (end <= start || end - start > 20) return false;
+  let lo = 0;
+  let hi = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at] - 0x30;
+    if (digit < 0 || digit > 9) return false;
+    const low = lo * 10 + digit;
+    hi = hi * 10 + Math.floor(low / LANE);
+    lo = low % LANE;
+    if (hi > LANE_MAX) return false;
+  }
+  lanes[0] = lo;
+  lanes[1] = hi;
+  return true;
+}

@@ -1,11 +1,46 @@
 // The one table of operations: what there is, what it is called in each dialect, what it needs.
 //
-// Adding one is three edits: a row here, a function in the engine, golden lines. The rows of one
-// dialect may share a name and differ in whether a key is given (`sum` of a counter, `find` over a
-// tree); everything else that tells operations apart is said by their fields.
+// Adding one is three edits: a row here, a function in the engine, golden lines. The rows of protocol
+// v1 may share a name and differ in whether a key is given (`sum` of a counter, `find` over a tree);
+// everything else that tells operations apart is said by their fields.
+//
+// tidy-allow: it is a table, with a row for each operation.
 
-/** Whether a field must be there (`yes`), may be there (`may`), or is not looked at (`no`). */
-export type Need = "yes" | "may" | "no";
+/**
+ * What a request says, in the order in which it is checked. What each is called on the wire, and what
+ * its values are, is the dialects' (`?`: it may be left out).
+ */
+export type Field =
+  | "tree" // the tree's name
+  | "key"
+  | "day?" // the day of a change; today if it is left out
+  | "value?" // how much; 1
+  | "range"
+  | "range?"
+  | "items" // [key, day, value] of each
+  | "amounts" // likewise, no value being zero
+  | "keys"
+  | "counters" // tree and key of each
+  | "cursor?"
+  | "limit?"
+  | "before" // the first day to keep
+  | "time" // a moment
+  | "file" // the name of a dump's file
+  | "offset?"
+  | "stream" // the id of an ingest stream
+  | "mode"
+  | "granularity?"
+  | "sequence" // the number of a chunk
+  | "source" // of events
+  | "source?"
+  | "progress" // how far a source's events were taken in
+  | "report"; // what a reconciliation found
+
+/** What becomes of a request about a tree that isn't there. */
+export type Missing =
+  | "create" // it is created
+  | "empty" // the answer is that of an empty tree
+  | "refuse"; // the answer is that it isn't there
 
 export interface Operation {
   /** Its name inside, and that of the engine's function for it. */
@@ -14,107 +49,334 @@ export interface Operation {
   readonly index: number;
   /** What it does to the state: nothing, a change, or work beside it (files). */
   readonly access: "read" | "write" | "admin";
-  readonly key: Need;
-  /** A range of days: where one end is given, so must be the other. */
-  readonly range: Need;
-  /**
-   * What the tree's name must be: of an existing tree or any that could exist (`name`),
-   * whatever is there to look up (`lookup`), the name of a dump (`file`), or nothing.
-   */
-  readonly tree: "name" | "lookup" | "file" | "no";
-  /** In protocol v1: the command, and how it says that something isn't there. */
-  readonly v1: { readonly command: string; readonly missing?: string };
+  readonly fields: readonly Field[];
+  /** How many there may be at most, and how many are meant without a word. */
+  readonly limit?: { readonly max: number; readonly fallback: number };
+  /** Whether a request that is repeated under its idempotency key is done once. */
+  readonly once?: true;
+  readonly v1?: WordsV1;
+  readonly v2?: WordsV2;
+}
+
+interface WordsV1 {
+  readonly command: string;
+  readonly missing?: Missing;
+  /** How it says that something isn't there. */
+  readonly absent?: string;
+  /** Whether it leaves a counter behind though it adds nothing. */
+  readonly touches?: true;
+}
+
+interface WordsV2 {
+  /** The name, then those that mean the same. */
+  readonly ops: readonly string[];
+  /** What it is called in errors and fingerprints. */
+  readonly label: string;
+  readonly missing?: Missing;
 }
 
 export type OperationId = (typeof ROWS)[number]["id"];
 
 const ROWS = [
-  { id: "ping", access: "read", tree: "no", key: "no", range: "no", v1: { command: "ping" } },
-  { id: "trees", access: "read", tree: "no", key: "no", range: "no", v1: { command: "trees" } },
+  {
+    id: "ping",
+    access: "read",
+    fields: [],
+    v1: { command: "ping" },
+    v2: { ops: ["system.ping"], label: "ping" },
+  },
+  { id: "health", access: "read", fields: [], v2: { ops: ["system.health"], label: "health" } },
+  { id: "stats", access: "read", fields: [], v2: { ops: ["system.stats"], label: "stats" } },
+  { id: "metrics", access: "read", fields: [], v2: { ops: ["system.metrics"], label: "metrics" } },
+  {
+    id: "trees",
+    access: "read",
+    fields: [],
+    v1: { command: "trees" },
+    v2: { ops: ["tree.list"], label: "trees" },
+  },
   {
     id: "create",
     access: "write",
-    tree: "name",
-    key: "no",
-    range: "no",
-    v1: { command: "create" },
+    fields: ["tree"],
+    v1: { command: "create", missing: "create" },
+    v2: { ops: ["tree.create"], label: "create", missing: "create" },
   },
   {
     id: "drop",
     access: "write",
-    tree: "lookup",
-    key: "no",
-    range: "no",
-    v1: { command: "drop", missing: "not exists" },
+    fields: ["tree"],
+    v1: { command: "drop", missing: "refuse", absent: "not exists" },
+    v2: { ops: ["tree.drop"], label: "drop", missing: "refuse" },
   },
   {
     id: "increment",
     access: "write",
-    tree: "name",
-    key: "yes",
-    range: "no",
-    v1: { command: "increment" },
+    fields: ["tree", "key", "day?", "value?"],
+    once: true,
+    v1: { command: "increment", missing: "create" },
+    v2: { ops: ["counter.increment", "series.increment"], label: "increment", missing: "create" },
   },
   {
     id: "decrement",
     access: "write",
-    tree: "name",
-    key: "yes",
-    range: "no",
-    v1: { command: "decrement" },
+    fields: ["tree", "key", "day?", "value?"],
+    once: true,
+    v1: { command: "decrement", missing: "create" },
+    v2: { ops: ["counter.decrement"], label: "decrement", missing: "create" },
   },
-  { id: "sum", access: "read", tree: "name", key: "yes", range: "may", v1: { command: "sum" } },
-  { id: "find", access: "read", tree: "name", key: "yes", range: "yes", v1: { command: "find" } },
-  { id: "findAll", access: "read", tree: "name", key: "no", range: "yes", v1: { command: "find" } },
-  { id: "reset", access: "write", tree: "name", key: "yes", range: "no", v1: { command: "reset" } },
+  {
+    id: "addAll",
+    access: "write",
+    fields: ["tree", "amounts"],
+    once: true,
+    v2: {
+      ops: ["series.batch_add", "counter.batch_increment"],
+      label: "batch_add",
+      missing: "create",
+    },
+  },
+  {
+    id: "setAll",
+    access: "write",
+    fields: ["tree", "items"],
+    once: true,
+    v2: { ops: ["series.batch_set"], label: "batch_set", missing: "create" },
+  },
+  {
+    id: "sum",
+    access: "read",
+    fields: ["range?", "tree", "key"],
+    v1: { command: "sum", missing: "empty" },
+    v2: { ops: ["counter.sum", "series.sum"], label: "sum", missing: "refuse" },
+  },
+  {
+    id: "sumAll",
+    access: "read",
+    fields: ["range?", "tree", "keys"],
+    v2: { ops: ["counter.batch_sum", "series.batch_sum"], label: "batch_sum", missing: "refuse" },
+  },
+  {
+    id: "sumAcross",
+    access: "read",
+    fields: ["range?", "counters"],
+    v2: { ops: ["counter.multi_sum"], label: "multi_sum" },
+  },
+  {
+    id: "find",
+    access: "read",
+    fields: ["range", "tree", "key"],
+    v1: { command: "find", missing: "empty" },
+    v2: { ops: ["counter.series", "series.points"], label: "find", missing: "refuse" },
+  },
+  {
+    id: "findAll",
+    access: "read",
+    fields: ["range", "tree"],
+    v1: { command: "find", missing: "empty" },
+    v2: { ops: ["tree.series"], label: "find", missing: "refuse" },
+  },
+  {
+    id: "reset",
+    access: "write",
+    fields: ["tree", "key"],
+    once: true,
+    v1: { command: "reset", missing: "empty", touches: true },
+    v2: { ops: ["counter.reset"], label: "reset", missing: "create" },
+  },
   {
     id: "resetAll",
     access: "write",
-    tree: "name",
-    key: "no",
-    range: "no",
-    v1: { command: "reset" },
+    fields: ["tree"],
+    once: true,
+    v1: { command: "reset", missing: "empty" },
+    v2: { ops: ["tree.reset"], label: "reset", missing: "create" },
+  },
+  {
+    id: "resetKeys",
+    access: "write",
+    fields: ["tree", "keys"],
+    once: true,
+    v2: { ops: ["counter.batch_reset"], label: "batch_reset", missing: "refuse" },
   },
   {
     id: "delete",
     access: "write",
-    tree: "name",
-    key: "yes",
-    range: "yes",
-    v1: { command: "delete" },
+    fields: ["range", "tree", "key"],
+    once: true,
+    v1: { command: "delete", missing: "empty", touches: true },
+    v2: { ops: ["counter.delete_range"], label: "delete", missing: "create" },
   },
   {
     id: "deleteAll",
     access: "write",
-    tree: "name",
-    key: "no",
-    range: "yes",
-    v1: { command: "delete" },
+    fields: ["range", "tree"],
+    once: true,
+    v1: { command: "delete", missing: "empty" },
+    v2: { ops: ["tree.delete_range"], label: "delete", missing: "create" },
+  },
+  {
+    id: "deleteKeys",
+    access: "write",
+    fields: ["range", "tree", "keys"],
+    once: true,
+    v2: { ops: ["counter.batch_delete_range"], label: "batch_delete_range", missing: "refuse" },
+  },
+  {
+    id: "compact",
+    access: "write",
+    fields: ["tree"],
+    v2: { ops: ["series.compact", "tree.compact"], label: "compact", missing: "refuse" },
+  },
+  {
+    id: "compactAll",
+    access: "write",
+    fields: [],
+    v2: { ops: ["system.compact"], label: "compact" },
+  },
+  {
+    id: "deleteBefore",
+    access: "write",
+    fields: ["tree", "before"],
+    v2: {
+      ops: ["series.delete_before", "tree.delete_before"],
+      label: "delete_before",
+      missing: "refuse",
+    },
+  },
+  {
+    id: "treeInfo",
+    access: "read",
+    fields: ["tree"],
+    v2: { ops: ["tree.info"], label: "tree_info", missing: "refuse" },
+  },
+  {
+    id: "treeKeys",
+    access: "read",
+    fields: ["tree", "limit?", "cursor?"],
+    limit: { max: 10_000, fallback: 1000 },
+    v2: { ops: ["tree.keys"], label: "tree_keys", missing: "refuse" },
+  },
+  {
+    id: "treeSummary",
+    access: "read",
+    fields: ["range?", "tree"],
+    v2: { ops: ["tree.summary"], label: "tree_summary", missing: "refuse" },
+  },
+  {
+    id: "treeTop",
+    access: "read",
+    fields: ["range?", "tree", "limit?"],
+    limit: { max: 1000, fallback: 100 },
+    v2: { ops: ["tree.top"], label: "tree_top", missing: "refuse" },
+  },
+  {
+    id: "ingestBegin",
+    access: "write",
+    fields: ["stream", "mode", "granularity?"],
+    v2: { ops: ["ingest.begin"], label: "ingest_begin" },
+  },
+  {
+    id: "ingestChunk",
+    access: "write",
+    fields: ["tree", "stream", "sequence", "items"],
+    v2: { ops: ["ingest.chunk"], label: "ingest_chunk", missing: "create" },
+  },
+  {
+    id: "ingestCommit",
+    access: "write",
+    fields: ["stream"],
+    v2: { ops: ["ingest.commit"], label: "ingest_commit" },
+  },
+  {
+    id: "ingestAbort",
+    access: "write",
+    fields: ["stream"],
+    v2: { ops: ["ingest.abort"], label: "ingest_abort" },
   },
   {
     id: "dump",
     access: "admin",
-    tree: "lookup",
-    key: "no",
-    range: "no",
-    v1: { command: "dump", missing: "not found" },
+    fields: ["tree"],
+    v1: { command: "dump", missing: "refuse", absent: "not found" },
+    v2: { ops: ["snapshot.create"], label: "dump", missing: "refuse" },
   },
   {
     id: "dumpAll",
     access: "admin",
-    tree: "no",
-    key: "no",
-    range: "no",
+    fields: [],
     v1: { command: "dump_all" },
+    v2: { ops: ["snapshot.create_all"], label: "dump_all" },
   },
-  { id: "dumps", access: "read", tree: "no", key: "no", range: "no", v1: { command: "dumps" } },
+  {
+    id: "dumps",
+    access: "read",
+    fields: [],
+    v1: { command: "dumps" },
+    v2: { ops: ["snapshot.list"], label: "dumps" },
+  },
   {
     id: "load",
     access: "admin",
-    tree: "file",
-    key: "no",
-    range: "no",
-    v1: { command: "load", missing: "not exists" },
+    fields: ["file"],
+    v1: { command: "load", absent: "not exists" },
+    v2: { ops: ["snapshot.load"], label: "load" },
+  },
+  {
+    id: "snapshotInfo",
+    access: "read",
+    fields: [],
+    v2: { ops: ["snapshot.info"], label: "snapshot_info" },
+  },
+  {
+    id: "verify",
+    access: "read",
+    fields: [],
+    v2: { ops: ["snapshot.verify"], label: "verify" },
+  },
+  {
+    id: "fetch",
+    access: "read",
+    fields: ["file"],
+    v2: { ops: ["snapshot.fetch"], label: "snapshot_fetch" },
+  },
+  {
+    id: "fetchChunk",
+    access: "read",
+    fields: ["file", "offset?", "limit?"],
+    limit: { max: 524_288, fallback: 262_144 },
+    v2: { ops: ["snapshot.fetch_chunk"], label: "snapshot_fetch_chunk" },
+  },
+  {
+    id: "prune",
+    access: "write",
+    fields: ["time", "limit?"],
+    limit: { max: 100_000, fallback: 0 },
+    v2: { ops: ["idempotency.prune"], label: "idempotency_prune" },
+  },
+  {
+    id: "checkpoint",
+    access: "write",
+    fields: ["source", "progress"],
+    v2: { ops: ["recovery.checkpoint"], label: "recovery_checkpoint" },
+  },
+  {
+    id: "checkpoints",
+    access: "read",
+    fields: ["source?"],
+    v2: { ops: ["recovery.status"], label: "recovery_status" },
+  },
+  {
+    id: "reconcile",
+    access: "admin",
+    fields: ["report"],
+    v2: { ops: ["reconciliation.report"], label: "reconciliation_report" },
+  },
+  {
+    id: "replication",
+    access: "read",
+    fields: [],
+    v2: { ops: ["replication.status"], label: "replication_status" },
   },
 ] as const;
 

@@ -6,6 +6,7 @@
 import type { ErrorCode } from "../errors.ts";
 import { Cells } from "../tree/cells.ts";
 import type { Walk } from "../tree/walk.ts";
+import type { Json } from "./json.ts";
 
 const NONE = new Uint8Array(0);
 
@@ -17,7 +18,15 @@ export type Shape =
   | "text" // in `text`
   | "names" // in `names`
   | "cells" // in `cells`: a counter's days
-  | "counters"; // of a whole tree, in `walk`
+  | "counters" // of a whole tree, in `walk`
+  | "applied" // how many changes, in `count`
+  | "tally" // likewise, and their sum in `lanes`
+  | "sums" // of counters, in `sums`
+  | "json" // in `json`
+  | "stored"; // in `stored`: the bytes of an answer that was given before
+
+/** Words of a sum: key lo, key hi, value lo, value hi. */
+export const SUM_WORDS = 4;
 
 export class Reply {
   code: ErrorCode | null = null;
@@ -30,6 +39,15 @@ export class Reply {
   names: string[] = [];
   readonly cells = new Cells();
   walk: Walk | null = null;
+  /** When a walk must be at its end, in milliseconds of performance.now(). */
+  deadline = Infinity;
+  count = 0;
+  /** `count` sums. */
+  sums = new Uint32Array(0);
+  json: Json = null;
+  stored: Uint8Array = NONE;
+  /** Of what is done once: whether it had been done before. */
+  isRepeated: boolean | null = null;
   /** What must be waited for before the reply is complete. */
   pending: Promise<void> | null = null;
 
@@ -38,6 +56,7 @@ export class Reply {
     this.code = null;
     this.subject = NONE;
     this.walk = null;
+    this.isRepeated = null;
     this.pending = null;
   }
 
@@ -47,13 +66,25 @@ export class Reply {
     this.lanes[1] = hi;
   }
 
+  /** Makes room for so many sums. */
+  beginSums(count: number): void {
+    this.shape = "sums";
+    this.count = count;
+    if (this.sums.length < SUM_WORDS * count) this.sums = new Uint32Array(SUM_WORDS * count);
+  }
+
+  object(json: Json): void {
+    this.shape = "json";
+    this.json = json;
+  }
+
   fail(code: ErrorCode, sentence: string): void {
     this.code = code;
     this.text = sentence;
   }
 
   /** Says that a tree or dump of that name isn't there; each dialect has its own sentence for it. */
-  notFound(kind: "Tree" | "Dump", name: Uint8Array): void {
+  notFound(kind: "Tree" | "Dump" | "Snapshot" | "Ingest stream", name: Uint8Array): void {
     this.code = "not_found";
     this.text = kind;
     this.subject = name;

@@ -1,25 +1,70 @@
 // One request, decoded: the record that a dialect fills and the engine carries out.
 //
-// It is reused, so nothing is allocated for a request. Invariant: what the operation needs is there
-// and valid; the tree's name is a span of `bytes`, the receive buffer, and so good until the next read.
+// It is reused, so nothing is allocated for a request on the hot path. Invariant: what the operation
+// needs is there and valid; spans are of `bytes`, the receive buffer, and so good until the next read.
+// Trade: what only cold operations need is in `details`, by its field, as strings and bigints.
 
-import { type Operation, OPERATIONS } from "./operation.ts";
+import { Items } from "./items.ts";
+import { type Missing, type Operation, OPERATIONS } from "./operation.ts";
 
 // Where the lanes of a field are in `lanes`.
 export const KEY = 0;
+export const VALUE = 2;
 
 /** The last day that there is: days are unsigned 32-bit numbers, dates as YYYYMMDD among them. */
 export const DAY_MAX = 0xffffffff;
 
+export type Detail = string | number | bigint | null;
+
 export class Request {
   operation: Operation = OPERATIONS[0];
+  dialect: "v1" | "v2" = "v2";
+  missing: Missing = "refuse";
+  /** Whether a counter is left behind where nothing is added. */
+  touches = false;
   bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
   /** The span of the tree's name, or of the dump's file name. */
   nameStart = 0;
   nameEnd = 0;
   /** The low and high lane of each number: `lanes[KEY]`, `lanes[KEY + 1]`. */
-  readonly lanes = new Uint32Array(2);
+  readonly lanes = new Uint32Array(4);
+  /** The day of a change; 0: today. */
+  day = 0;
   /** The days asked for, both included; an empty range has `dayFrom` above `dayTo`. */
+  hasRange = false;
   dayFrom = 0;
   dayTo = DAY_MAX;
+  readonly items = new Items();
+  /** How many are asked for at most; 0: all. */
+  limit = 0;
+  /** The span of the idempotency key; empty: there is none. */
+  onceStart = 0;
+  onceEnd = 0;
+  /** The span of the fingerprint that the client made; empty: there is none. */
+  printStart = 0;
+  printEnd = 0;
+  readonly details = new Map<string, Detail>();
+
+  /** Begins anew. */
+  clear(): void {
+    this.onceStart =
+      this.onceEnd =
+      this.printStart =
+      this.printEnd =
+        0;
+    this.day = 0;
+    this.hasRange = false;
+    this.dayFrom = 0;
+    this.dayTo = DAY_MAX;
+    if (this.details.size > 0) this.details.clear();
+  }
+
+  get hasOnce(): boolean {
+    return this.onceEnd > this.onceStart;
+  }
+
+  /** A detail that is a text. */
+  text(name: string): string {
+    return this.details.get(name) as string;
+  }
 }

@@ -4,17 +4,55 @@
 // Invariant: `scan` succeeds only for one whole JSON object; of members given twice the last one
 // counts, and `seen` tells the kinds of all of them. Unknown members are checked and passed over.
 
-import { ABSENT, INTEGER, JsonScanner, type Kind, WRONG } from "../bytes/json_scanner.ts";
+import { ABSENT, INTEGER, JsonScanner, type Kind, NEGATIVE, WRONG } from "../bytes/json_scanner.ts";
 import { NameTable } from "../bytes/name_table.ts";
 
-const NAMES = ["command", "tree_name", "key", "time_from", "time_to"] as const;
+const NAMES = [
+  // protocol v1
+  "command",
+  "tree_name",
+  "key",
+  "time_from",
+  "time_to",
+  // both
+  "token",
+  // protocol v2
+  "v",
+  "op",
+  "tree",
+  "series",
+  "date",
+  "bucket",
+  "value",
+  "range",
+  "items",
+  "keys",
+  "idempotency_key",
+  "fingerprint",
+  "idempotency_created_at_unix",
+  "limit",
+  "cursor",
+  "before",
+  "file",
+  "offset",
+  "stream_id",
+  "mode",
+  "granularity",
+  "chunk_seq",
+  "source",
+  "source_offset",
+  "event_id",
+  "checked_points",
+  "mismatch_count",
+  "absolute_drift",
+  "max_abs_delta",
+] as const;
 
 /** The index of each member in the tables below. */
-export const COMMAND = 0;
-export const TREE_NAME = 1;
-export const MEMBER_KEY = 2;
-export const TIME_FROM = 3;
-export const TIME_TO = 4;
+export const MEMBER = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Record<
+  (typeof NAMES)[number],
+  number
+>;
 
 const TABLE = new NameTable(NAMES);
 
@@ -26,6 +64,11 @@ export class Members {
   readonly starts = new Int32Array(NAMES.length);
   readonly ends = new Int32Array(NAMES.length);
   readonly lanes = new Uint32Array(2 * NAMES.length);
+  /** Which members the line had, each once. */
+  readonly #met = new Uint8Array(NAMES.length);
+  #metCount = 0;
+  /** Whether a number somewhere in the line is beyond what numbers can be. */
+  isBeyond = false;
   /** What is wrong with a line that `scan` refused. */
   fault = "";
 
@@ -33,13 +76,15 @@ export class Members {
     return NAMES[member];
   }
 
+  /** Whether a member of the line, or of what of it was read before a fault, is there. */
+  has(member: number): boolean {
+    return this.kinds[member] !== ABSENT;
+  }
+
   /** Reads the line bytes[start..end). Strings in it are unescaped where they lie. */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
     const scanner = this.#scanner;
-    for (let member = 0; member < NAMES.length; member++) { // a call of `fill` costs more than this
-      this.kinds[member] = ABSENT;
-      this.seen[member] = 0;
-    }
+    this.#forget();
     scanner.open(bytes, start, end);
     if (scanner.peek() !== 0x7b) return this.#refuse(scanner, start, scanner.value());
     scanner.openObject();
@@ -49,17 +94,28 @@ export class Members {
       const kind = scanner.value();
       if (kind === WRONG) return this.#refuse(scanner, start, kind);
       if (member < 0) continue;
+      if (this.kinds[member] === ABSENT) this.#met[this.#metCount++] = member;
       this.kinds[member] = kind;
       this.seen[member] |= 1 << kind;
       this.starts[member] = scanner.start;
       this.ends[member] = scanner.end;
-      if (kind === INTEGER) {
+      if (kind === INTEGER || kind === NEGATIVE) {
         this.lanes[2 * member] = scanner.lanes[0];
         this.lanes[2 * member + 1] = scanner.lanes[1];
       }
     }
     if (more < 0 || !scanner.takeEnd()) return this.#refuse(scanner, start, WRONG);
+    this.isBeyond = scanner.isBeyond;
     return true;
+  }
+
+  /** Clears the tables: only what the last line had, since a line has few of all the members. */
+  #forget(): void {
+    for (let index = 0; index < this.#metCount; index++) {
+      this.kinds[this.#met[index]] = ABSENT;
+      this.seen[this.#met[index]] = 0;
+    }
+    this.#metCount = 0;
   }
 
   #refuse(scanner: JsonScanner, start: number, kind: Kind): boolean {

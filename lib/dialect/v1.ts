@@ -3,25 +3,47 @@
 //
 // The original's words and answers, but where it was wrong: see docs/architecture.md.
 
-import { INTEGER, NULL, STRING } from "../bytes/json_scanner.ts";
+import { ABSENT, INTEGER, NULL, STRING } from "../bytes/json_scanner.ts";
 import { NameTable } from "../bytes/name_table.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
+import type { Access } from "../command/access.ts";
 import { type Operation, OPERATIONS } from "../command/operation.ts";
 import type { Reply } from "../command/reply.ts";
-import { DAY_MAX, KEY, type Request } from "../command/request.ts";
-import { COMMAND, MEMBER_KEY, Members, TIME_FROM, TIME_TO, TREE_NAME } from "./members.ts";
-import { writeResponse } from "./response.ts";
+import { DAY_MAX, KEY, type Request, VALUE } from "../command/request.ts";
+import { isAdmitted } from "./admission.ts";
+import { MEMBER, Members } from "./members.ts";
+import { writeResponse } from "../command/response.ts";
 
-const COMMANDS = [...new Set(OPERATIONS.map(({ v1 }) => v1.command))];
+const { command: COMMAND, tree_name: TREE_NAME, key: MEMBER_KEY } = MEMBER;
+const { time_from: TIME_FROM, time_to: TIME_TO } = MEMBER;
+
+/** An operation as this protocol has it. */
+interface Row {
+  readonly operation: Operation;
+  readonly words: NonNullable<Operation["v1"]>;
+  readonly hasName: boolean;
+  readonly hasKey: boolean;
+  readonly range: "yes" | "may" | "no";
+}
+
+const ROWS: Row[] = OPERATIONS.flatMap((operation) => {
+  const { fields, v1: words } = operation;
+  if (words === undefined) return [];
+  const hasName = fields.includes("tree") || fields.includes("file");
+  const range = fields.includes("range") ? "yes" : fields.includes("range?") ? "may" : "no";
+  return [{ operation, words, hasName, hasKey: fields.includes("key"), range }];
+});
+
+const COMMANDS = [...new Set(ROWS.map(({ words }) => words.command))];
 const COMMAND_TABLE = new NameTable(COMMANDS);
 
-/** The operation of each command, with a key and without one. */
+/** The row of each command, with a key and without one. */
 const WITH_KEY = COMMANDS.map((command) => rowOf(command, true));
 const WITHOUT_KEY = COMMANDS.map((command) => rowOf(command, false));
 
-function rowOf(command: string, hasKey: boolean): Operation {
-  const rows = OPERATIONS.filter(({ v1 }) => v1.command === command);
-  return rows.find(({ key }) => (key === "yes") === hasKey) ?? rows[0];
+function rowOf(command: string, hasKey: boolean): Row {
+  const rows = ROWS.filter(({ words }) => words.command === command);
+  return rows.find((row) => row.hasKey === hasKey) ?? rows[0];
 }
 
 const encoder = new TextEncoder();
@@ -30,27 +52,20 @@ const FAILURE = encoder.encode('{"success":false,"response":');
 const END = encoder.encode("}\r\n");
 
 export class V1 {
-  readonly #members = new Members();
+  readonly #members: Members;
+  readonly #access: Access;
 
-  /** Decodes the line bytes[start..end). False: `reply` tells why not. */
-  decode(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    request: Request,
-    reply: Reply,
-  ): boolean {
+  constructor(members: Members, access: Access) {
+    this.#members = members;
+    this.#access = access;
+  }
+
+  /** Decodes the line that the members are of. False: `reply` tells why not. */
+  decode(bytes: Uint8Array, request: Request, reply: Reply): boolean {
     const members = this.#members;
-    if (!members.scan(bytes, start, end)) {
-      const code = members.fault.startsWith("Invalid") ? "invalid_json" : "validation_error";
-      reply.fail(code, members.fault);
-      return false;
-    }
+    if (!isAdmitted(members, bytes, this.#access, reply)) return false;
     const wrong = this.#wrongType();
-    if (wrong !== null) {
-      reply.fail("validation_error", wrong);
-      return false;
-    }
+    if (wrong !== null) return refuse(reply, wrong);
     const commandStart = members.starts[COMMAND];
     const commandEnd = members.ends[COMMAND];
     const command = COMMAND_TABLE.find(bytes, commandStart, commandEnd);
@@ -59,19 +74,20 @@ export class V1 {
       reply.subject = bytes.slice(commandStart, commandEnd);
       return false;
     }
-    const rows = members.kinds[MEMBER_KEY] === INTEGER ? WITH_KEY : WITHOUT_KEY;
-    request.operation = rows[command];
+    const row = (members.kinds[MEMBER_KEY] === INTEGER ? WITH_KEY : WITHOUT_KEY)[command];
+    if (!this.#access.allows(row.operation, reply)) return false;
+    request.operation = row.operation;
+    request.missing = row.words.missing ?? "refuse";
+    request.touches = row.words.touches === true;
     request.bytes = bytes;
-    const missing = this.#fill(request);
-    if (missing === null) return true;
-    reply.fail("validation_error", `Field ${missing} is required`);
-    return false;
+    const missing = this.#fill(row, request);
+    return missing === null || refuse(reply, `Field ${missing} is required`);
   }
 
   /** The sentence about the first member of a wrong type: all are checked, whatever the command. */
   #wrongType(): string | null {
     const { seen, kinds } = this.#members;
-    if (kinds[COMMAND] === 0) return "Field command is required";
+    if (kinds[COMMAND] === ABSENT) return "Field command is required";
     if ((seen[COMMAND] & ~(1 << STRING)) !== 0) return "Field command must be a string";
     if ((seen[TREE_NAME] & ~(1 << STRING | 1 << NULL)) !== 0) {
       return "Field tree_name must be a string";
@@ -85,23 +101,23 @@ export class V1 {
   }
 
   /** Fills in what the operation needs; the name of the first member that is missing, or null. */
-  #fill(request: Request): string | null {
+  #fill({ hasName, hasKey, range }: Row, request: Request): string | null {
     const { kinds, starts, ends, lanes } = this.#members;
-    const { tree, key, range } = request.operation;
-    if (tree !== "no" && kinds[TREE_NAME] !== STRING) return "tree_name";
+    if (hasName && kinds[TREE_NAME] !== STRING) return "tree_name";
     request.nameStart = starts[TREE_NAME];
     request.nameEnd = ends[TREE_NAME];
-    if (key === "yes" && kinds[MEMBER_KEY] !== INTEGER) return "key";
+    if (hasKey && kinds[MEMBER_KEY] !== INTEGER) return "key";
     request.lanes[KEY] = lanes[2 * MEMBER_KEY];
     request.lanes[KEY + 1] = lanes[2 * MEMBER_KEY + 1];
-    request.dayFrom = 0;
-    request.dayTo = DAY_MAX;
+    request.lanes[VALUE] = 1;
+    request.lanes[VALUE + 1] = 0;
     if (range === "no") return null;
     const hasFrom = kinds[TIME_FROM] === INTEGER;
     const hasTo = kinds[TIME_TO] === INTEGER;
     if (range === "may" && !hasFrom && !hasTo) return null;
     if (!hasFrom) return "time_from";
     if (!hasTo) return "time_to";
+    request.hasRange = true;
     // Any number is a day here, but none is stored beyond DAY_MAX.
     const beyond = lanes[2 * TIME_FROM + 1] !== 0;
     request.dayFrom = beyond ? 1 : lanes[2 * TIME_FROM];
@@ -122,7 +138,7 @@ export class V1 {
     out.jsonText(encoder.encode(reply.text));
     if (reply.code === "not_found") out.text(' \\"');
     out.jsonText(reply.subject);
-    if (reply.code === "not_found") out.text(`\\" ${request.operation.v1.missing}`);
+    if (reply.code === "not_found") out.text(`\\" ${request.operation.v1?.absent}`);
     out.text('"');
     out.raw(END);
   }
@@ -131,4 +147,9 @@ export class V1 {
   encodeEnd(out: SendBuffer): void {
     out.raw(END);
   }
+}
+
+function refuse(reply: Reply, sentence: string): false {
+  reply.fail("validation_error", sentence);
+  return false;
 }

@@ -108,9 +108,13 @@ export class DumpStore {
   }
 
   /** The newest dump of each tree, of whatever log, in the order of the trees' names. */
-  async newest(): Promise<DumpFile[]> {
+  async newest(_which?: "of the original"): Promise<DumpFile[]> {
     const groups = await this.#learn();
     return [...groups.keys()].sort().map((group) => groups.get(group)![0]);
+  }
+
+  removeHidden(_keep: (name: string, serial: number) => boolean): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Loads a dump that `newest` has named, before anybody is served. */

@@ -1,8 +1,10 @@
 // The catalogue: which trees there are. Every segment of the log begins with it, so that the log
 // can be read from there on.
 //
-//   next serial (2) | trees | for each: number | serial (2) | bytes of the name | name ...
+//   next serial (2) | trees | for each: number | serial (2) | bytes of the name | name ... | 1
 //
+// The last word says that what is in the registry then is in a dump of it; logs of before there was
+// one end without it.
 // All words are little endian, names are filled up with zeros to whole words.
 
 import { LANE } from "../bytes/u64.ts";
@@ -13,13 +15,15 @@ export interface Catalogue {
   readonly nextSerial: number;
   /** In the order of their creation. */
   readonly trees: readonly { number: number; serial: number; name: string }[];
+  /** Whether the log goes on from a dump of the registry. */
+  readonly hasRegistry: boolean;
 }
 
 /** What `decodeCatalogue` reads back. */
 export function encodeCatalogue(forest: Forest): Uint8Array<ArrayBuffer> {
   const trees = forest.trees();
   const sizes = trees.map(({ nameBytes }) => 4 + Math.ceil(nameBytes.length / 4));
-  const words = new Uint32Array(sizes.reduce((sum, size) => sum + size, 3));
+  const words = new Uint32Array(sizes.reduce((sum, size) => sum + size, 4));
   const bytes = new Uint8Array(words.buffer);
   words.set([forest.nextSerial % LANE, Math.floor(forest.nextSerial / LANE), trees.length]);
   let at = 3;
@@ -28,6 +32,7 @@ export function encodeCatalogue(forest: Forest): Uint8Array<ArrayBuffer> {
     bytes.set(nameBytes, 4 * (at + 4));
     at += sizes[index];
   });
+  words[at] = 1;
   return bytes;
 }
 
@@ -44,5 +49,5 @@ export function decodeCatalogue(bytes: Uint8Array): Catalogue {
     trees.push({ number, serial: hi * LANE + lo, name });
     at += 4 + Math.ceil(length / 4);
   }
-  return { nextSerial: words[1] * LANE + words[0], trees };
+  return { nextSerial: words[1] * LANE + words[0], trees, hasRegistry: words[at] === 1 };
 }

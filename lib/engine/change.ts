@@ -11,6 +11,10 @@
 //   stage    serial (2) | bytes of the name | name ...    a tree is to come, which nobody sees yet
 //   rows     serial (2) | bytes | branch ...              the next part of it, as in a dump
 //   put      serial (2) | bytes of the name | name ...    all of it is there: it takes its name's place
+//   set      key (2) | day | value (2)              what the day holds from now on
+//   compact                                         counters without days go
+//   adopt    serial (2) | bytes of the name | name ...    a hidden tree takes the place of a name
+//   note     kind (2) | bytes | ...                       of the registry
 //
 // Invariant: a change is refused whole, or happens whole and needs nothing but the state before it,
 // so that the same records give the same state. What a record says is what happens: a request is
@@ -20,6 +24,7 @@ import { assert } from "../assert.ts";
 import { compareU64, LANE } from "../bytes/u64.ts";
 import { decodeBranch } from "../dump/format.ts";
 import { TreeBuilder } from "../dump/transfer.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -33,9 +38,13 @@ export const DROP = 7;
 export const STAGE = 8;
 export const ROWS = 9;
 export const PUT = 10;
+export const SET = 11;
+export const COMPACT = 12;
+export const ADOPT = 13;
+export const NOTE = 14;
 
 /** The words of each kind, without what follows a count of bytes. */
-const WORDS = [0, 6, 6, 3, 5, 3, 4, 1, 4, 4, 4];
+const WORDS = [0, 6, 6, 3, 5, 3, 4, 1, 4, 4, 4, 6, 1, 4, 4];
 
 /** Enough for every record of a fixed length, and one with a tree's name. */
 export const RECORD_WORDS_MAX = 4 + 256 / 4;
@@ -68,11 +77,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class Changes {
   readonly #forest: Forest;
+  readonly #registry: Registry;
   /** Trees that are to come, by their serials; whole already if they don't come from records. */
   readonly #staged = new Map<number, TreeBuilder | Tree>();
 
-  constructor(forest: Forest) {
+  constructor(forest: Forest, registry: Registry) {
     this.#forest = forest;
+    this.#registry = registry;
   }
 
   /** Announces a tree that is complete already: the next `put` with its serial takes it. */
@@ -93,7 +104,7 @@ export class Changes {
   /**
    * Lets the change at words[at] happen. False: a counter would pass 2^64-1, and nothing happened.
    *
-   * A sweep leaves the counters from the key `limit` on alone, zero being none.
+   * A change of all counters leaves those from the key `limit` on alone, zero being none.
    */
   apply(words: Uint32Array<ArrayBuffer>, at: number, limitLo = 0, limitHi = 0): boolean {
     const head = words[at];
@@ -116,6 +127,17 @@ export class Changes {
         return true;
       case SWEEP:
         this.#tree(head).sweep(words[at + 1], words[at + 2], limitLo, limitHi);
+        return true;
+      case COMPACT:
+        this.#tree(head).compact(limitLo, limitHi);
+        return true;
+      case SET: {
+        const tree = this.#tree(head);
+        const lo = words[at + 4];
+        return tree.set(words[at + 1], words[at + 2], words[at + 3], lo, words[at + 5]);
+      }
+      case NOTE:
+        this.#registry.apply(words[at + 1], words, at + 4, words[at + 3]);
         return true;
       default:
         this.#applyToForest(words, at);
@@ -153,6 +175,9 @@ export class Changes {
         this.#forest.put(tree, number, serial);
         return;
       }
+      case ADOPT:
+        this.#forest.adopt(this.#tree(words[at]), nameAt(words, at));
+        return;
     }
     assert(false, "there is no other kind of change");
   }
@@ -181,7 +206,19 @@ function bytesAt(words: Uint32Array<ArrayBuffer>, at: number): Uint8Array<ArrayB
 /** Whether a change is one of a counter, with its key in the two words behind the first. */
 export function hasKey(words: Uint32Array, at: number): boolean {
   const kind = words[at] & 0xff;
-  return kind >= ADD && kind <= REMOVE;
+  return kind >= ADD && kind <= REMOVE || kind === SET;
+}
+
+/** Whether a change is one of all counters of a tree, which branches carry out later. */
+export function isOfAll(words: Uint32Array, at: number): boolean {
+  const kind = words[at] & 0xff;
+  return kind === SWEEP || kind === COMPACT;
+}
+
+/** Whether a change is one of the trees that there are, or are to come. */
+export function isOfTrees(words: Uint32Array, at: number): boolean {
+  const kind = words[at] & 0xff;
+  return kind >= CREATE && kind <= PUT || kind === ADOPT;
 }
 
 /** Whether the key of a change comes before a limit. */

@@ -1,12 +1,14 @@
-// The dumper: dumps all trees, and so shortens the log.
+// The dumper: dumps all trees and the registry, and so shortens the log.
 //
-// Invariant: a segment of the log is removed only when every tree is in dumps that are newer. One
-// run goes on at a time; who asks meanwhile shares the next.
+// Invariant: a segment of the log is removed only when every tree, and the registry, is in dumps that
+// are newer. One run goes on at a time; who asks meanwhile shares the next.
 
+import type { RegistryStore } from "../dump/registry_store.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { HostError } from "../errors.ts";
 import { sleep } from "../host/clock.ts";
 import type { Log } from "../log/log.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Ledger } from "./ledger.ts";
@@ -19,6 +21,8 @@ export class Dumper {
   readonly #dumps: DumpStore;
   readonly #log: Log;
   readonly #ledger: Ledger;
+  readonly #registries: RegistryStore;
+  readonly #registry: Registry;
   readonly #tell: (line: string) => void;
   #run: Promise<number> = Promise.resolve(0);
   #nextRun: Promise<number> | null = null;
@@ -29,12 +33,16 @@ export class Dumper {
     dumps: DumpStore,
     log: Log,
     ledger: Ledger,
+    registries: RegistryStore,
+    registry: Registry,
     tell: (line: string) => void,
   ) {
     this.#forest = forest;
     this.#dumps = dumps;
     this.#log = log;
     this.#ledger = ledger;
+    this.#registries = registries;
+    this.#registry = registry;
     this.#tell = tell;
   }
 
@@ -77,8 +85,17 @@ export class Dumper {
       if (!this.#forest.has(tree)) continue; // dropped or replaced meanwhile
       failures += await this.#attempt(() => this.#dumps.write(tree, this.#log));
     }
+    failures += await this.#attempt(() => this.#registries.write(this.#registry, this.#log));
     if (failures > 0 || begun === null) return failures;
-    return await this.#attempt(() => this.#log.removeBefore(Math.min(begun, needed)));
+    return await this.#attempt(() => this.#removeOld(Math.min(begun, needed)));
+  }
+
+  /** Removes what the dumps have made useless. */
+  async #removeOld(lsn: number): Promise<void> {
+    await this.#log.removeBefore(lsn);
+    await this.#registries.removeOld();
+    // Trees that were hidden have their names by now, or are gone.
+    await this.#dumps.removeHidden((name, serial) => this.#forest.named(name)?.serial === serial);
   }
 
   /** Does something for all trees; returns how many failures there were. */

@@ -4,88 +4,110 @@
 // needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
 // A request that fails has changed nothing. No reply may leave before `settled`.
 
-import { u64ToBigInt } from "../bytes/u64.ts";
+import type { Json } from "../command/json.ts";
 import { type OperationId, OPERATIONS } from "../command/operation.ts";
 import type { Reply } from "../command/reply.ts";
-import { KEY, type Request } from "../command/request.ts";
-import { dumpedName } from "../dump/file_name.ts";
+import type { Request } from "../command/request.ts";
+import type { RegistryStore } from "../dump/registry_store.ts";
 import type { DumpStore } from "../dump/store.ts";
-import { DamagedError, HostError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Log } from "../log/log.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
-import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
-import { Walk } from "../tree/walk.ts";
+import { Administration } from "./administration.ts";
+import { Counters } from "./counters.ts";
 import type { Dumper } from "./dumper.ts";
-import type { Ledger, Outcome } from "./ledger.ts";
+import { Finder } from "./finder.ts";
+import { Ingest } from "./ingest.ts";
+import { infoOf, keysOf, summaryOf, topOf } from "./inspection.ts";
+import type { Ledger } from "./ledger.ts";
+import { Once } from "./once.ts";
+import { Snapshots } from "./snapshots.ts";
+import { Statistics } from "./statistics.ts";
 import { settle } from "./sweeping.ts";
-
-/** No file's name is nearly as long; beyond, an answer would not even repeat it. */
-const LOAD_NAME_BYTES_MAX = 4096;
 
 type Execute = (request: Request, reply: Reply) => void;
 
 /** What an engine works with. */
 export interface Parts {
   readonly forest: Forest;
+  readonly registry: Registry;
   readonly ledger: Ledger;
   readonly log: Log;
   readonly dumps: DumpStore;
+  readonly registries: RegistryStore;
   readonly dumper: Dumper;
   readonly clock: Clock;
+  /** Bytes of memory that the process holds. */
+  readonly memoryBytes: () => number;
 }
 
+export interface EngineLimits {
+  /** How long a reading of a whole tree may take; 0: as long as it takes. */
+  readonly queryTimeoutMs: number;
+  /** How long a reply may be in protocol v2; 0: as long as it is. */
+  readonly replyBytesMax: number;
+  readonly streamsMax: number;
+  readonly stagedItemsMax: number;
+  readonly dumpsKept: number;
+}
+
+/** Operations on all counters of a tree: one after the other, and each walked to its end. */
+const SWEEPING: readonly OperationId[] = [
+  "resetAll",
+  "deleteAll",
+  "compact",
+  "compactAll",
+  "deleteBefore",
+];
+const IS_SWEEPING = OPERATIONS.map(({ id }) => SWEEPING.includes(id));
+
 export class Engine {
+  readonly statistics = new Statistics();
   readonly #forest: Forest;
-  readonly #ledger: Ledger;
   readonly #log: Log;
-  readonly #dumps: DumpStore;
-  readonly #dumper: Dumper;
   readonly #clock: Clock;
-  readonly #tell: (line: string) => void;
+  readonly #limits: EngineLimits;
+  readonly #finder: Finder;
+  readonly #counters: Counters;
+  readonly #once: Once;
+  readonly #table: readonly Execute[];
   #today = 0;
   #sweeping: Promise<void> = Promise.resolve();
 
-  readonly #functions: Record<OperationId, Execute> = {
-    ping: (_, reply) => reply.shape = "pong",
-    trees: (_, reply) => this.#trees(reply),
-    create: (request, reply) => this.#create(request, reply),
-    drop: (request, reply) => this.#drop(request, reply),
-    increment: (request, reply) => this.#increment(request, reply),
-    decrement: (request, reply) => this.#decrement(request, reply),
-    sum: (request, reply) => this.#sum(request, reply),
-    find: (request, reply) => this.#find(request, reply),
-    findAll: (request, reply) => this.#findAll(request, reply),
-    reset: (request, reply) => this.#removeDays(request, reply, "ok"),
-    resetAll: (request, reply) => this.#sweep(request, reply, "ok"),
-    delete: (request, reply) => this.#removeDays(request, reply, "true"),
-    deleteAll: (request, reply) => this.#sweep(request, reply, "true"),
-    dump: (request, reply) => this.#dump(request, reply),
-    dumpAll: (_, reply) => this.#dumpAll(reply),
-    dumps: (_, reply) => reply.pending = this.#list(reply),
-    load: (request, reply) => this.#load(request, reply),
-  };
-  readonly #table = OPERATIONS.map(({ id }) => this.#functions[id]);
-
-  constructor(parts: Parts, tell: (line: string) => void) {
-    this.#forest = parts.forest;
-    this.#ledger = parts.ledger;
-    this.#log = parts.log;
-    this.#dumps = parts.dumps;
-    this.#dumper = parts.dumper;
-    this.#clock = parts.clock;
-    this.#tell = tell;
+  constructor(parts: Parts, limits: EngineLimits, tell: (line: string) => void) {
+    const { forest, registry, ledger, log, clock } = parts;
+    const { statistics } = this;
+    this.#forest = forest;
+    this.#log = log;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#finder = new Finder(forest, ledger);
+    const { queryTimeoutMs } = limits;
+    this.#counters = new Counters(forest, ledger, this.#finder, statistics, queryTimeoutMs);
+    this.#once = new Once(registry, ledger, clock, statistics);
+    const ingest = new Ingest(forest, registry, ledger, this.#finder, clock, statistics, limits);
+    const snapshots = new Snapshots(parts, limits, tell);
+    const administration = new Administration({
+      ...parts,
+      statistics,
+      dumpCount: () => snapshots.count(),
+      registryIdle: () => parts.registries.idle(),
+    });
+    const functions = this.#functions(this.#counters, ingest, snapshots, administration);
+    this.#table = OPERATIONS.map(({ id }) => functions[id]);
   }
 
   /** Looks at the clock: to be called when requests come in, before they are executed. */
   beginTurn(): void {
-    this.#today = this.#clock.today();
+    this.#counters.today = this.#today = this.#clock.today();
   }
 
   /** Carries out a request; see `Reply` for where the answer is. */
   execute(request: Request, reply: Reply): void {
-    this.#table[request.operation.index](request, reply);
+    if (IS_SWEEPING[request.operation.index]) reply.pending = this.#sweep(request, reply);
+    else this.#execute(request, reply);
   }
 
   /** Resolves when all that replies may tell by now is as safe as promised. */
@@ -93,164 +115,120 @@ export class Engine {
     return this.#log.settled();
   }
 
-  /** The tree that a request names, or null: then, if no tree can have that name, the reply says so. */
-  #tree(request: Request, reply: Reply): Tree | null {
-    const { bytes, nameStart, nameEnd } = request;
-    const tree = this.#forest.find(bytes, nameStart, nameEnd);
-    if (tree === null && treeName(bytes, nameStart, nameEnd) === null) refuseName(reply);
-    return tree;
+  #execute(request: Request, reply: Reply): void {
+    const execute = this.#table[request.operation.index];
+    if (!request.hasOnce) return execute(request, reply);
+    this.#once.perform(request, reply, this.#today, () => execute(request, reply));
   }
 
-  #treeOrNew(request: Request, reply: Reply): Tree | null {
-    const { bytes, nameStart, nameEnd } = request;
-    const tree = this.#forest.find(bytes, nameStart, nameEnd);
-    if (tree !== null) return tree;
-    const name = treeName(bytes, nameStart, nameEnd);
-    if (name === null) refuseName(reply);
-    else if (isDone(this.#ledger.create(name), reply)) {
-      return this.#forest.find(bytes, nameStart, nameEnd);
-    }
-    return null;
+  /** One after the other: many at once would make each branch do all of them when it is next touched. */
+  #sweep(request: Request, reply: Reply): Promise<void> {
+    return this.#sweeping = this.#sweeping.then(async () => {
+      this.#execute(request, reply);
+      for (const tree of this.#counters.swept.splice(0)) await settle(tree);
+    });
+  }
+
+  #functions(
+    counters: Counters,
+    ingest: Ingest,
+    snapshots: Snapshots,
+    administration: Administration,
+  ): Record<OperationId, Execute> {
+    return {
+      ping: (_, reply) => reply.shape = "pong",
+      health: (_, reply) => administration.health(reply),
+      stats: (_, reply) => administration.stats(reply),
+      metrics: (_, reply) => administration.metrics(reply),
+      trees: (_, reply) => this.#trees(reply),
+      create: (request, reply) => this.#create(request, reply),
+      drop: (request, reply) => counters.drop(request, reply),
+      increment: (request, reply) => counters.increment(request, reply),
+      decrement: (request, reply) => counters.decrement(request, reply),
+      addAll: (request, reply) => counters.addAll(request, reply),
+      setAll: (request, reply) => counters.setAll(request, reply),
+      sum: (request, reply) => counters.sum(request, reply),
+      sumAll: (request, reply) => counters.sumAll(request, reply),
+      sumAcross: (request, reply) => counters.sumAcross(request, reply),
+      find: (request, reply) => counters.find(request, reply),
+      findAll: (request, reply) => counters.findAll(request, reply),
+      reset: (request, reply) => counters.removeDays(request, reply, "ok"),
+      resetAll: (request, reply) => counters.sweep(request, reply, "ok"),
+      resetKeys: (request, reply) => counters.removeKeys(request, reply),
+      delete: (request, reply) => counters.removeDays(request, reply, "true"),
+      deleteAll: (request, reply) => counters.sweep(request, reply, "true"),
+      deleteKeys: (request, reply) => counters.removeKeys(request, reply),
+      compact: (request, reply) => counters.compact(request, reply),
+      compactAll: (_, reply) => counters.compactAll(reply),
+      deleteBefore: (request, reply) => counters.deleteBefore(request, reply),
+      treeInfo: (request, reply) => this.#inspect(request, reply, infoOf),
+      treeKeys: (request, reply) =>
+        this.#inspect(request, reply, (tree, deadline) => {
+          const cursor = request.details.get("cursor") as bigint | null;
+          return keysOf(tree, request.limit, cursor, deadline);
+        }),
+      treeSummary: (request, reply) =>
+        this.#inspect(request, reply, (tree, deadline) => {
+          const { hasRange, dayFrom: from, dayTo: to } = request;
+          return summaryOf(tree, hasRange ? { from, to } : null, deadline);
+        }),
+      treeTop: (request, reply) =>
+        this.#inspect(request, reply, (tree, deadline) => {
+          return topOf(tree, request.dayFrom, request.dayTo, request.limit, deadline);
+        }),
+      ingestBegin: (request, reply) => ingest.begin(request, reply),
+      ingestChunk: (request, reply) => ingest.chunk(request, reply),
+      ingestCommit: (request, reply) => ingest.commit(request, reply),
+      ingestAbort: (request, reply) => ingest.abort(request, reply),
+      dump: (request, reply) => snapshots.dump(request, reply),
+      dumpAll: (request, reply) => snapshots.dumpAll(request, reply),
+      dumps: (request, reply) => snapshots.list(request, reply),
+      load: (request, reply) => snapshots.load(request, reply),
+      snapshotInfo: (_, reply) => snapshots.info(reply),
+      verify: (_, reply) => snapshots.verify(reply),
+      fetch: (request, reply) => snapshots.fetch(request, reply),
+      fetchChunk: (request, reply) => snapshots.fetchChunk(request, reply),
+      prune: (request, reply) => administration.prune(request, reply),
+      checkpoint: (request, reply) => administration.checkpoint(request, reply),
+      checkpoints: (request, reply) => administration.checkpoints(request, reply),
+      reconcile: (request, reply) => administration.reconcile(request, reply),
+      replication: (_, reply) => {
+        reply.pending = snapshots.latest().then((latest) => {
+          administration.replication(reply, latest);
+        });
+      },
+    };
   }
 
   #trees(reply: Reply): void {
     reply.shape = "names";
-    reply.names = this.#forest.trees().map(({ name }) => name);
+    reply.names = this.#forest.visible().map(({ name }) => name);
   }
 
   #create(request: Request, reply: Reply): void {
     reply.shape = "ok";
-    this.#treeOrNew(request, reply);
+    this.#finder.find(request, reply);
   }
 
-  #drop(request: Request, reply: Reply): void {
-    const tree = this.#forest.find(request.bytes, request.nameStart, request.nameEnd);
-    if (tree === null) return reply.notFound("Tree", nameOf(request));
-    reply.shape = "ok";
-    isDone(this.#ledger.drop(tree), reply);
-  }
-
-  #increment(request: Request, reply: Reply): void {
-    const tree = this.#treeOrNew(request, reply);
+  /** Reads a whole tree, giving way to others, until it is done or has taken too long. */
+  #inspect(
+    request: Request,
+    reply: Reply,
+    inspect: (tree: Tree, deadline: number) => Promise<Json | "timeout">,
+  ): void {
+    const tree = this.#finder.find(request, reply);
     if (tree === null) return;
-    const { lanes } = request;
-    const outcome = this.#ledger.add(tree, lanes[KEY], lanes[KEY + 1], this.#today, 1, 0);
-    if (outcome === "done") return reply.number(1, 0);
-    if (outcome !== "overflow") return void isDone(outcome, reply);
-    const key = u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
-    reply.fail("validation_error", `Counter overflow key=${key} bucket=${this.#today}`);
-  }
-
-  #decrement(request: Request, reply: Reply): void {
-    const tree = this.#treeOrNew(request, reply);
-    if (tree === null) return;
-    const { lanes } = request;
-    reply.number(1, 0);
-    isDone(this.#ledger.subtract(tree, lanes[KEY], lanes[KEY + 1], this.#today, 1, 0), reply);
-  }
-
-  #sum(request: Request, reply: Reply): void {
-    const { lanes, dayFrom, dayTo } = request;
-    const tree = this.#tree(request, reply);
-    reply.number(0, 0);
-    tree?.sum(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.lanes);
-  }
-
-  #find(request: Request, reply: Reply): void {
-    const { lanes, dayFrom, dayTo } = request;
-    const tree = this.#tree(request, reply);
-    reply.shape = "cells";
-    reply.cells.clear();
-    tree?.collect(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.cells);
-  }
-
-  #findAll(request: Request, reply: Reply): void {
-    const tree = this.#tree(request, reply);
-    reply.cells.clear();
-    reply.shape = tree === null ? "cells" : "counters";
-    reply.walk = tree === null ? null : new Walk(tree);
-  }
-
-  #removeDays(request: Request, reply: Reply, shape: "ok" | "true"): void {
-    const { lanes, dayFrom, dayTo } = request;
-    const tree = this.#tree(request, reply);
-    reply.shape = shape;
-    if (tree === null) return;
-    isDone(this.#ledger.remove(tree, lanes[KEY], lanes[KEY + 1], dayFrom, dayTo), reply);
-  }
-
-  #sweep(request: Request, reply: Reply, shape: "ok" | "true"): void {
-    const tree = this.#tree(request, reply);
-    reply.shape = shape;
-    if (tree === null) return;
-    const { dayFrom, dayTo } = request;
-    // One after the other: many at once would make each branch do all of them when it is next touched.
-    reply.pending = this.#sweeping = this.#sweeping.then(() => {
-      if (!this.#forest.has(tree)) return; // dropped or replaced meanwhile
-      const isSwept = isDone(this.#ledger.sweep(tree, dayFrom, dayTo), reply);
-      return isSwept ? settle(tree) : undefined;
+    const { queryTimeoutMs } = this.#limits;
+    const deadline = queryTimeoutMs > 0 ? performance.now() + queryTimeoutMs : Infinity;
+    reply.pending = inspect(tree, deadline).then((json) => {
+      if (json === "timeout") this.timeOut(reply);
+      else reply.object(json);
     });
   }
 
-  #dump(request: Request, reply: Reply): void {
-    const tree = this.#forest.find(request.bytes, request.nameStart, request.nameEnd);
-    if (tree === null) return reply.notFound("Tree", nameOf(request));
-    reply.shape = "text";
-    reply.text = `Tree "${tree.name}" saved`;
-    reply.pending = this.#told(reply, () => this.#dumper.dump(tree));
+  /** Says that a reading took too long. */
+  timeOut(reply: Reply): void {
+    this.statistics.queryTimeouts++;
+    reply.fail("query_timeout", `Query exceeded ${this.#limits.queryTimeoutMs} ms`);
   }
-
-  #dumpAll(reply: Reply): void {
-    reply.shape = "ok";
-    this.#dumper.dumpAll(); // failures are in the log; the reply does not wait
-  }
-
-  async #list(reply: Reply): Promise<void> {
-    reply.shape = "names";
-    await this.#told(reply, async () => {
-      reply.names = await this.#dumps.list();
-    });
-  }
-
-  #load(request: Request, reply: Reply): void {
-    const tooLong = request.nameEnd - request.nameStart > LOAD_NAME_BYTES_MAX;
-    const file = tooLong ? "" : new TextDecoder().decode(nameOf(request));
-    if (file === "") return reply.fail("validation_error", "Field tree_name must name a dump file");
-    reply.shape = "text";
-    reply.pending = this.#told(reply, async () => {
-      const dumped = await this.#dumps.load(file);
-      if (dumped === null) {
-        return reply.notFound("Dump", new TextEncoder().encode(dumpedName(file)));
-      }
-      reply.text = `Tree "${dumped.tree.name}" loaded`;
-      isDone(await this.#ledger.put(dumped.tree), reply);
-    });
-  }
-
-  /** Does work with files; what goes wrong outside becomes the reply's error and a line in the log. */
-  async #told(reply: Reply, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof HostError || error instanceof DamagedError)) throw error;
-      this.#tell(error.message);
-      // Paths and what the system said are the operator's.
-      reply.fail("internal_error", error instanceof HostError ? error.what : error.message);
-    }
-  }
-}
-
-function refuseName(reply: Reply): void {
-  reply.fail("validation_error", `Field tree_name ${TREE_NAME_RULE}`);
-}
-
-function nameOf(request: Request): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(request.bytes.subarray(request.nameStart, request.nameEnd));
-}
-
-/** Whether a change was made; else the reply says why not. */
-function isDone(outcome: Outcome, reply: Reply): boolean {
-  if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
-  if (outcome === "crowded") reply.fail("validation_error", "There are too many trees");
-  return outcome === "done";
 }

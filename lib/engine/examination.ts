@@ -5,9 +5,8 @@
 
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
 import { Forest } from "../tree/forest.ts";
-import { Recovery } from "./recovery.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** What is damaged, and what else there is to say. */
 export interface Findings {
@@ -20,14 +19,13 @@ const ATTEMPTS_MAX = 5;
 
 /** Examines all dumps and the log. */
 export async function examine(
-  directory: string,
-  disk: Disk,
   dumpsFor: (forest: Forest) => DumpStore,
+  recoveryFor: (forest: Forest) => Recovery,
 ): Promise<Findings> {
   let before = "";
   for (let attempt = 1;; attempt++) {
     try {
-      const findings = await look(directory, disk, dumpsFor);
+      const findings = await look(dumpsFor, recoveryFor);
       const faults = findings.faults.join("\n");
       if (faults === "" || faults === before || attempt === ATTEMPTS_MAX) return findings;
       before = faults;
@@ -38,9 +36,8 @@ export async function examine(
 }
 
 async function look(
-  directory: string,
-  disk: Disk,
   dumpsFor: (forest: Forest) => DumpStore,
+  recoveryFor: (forest: Forest) => Recovery,
 ): Promise<Findings> {
   const faults: string[] = [];
   const notes: string[] = [];
@@ -48,12 +45,13 @@ async function look(
   const files = await store.list();
   for (const file of files) await noted(faults, () => store.load(file));
   const forest = new Forest();
-  const recovery = new Recovery(directory, disk, dumpsFor(forest), forest);
+  const recovery = recoveryFor(forest);
   const isReadable = await noted(faults, () => recovery.read());
   if (recovery.unfinished !== null) notes.push(recovery.unfinished);
   notes.push(`${files.length} dumps, ${recovery.segments} files of the log`);
   if (isReadable) {
-    const trees = forest.trees();
+    notes.push(...recovery.news);
+    const trees = forest.visible();
     const keys = trees.reduce((sum, tree) => sum + tree.keys, 0);
     notes.push(`A start would find ${trees.length} trees with ${keys} counters`);
   }

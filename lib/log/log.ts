@@ -57,7 +57,7 @@ export class Log {
   readonly #open: Segment[] = [];
   #closed: SegmentFile[];
   /** Bytes in all segments, without what is only reserved. */
-  #bytes: number;
+  bytes: number;
   #isLargeTold = false;
   #isBroken = false;
   #turn: PromiseWithResolvers<void> | null = null;
@@ -81,12 +81,12 @@ export class Log {
     this.id = position.id;
     this.lsn = this.#written = this.#durable = position.lsn;
     this.#closed = [...position.segments];
-    this.#bytes = this.#closed.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.bytes = this.#closed.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Whether there is more of it than there should be. */
   get isLarge(): boolean {
-    return this.#bytes >= this.#options.bytesMax;
+    return this.bytes >= this.#options.bytesMax;
   }
 
   /** The LSN that the oldest segment begins with. */
@@ -150,7 +150,7 @@ export class Log {
       } catch (error) {
         throw new HostError(`Log ${oldest.file} could not be removed`, error);
       }
-      this.#bytes -= this.#closed.shift()!.bytes;
+      this.bytes -= this.#closed.shift()!.bytes;
     }
     this.#isLargeTold = this.isLarge;
   }
@@ -187,7 +187,7 @@ export class Log {
     sealGroup(words, this.at, this.#records, this.#written + 1, this.#durable);
     const bytes = 4 * this.at + 4;
     this.#segment!.write(new Uint8Array(words.buffer, 0, bytes));
-    this.#bytes += bytes;
+    this.bytes += bytes;
     this.at = GROUP_WORDS;
     this.#records = 0;
     this.#written = this.lsn;
@@ -243,7 +243,7 @@ export class Log {
       const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
       this.#segment = new Segment(this.#directory, this.#disk, head, this.#options.segmentBytes);
       this.#open.push(this.#segment);
-      this.#bytes += this.#segment.bytes;
+      this.bytes += this.#segment.bytes;
     } catch (error) {
       if (this.#nextAfter === 0) this.#owner.tell(`No new file for the log: ${sentenceOf(error)}`);
       this.#nextAfter = performance.now() + FULL_MS;

@@ -7,13 +7,14 @@
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
-import { V1 } from "../dialect/v1.ts";
+import { Access } from "../command/access.ts";
+import { Interpreter } from "../dialect/interpreter.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
 import { ExchangePool } from "./exchange.ts";
 import { TurnCounter } from "./fairness.ts";
-import { type Connection, Session } from "./session.ts";
+import { type Connection, Session, type SessionLimits } from "./session.ts";
 
 export interface Listener {
   accept(): Promise<Connection & { setNoDelay(noDelay: boolean): void }>;
@@ -25,10 +26,13 @@ export interface Spare {
   close(): void;
 }
 
-export interface AcceptorOptions {
+export interface AcceptorOptions extends SessionLimits {
   readonly connectionsMax: number;
-  readonly requestBytesMax: number;
   readonly noDelay: boolean;
+  readonly access: Access;
+  readonly batchItemsMax: number;
+  /** Of protocol v2; 0: no limit. */
+  readonly replyBytesMax: number;
 }
 
 /** How often a session is looked at while Karma stops: one that sent nothing meanwhile is done. */
@@ -36,6 +40,9 @@ const DRAIN_STEP_MS = 20;
 
 /** When sessions that never pause are cut, between two of their reads if they get there. */
 const DRAIN_MS_MAX = 1000;
+
+/** How often sessions are looked at for clients that keep them waiting. */
+const EXPIRE_MS = 250;
 
 /** Before accepting is tried again after a failure that no spare descriptor can help. */
 const RETRY_MS = 100;
@@ -47,7 +54,7 @@ export class Acceptor {
   readonly #spares: Spare[];
   readonly #log: (line: string) => void;
   readonly #sessions = new Set<Session>();
-  readonly #exchanges = new ExchangePool();
+  readonly #exchanges: ExchangePool;
   readonly #turns = new TurnCounter();
   #connectionsMax: number;
   #stopping = false;
@@ -65,10 +72,23 @@ export class Acceptor {
     this.#connectionsMax = options.connectionsMax;
     this.#spares = spares;
     this.#log = log;
+    const { access, batchItemsMax, replyBytesMax } = options;
+    this.#exchanges = new ExchangePool(() => {
+      return new Interpreter(access, batchItemsMax, replyBytesMax);
+    });
   }
 
   /** Accepts connections until `stop`. */
   async run(): Promise<void> {
+    const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#options;
+    const expiring = requestTimeoutMs + readTimeoutMs + writeTimeoutMs > 0
+      ? setInterval(() => this.#expire(), EXPIRE_MS)
+      : 0;
+    await this.#acceptAll();
+    clearInterval(expiring);
+  }
+
+  async #acceptAll(): Promise<void> {
     while (!this.#stopping) {
       try {
         this.#welcome(await this.#listener.accept());
@@ -100,6 +120,11 @@ export class Acceptor {
     for (const session of this.#sessions) session.close();
   }
 
+  #expire(): void {
+    const now = performance.now();
+    for (const session of this.#sessions) session.expire(now);
+  }
+
   #welcome(connection: Connection & { setNoDelay(noDelay: boolean): void }): void {
     if (this.#sessions.size >= this.#connectionsMax) return refuse(connection);
     try {
@@ -107,16 +132,20 @@ export class Acceptor {
     } catch {
       return connection.close(); // it has gone already
     }
-    const { requestBytesMax } = this.#options;
     const session = new Session(
       connection,
       this.#engine,
       this.#exchanges,
       this.#turns,
-      requestBytesMax,
+      this.#options,
     );
+    const { statistics } = this.#engine;
     this.#sessions.add(session);
-    session.run().finally(() => this.#sessions.delete(session));
+    statistics.connections++;
+    session.run().finally(() => {
+      this.#sessions.delete(session);
+      statistics.connections--;
+    });
   }
 
   /** There are no descriptors left. */
@@ -143,7 +172,7 @@ const REFUSAL = (() => {
   const reply = new Reply();
   const out = new SendBuffer(128);
   reply.fail("too_many_connections", "Too many connections");
-  new V1().encode(new Request(), reply, out);
+  new Interpreter(new Access(null, null), 0, 0).encode(new Request(), reply, out);
   return out.bytes.slice(0, out.length);
 })();
 

@@ -6,7 +6,7 @@
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
-import { V1 } from "../dialect/v1.ts";
+import type { Interpreter } from "../dialect/interpreter.ts";
 
 /** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
 export const SEND_BYTES = 65536;
@@ -27,20 +27,33 @@ const LARGE_SPARES_MAX = 64;
 export class Exchange {
   readonly request = new Request();
   readonly reply = new Reply();
-  readonly dialect = new V1();
+  readonly interpreter: Interpreter;
   readonly out = new SendBuffer(BEGIN_BYTES);
+  /** How many requests this read has brought so far. */
+  requests = 0;
+
+  constructor(interpreter: Interpreter) {
+    this.interpreter = interpreter;
+  }
 }
 
 export class ExchangePool {
   readonly #spare: Exchange[] = [];
+  readonly #interpreter: () => Interpreter;
+
+  /** `interpreter` makes one for each new exchange. */
+  constructor(interpreter: () => Interpreter) {
+    this.#interpreter = interpreter;
+  }
 
   take(): Exchange {
-    return this.#spare.pop() ?? new Exchange();
+    return this.#spare.pop() ?? new Exchange(this.#interpreter());
   }
 
   give(exchange: Exchange): void {
     exchange.out.clear();
     exchange.reply.clear();
+    exchange.requests = 0;
     const { length } = exchange.out.bytes;
     const sparesMax = length > BEGIN_BYTES ? LARGE_SPARES_MAX : SPARES_MAX;
     if (length <= KEPT_BYTES && this.#spare.length < sparesMax) this.#spare.push(exchange);

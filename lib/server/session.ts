@@ -6,8 +6,10 @@
 // for all the requests that it brings, one commit and one write for all their replies.
 
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
-import { writeCounters } from "../dialect/response.ts";
+import { writeCounters } from "../command/response.ts";
+import type { Dialect } from "../dialect/interpreter.ts";
 import type { Engine } from "../engine/engine.ts";
+import { pace } from "../host/clock.ts";
 import { Exchange, type ExchangePool, SEND_BYTES } from "./exchange.ts";
 import type { TurnCounter } from "./fairness.ts";
 
@@ -20,6 +22,14 @@ export interface Connection {
   close(): void;
 }
 
+/** What a session bounds; 0 is no bound. */
+export interface SessionLimits {
+  readonly requestBytesMax: number;
+  readonly requestTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly writeTimeoutMs: number;
+}
+
 /** How long a refused client may go on sending before its connection is cut, reply unread or not. */
 const LINGER_MS = 1000;
 
@@ -28,8 +38,14 @@ export class Session {
   readonly #engine: Engine;
   readonly #exchanges: ExchangePool;
   readonly #received: ReceiveBuffer;
-  readonly #requestBytesMax: number;
+  readonly #limits: SessionLimits;
   readonly #turns: TurnCounter;
+  /** What the client spoke last. */
+  #spoken: Dialect = "v2";
+  /** Since when the rest of a request is waited for, any request, or a write; 0: it isn't. */
+  #partSince = 0;
+  #readSince = 0;
+  #writeSince = 0;
   #closed = false;
   /** Whether a call of the connection is awaited, and so what fails is the connection. */
   #talking = false;
@@ -43,14 +59,14 @@ export class Session {
     engine: Engine,
     exchanges: ExchangePool,
     turns: TurnCounter,
-    requestBytesMax: number,
+    limits: SessionLimits,
   ) {
     this.#connection = connection;
     this.#engine = engine;
     this.#exchanges = exchanges;
     this.#turns = turns;
-    this.#requestBytesMax = requestBytesMax;
-    this.#received = new ReceiveBuffer(requestBytesMax);
+    this.#limits = limits;
+    this.#received = new ReceiveBuffer(limits.requestBytesMax);
   }
 
   /** Serves the client until it leaves, or is refused, or `close`. */
@@ -71,10 +87,20 @@ export class Session {
     this.#connection.close();
   }
 
+  /** Cuts the connection if the client has kept it waiting for too long. */
+  expire(now: number): void {
+    const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#limits;
+    const isOver = (since: number, ms: number) => ms > 0 && since > 0 && now - since > ms;
+    const isReading = isOver(this.#partSince, requestTimeoutMs) ||
+      isOver(this.#readSince, readTimeoutMs);
+    if (this.idle && isReading || isOver(this.#writeSince, writeTimeoutMs)) this.close();
+  }
+
   async #serve(): Promise<void> {
     for (let ended = false, refused = false; !ended;) {
       this.idle = this.#talking = true;
       this.reads++;
+      if (this.#limits.readTimeoutMs > 0) this.#readSince = performance.now();
       const count = await this.#connection.read(this.#received.space());
       this.idle = this.#talking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
@@ -87,11 +113,11 @@ export class Session {
         await this.#engine.settled();
         // Written here, not in a function of its own: one promise less for each read.
         const { out } = exchange;
-        this.#talking = true;
+        this.#beginWrite();
         for (let at = 0; at < out.length;) {
           at += await this.#connection.write(out.view(at));
         }
-        this.#talking = false;
+        this.#endWrite();
         if (this.#turns.isUsedUp((count ?? 0) + out.length)) await this.#turns.giveWay();
       } finally {
         this.#exchanges.give(exchange);
@@ -102,54 +128,108 @@ export class Session {
 
   /** Answers the frames that are there, up to one that something must be awaited for. */
   #answer(exchange: Exchange, ended: boolean): "done" | "pause" {
-    const received = this.#received;
-    const { request, reply, out, dialect } = exchange;
+    const began = performance.now();
     this.#engine.beginTurn();
+    const requests = exchange.requests;
+    const state = this.#answerAll(exchange, ended);
+    const answered = exchange.requests - requests - (isOpen(exchange) ? 1 : 0);
+    this.#engine.statistics.turn(answered, performance.now() - began);
+    return state;
+  }
+
+  #answerAll(exchange: Exchange, ended: boolean): "done" | "pause" {
+    const received = this.#received;
+    const { request, reply, out, interpreter } = exchange;
     for (;;) {
       let frame = received.next();
       if (frame === "none" && ended) frame = received.last();
-      if (frame === "none") return "done";
-      reply.clear();
-      if (frame === "too long") {
-        reply.fail("request_too_large", `Request exceeds ${this.#requestBytesMax} bytes`);
-      } else if (dialect.decode(received.bytes, received.start, received.end, request, reply)) {
-        this.#engine.execute(request, reply);
-        if (reply.pending !== null) return "pause";
+      if (frame === "none") {
+        this.#noteRest(exchange);
+        return "done";
       }
-      dialect.encode(request, reply, out);
-      if (frame === "too long") return "done";
-      if (reply.walk !== null || out.length >= SEND_BYTES) return "pause";
+      reply.clear();
+      const { bytes, start, end } = received;
+      if (frame === "too long") {
+        request.dialect = this.#spoken;
+        reply.fail("request_too_large", `Request exceeds ${this.#limits.requestBytesMax} bytes`);
+        interpreter.encode(request, reply, out);
+        return "done";
+      }
+      exchange.requests++;
+      if (interpreter.decode(bytes, start, end, this.#spoken, request, reply)) {
+        this.#engine.execute(request, reply);
+      }
+      this.#spoken = request.dialect;
+      if (isOpen(exchange)) return "pause";
+      interpreter.encode(request, reply, out);
+      if (reply.code !== null) this.#engine.statistics.errors++;
+      if (out.length >= SEND_BYTES) return "pause";
     }
+  }
+
+  /** Notes since when a part of a request lies there, whose rest is to come. */
+  #noteRest(exchange: Exchange): void {
+    if (!this.#received.hasPart) this.#partSince = 0;
+    else if (exchange.requests > 0 || this.#partSince === 0) this.#partSince = performance.now();
   }
 
   /** Sends what was answered, and completes a reply that takes time or is long. */
   async #pause(exchange: Exchange): Promise<void> {
-    const { request, reply, out, dialect } = exchange;
+    const { request, reply, out, interpreter } = exchange;
     const { pending } = reply;
+    if (!isOpen(exchange)) return await this.#flush(exchange);
+    const began = performance.now();
     try {
       await this.#flush(exchange);
     } finally {
       await pending; // it fills in the reply, which must stay ours until then
     }
-    if (pending !== null) dialect.encode(request, reply, out);
-    if (reply.walk === null) return;
-    // A branch of the tree at a time, however long the whole reply is.
+    interpreter.encode(request, reply, out);
+    if (reply.walk !== null) await this.#walk(exchange);
+    if (reply.code !== null) this.#engine.statistics.errors++;
+    this.#engine.statistics.turn(1, performance.now() - began);
+    reply.pending = reply.walk = null;
+  }
+
+  /** Writes the rest of a reply about a whole tree, a branch at a time. */
+  async #walk(exchange: Exchange): Promise<void> {
+    const { request, reply, out, interpreter } = exchange;
+    const rest = pace();
     while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
-      if (out.length >= SEND_BYTES) await this.#flush(exchange);
+      if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
+        if (out.length >= SEND_BYTES) await this.#flush(exchange);
+        continue;
+      }
+      if (performance.now() > reply.deadline) this.#engine.timeOut(reply);
+      else if (!interpreter.isTooLong(request, reply, out.length)) {
+        await rest();
+        continue;
+      }
+      return interpreter.refuse(request, reply, out, 0);
     }
-    dialect.encodeEnd(out);
+    interpreter.encodeEnd(request, reply, out, 0);
   }
 
   async #flush({ out }: Exchange): Promise<void> {
     await this.#engine.settled();
-    this.#talking = true;
+    this.#beginWrite();
     for (let at = 0; at < out.length;) {
       at += await this.#connection.write(out.view(at));
     }
-    this.#talking = false;
+    this.#endWrite();
     const usedUp = this.#turns.isUsedUp(out.length);
     out.clear();
     if (usedUp) await this.#turns.giveWay();
+  }
+
+  #beginWrite(): void {
+    this.#talking = true;
+    if (this.#limits.writeTimeoutMs > 0) this.#writeSince = performance.now();
+  }
+
+  #endWrite(): void {
+    this.#talking = false;
+    this.#writeSince = 0;
   }
 
   /**
@@ -170,4 +250,9 @@ export class Session {
       clearTimeout(cut);
     }
   }
+}
+
+/** Whether a reply is to be completed before the next request is looked at. */
+function isOpen({ reply }: Exchange): boolean {
+  return reply.pending !== null || reply.walk !== null;
 }

@@ -134,6 +134,12 @@ export class Branch extends SlotTable {
     return index;
   }
 
+  /** The index after a counter's last cell on `day` or earlier. */
+  seekAfter(slot: number, day: number): number {
+    const index = this.seek(slot, day);
+    return this.found ? index + 1 : index;
+  }
+
   /** Adds up the cells with index `from` up to, not including, `to`; the sum's lanes go to `sum`. */
   sum(slot: number, from: number, to: number, sum: Uint32Array): void {
     const older = this.count(slot) - 1;
@@ -249,6 +255,12 @@ export class Branch extends SlotTable {
       if (this.isWide(slot)) words[words[slot + RUN]] = hi;
     }
     words[slot + INFO] -= to - from;
+  }
+
+  /** Takes away a counter's cells with days in [dayFrom, dayTo]. */
+  removeDays(slot: number, dayFrom: number, dayTo: number): void {
+    const from = this.seek(slot, dayFrom);
+    this.remove(slot, from, Math.max(from, this.seekAfter(slot, dayTo)));
   }
 
   /** Moves a counter's run to where it has room for `count` cells of a width. False: no room, no change. */

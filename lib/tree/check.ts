@@ -1,4 +1,5 @@
-// The tree's self-check: asserts every invariant that branch.ts, run.ts and tree.ts promise.
+// The tree's self-check: asserts every invariant that ranges.ts, branch.ts, slot_table.ts, run.ts and
+// tree.ts promise.
 // Tests end with it; it costs a pass over all cells.
 
 import { assert } from "../assert.ts";
@@ -40,6 +41,7 @@ export function checkTree(tree: Tree): void {
 function checkBranch(branch: Branch): void {
   const keys = sortedKeys(branch);
   assert(keys.length === 2 * branch.keys, "keys counts the taken slots");
+  assert(branch.keys <= branch.slots * 7 / 8, "at least one slot in eight is free");
   const runs: [number, number][] = [];
   let cells = 0;
   for (let at = 0; at < keys.length; at += 2) {

@@ -1,5 +1,7 @@
 // The forest: all trees of this process, in the order of their creation.
 //
+// Trees with hidden names are there for whoever made them, until they get a name that clients know.
+//
 // Invariant: every tree is in three tables, under its name, the hash of its name's bytes, and its
 // number. A number is a small one that no other tree has now; a serial one that no other ever had.
 // Trade: tables by hash and by number, because a request carries bytes, and making a string of them to find a tree
@@ -9,6 +11,7 @@ import { assert } from "../assert.ts";
 import { equals } from "../bytes/name_table.ts";
 import { BlockPool } from "./block_pool.ts";
 import { Tree } from "./tree.ts";
+import { isHidden } from "./tree_name.ts";
 
 /** How many trees there can be: records of the log have 24 bits for a number. */
 export const TREES_MAX = 1 << 24;
@@ -27,6 +30,16 @@ export class Forest {
   /** All trees, oldest first. */
   trees(): Tree[] {
     return [...this.#byName.values()];
+  }
+
+  /** All trees that clients know of, oldest first. */
+  visible(): Tree[] {
+    return this.trees().filter(({ name }) => !isHidden(name));
+  }
+
+  /** The tree of a name. */
+  named(name: string): Tree | null {
+    return this.#byName.get(name) ?? null;
   }
 
   /** The tree whose name is bytes[start..end). */
@@ -80,10 +93,18 @@ export class Forest {
     }
     this.#byNumber[number] = tree;
     this.#byName.set(tree.name, tree); // an existing name keeps its place
-    const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
-    const others = this.#byHash.get(key);
-    if (others === undefined) this.#byHash.set(key, [tree]);
-    else others.push(tree);
+    this.#hash(tree);
+  }
+
+  /** Gives a tree another name, and the place of the tree that has it. */
+  adopt(tree: Tree, name: string): void {
+    const old = this.#byName.get(name);
+    if (old !== undefined) this.#forget(old);
+    this.#byName.delete(tree.name);
+    this.#unhash(tree);
+    tree.rename(name);
+    this.#byName.set(name, tree); // an existing name keeps its place
+    this.#hash(tree);
   }
 
   remove(tree: Tree): void {
@@ -94,6 +115,17 @@ export class Forest {
   #forget(tree: Tree): void {
     this.#byNumber[tree.number] = null;
     this.#free.push(tree.number);
+    this.#unhash(tree);
+  }
+
+  #hash(tree: Tree): void {
+    const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
+    const others = this.#byHash.get(key);
+    if (others === undefined) this.#byHash.set(key, [tree]);
+    else others.push(tree);
+  }
+
+  #unhash(tree: Tree): void {
     const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
     const others = this.#byHash.get(key)!.filter((other) => other !== tree);
     if (others.length > 0) this.#byHash.set(key, others);

@@ -1,4 +1,4 @@
-// Laying out branches anew: the one operation that compacts, grows and splits them.
+// Laying out branches anew: the one operation that compacts, grows, splits and joins them.
 //
 // A full branch is first copied into a fresh block, which drops its dead words and divides the block
 // between slots and runs as its counters now need it. When that would gain little, up to three of its
@@ -34,7 +34,7 @@ export interface Growing {
 }
 
 /** Branches that are laid out together at the most. */
-const WINDOW_BRANCHES_MAX = 4;
+export const WINDOW_BRANCHES_MAX = 4;
 
 /**
  * In a tree of fewer branches only two are: in a young process the code is cold, and ten times slower.
@@ -47,6 +47,9 @@ const COMPACT_FREE_MIN = 1 / 32;
 
 /** Neighbours take no further block when they can share theirs filled no more than this. */
 const SPREAD_LOAD_MAX = 0.85;
+
+/** Neighbours that together need no more words than this become one branch. */
+export const JOIN_WORDS_MAX = BLOCK_WORDS / 2;
 
 /** The words that a branch, one more key and the run that found no room need. */
 export function wordsNeeded(branch: Branch): number {
@@ -185,6 +188,16 @@ export function cutOff(placed: Placed, keyLo: number, keyHi: number, pool: Block
   branch.copyRange(below, startLo, startHi, keyLo, keyHi);
   branch.copyRange(rest, keyLo, keyHi, 0, 0);
   return [{ branch: below, startLo, startHi }, cut];
+}
+
+/** Copies neighbouring branches, all swept, into one. */
+export function joined(branches: readonly Branch[], pool: BlockPool): Branch {
+  const keys = branches.reduce((keys, branch) => keys + branch.keys, 0);
+  const runWords = branches.reduce((words, branch) => words + branch.runWords, 0);
+  const copy = new Branch(pool.take(sizeFor(keys + 1, runWords)), keys + 1, runWords);
+  for (const branch of branches) branch.copyRange(copy, 0, 0, 0, 0);
+  copy.swept = branches[0].swept;
+  return copy;
 }
 
 /** Whether no key of a branch is above a key. */

@@ -5,9 +5,10 @@
 //          run:  where in the branch's words the counter's older cells are
 //          day, value: the newest cell; an increment of today touches nothing but the slot
 //
-// Open addressing with linear probing, so that a search reads on in memory. Keys are never taken
-// out: a counter without cells keeps its slot, and is still listed.
-// Invariant: at least one slot in eight is free, so every search ends.
+// Open addressing with linear probing, so that a search reads on in memory. A counter without cells
+// keeps its slot, and is still listed, until it is given back.
+// Invariant: at least one slot in eight is free, so every search ends; between the slot where the
+// search for a key begins and the key's own, none is free.
 
 import { SLIM } from "./run.ts";
 
@@ -95,6 +96,64 @@ export class SlotTable {
     this.words[slot + KEY_HI] = hi;
     this.words[slot + INFO] = NO_CELLS;
     this.keys++;
+  }
+
+  /**
+   * Gives back the slot of a counter without cells. A free slot would end the searches that went on
+   * over it, so the counters behind it that they look for move up (Knuth, TAOCP 3, 6.4, algorithm R).
+   */
+  give(slot: number): void {
+    const words = this.words;
+    const end = this.runsStart;
+    for (let next = this.#behind(slot); words[next + INFO] !== 0; next = this.#behind(next)) {
+      const first = home(words[next + KEY_LO], words[next + KEY_HI], this.slots) * SLOT_WORDS;
+      // Ways from slot to slot lead over the table's end.
+      if ((next - first + end) % end < (next - slot + end) % end) continue;
+      words.copyWithin(slot, next, next + SLOT_WORDS);
+      slot = next;
+    }
+    words.fill(0, slot, slot + SLOT_WORDS);
+    this.keys--;
+  }
+
+  /** Gives back all slots that `isGone` says of, at the price of going over the table once. */
+  sift(isGone: (slot: number) => boolean): void {
+    const words = this.words;
+    let first = 0;
+    while (words[first + INFO] !== 0) first += SLOT_WORDS;
+    // From a free slot on around the table to where it began. What lies behind a gap moves up, and
+    // no further than to where it has been gone over already.
+    let hasGap = false;
+    for (let slot = this.#behind(first); slot !== first; slot = this.#behind(slot)) {
+      if (words[slot + INFO] === 0) {
+        hasGap = false;
+      } else if (isGone(slot)) {
+        words.fill(0, slot, slot + SLOT_WORDS);
+        this.keys--;
+        hasGap = true;
+      } else if (hasGap) {
+        this.#moveUp(slot);
+      }
+    }
+  }
+
+  /** The slot behind a slot; behind the last one is the first. */
+  #behind(slot: number): number {
+    const next = slot + SLOT_WORDS;
+    return next === this.runsStart ? 0 : next;
+  }
+
+  /** Moves a counter to the first free slot of its search, which may be its own. */
+  #moveUp(slot: number): void {
+    const words = this.words;
+    const info = words[slot + INFO];
+    words[slot + INFO] = 0;
+    const free = ~this.locate(words[slot + KEY_LO], words[slot + KEY_HI]);
+    if (free !== slot) {
+      words.copyWithin(free, slot, slot + SLOT_WORDS);
+      words.fill(0, slot, slot + SLOT_WORDS);
+    }
+    words[free + INFO] = info;
   }
 
   /** The first taken slot at or after `slot`, or -1: `for (s = next(0); s >= 0; s = next(after(s)))`. */

@@ -2,6 +2,9 @@
 
 const NAME_BYTES_MAX = 255;
 
+/** What the names of hidden trees begin with: no client can name one. */
+export const HIDDEN = "\u0000";
+
 export const TREE_NAME_RULE = "must be 1 to 255 bytes of UTF-8 without control characters";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -16,4 +19,9 @@ export function treeName(bytes: Uint8Array, start: number, end: number): string 
     return null;
   }
   return /\p{Cc}/u.test(name) ? null : name;
+}
+
+/** Whether a name is that of a tree that clients don't know of. */
+export function isHidden(name: string): boolean {
+  return name.startsWith(HIDDEN);
 }

@@ -4,11 +4,26 @@
 // byte and cut at every position. Every answer must be the recorded one, byte for byte, but for the
 // cases in DIFFERENCES, which say why ours is another and which one.
 
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Client, failure, success } from "../support/client.ts";
 import { LocalKarma } from "../support/local_karma.ts";
 import { originalDump } from "../support/original_dump.ts";
 import { Server, TemporaryDirectory } from "../support/server.ts";
+import {
+  assertNone,
+  byteByByte,
+  type Case,
+  checkDifferences,
+  cutAt,
+  type Difference,
+  longestRequest,
+  mismatch,
+  noon,
+  ours,
+  readTranscript,
+  sortedCounters,
+  type Transcript,
+} from "../support/transcript.ts";
 
 /** Points of the project's design that some answers follow instead of the original. */
 const POINTS = {
@@ -20,8 +35,6 @@ const POINTS = {
   "10.3": "a tree's name has 1 to 255 bytes of UTF-8 without control characters, in v1 too",
 };
 
-type Difference = [line: number, name: string, point: keyof typeof POINTS, ours: string];
-
 const NOT_AN_OBJECT = failure("Request must be a JSON object");
 const COMMAND_TYPE = failure("Field command must be a string");
 const BAD_NAME = failure(
@@ -32,7 +45,7 @@ const invalid = (fault: string) => failure(`Invalid JSON: ${fault}`);
 const character = (at: number) => invalid(`unexpected character at byte ${at}`);
 const end = (at: number) => invalid(`unexpected end at byte ${at}`);
 
-const DIFFERENCES: Record<string, Difference[]> = {
+const DIFFERENCES: Record<string, Difference<keyof typeof POINTS>[]> = {
   basic: [
     [21, "find keeps the zero day", "9.2", success("{}")],
     [24, "and creates an empty counter", "9.2", success('{"1":{},"2":{}}')],
@@ -169,21 +182,6 @@ const DIFFERENCES: Record<string, Difference[]> = {
   ],
 };
 
-interface Case {
-  readonly line: number;
-  readonly name: string;
-  readonly send: string;
-  readonly expect: string;
-  readonly sleep_ms?: number;
-  readonly after_ms?: number;
-}
-
-interface Transcript {
-  readonly name: string;
-  readonly setup_files: Readonly<Record<string, string>>;
-  readonly cases: readonly Case[];
-}
-
 /** Where a transcript is replayed. */
 interface Stage {
   /** Its day, as YYYYMMDD. */
@@ -193,51 +191,37 @@ interface Stage {
   pass(ms: number): Promise<void>;
 }
 
-const TRANSCRIPTS = Object.keys(DIFFERENCES).map(read);
+const TRANSCRIPTS = Object.keys(DIFFERENCES).map((name) =>
+  readTranscript(new URL("v1/", import.meta.url), name)
+);
 
-function read(name: string): Transcript {
-  const text = Deno.readTextFileSync(new URL(`v1/${name}.jsonl`, import.meta.url));
-  const [head, ...cases] = text.trimEnd().split("\n").map((line) => JSON.parse(line));
-  assertEquals(head.server_flags, ["--directory=<DIR>"]);
-  return { ...head, name, cases: cases.map((row, index) => ({ ...row, line: index + 2 })) };
-}
-
-/** What ours must answer to a case. */
-function expected(transcript: Transcript, { line, expect }: Case): string {
-  const difference = DIFFERENCES[transcript.name].find(([other]) => other === line);
-  return difference === undefined ? expect : difference[3];
-}
-
-function assertReply(transcript: Transcript, row: Case, reply: string, today: number): void {
-  let wanted = expected(transcript, row).replaceAll("<TODAY>", `${today}`);
+/** What is wrong with an answer. */
+function judge(transcript: Transcript, row: Case, reply: string, today: number): string | null {
+  const expected = ours(row, DIFFERENCES[transcript.name]);
+  const expect = expected.expect.replaceAll("<TODAY>", `${today}`);
   // A transcript with dumps in it shows when they were made.
-  let shown = wanted.includes("<TS>") ? reply.replaceAll(/\b\d{10}(?=_)/g, "<TS>") : reply;
-  if (isFindAll(row.send)) {
-    wanted = sorted(wanted);
-    shown = sorted(shown);
-  }
-  assertEquals(shown, wanted, `${transcript.name}.jsonl:${row.line} ${row.name}: ${row.send}`);
+  const shown = expect.includes("<TS>") ? reply.replaceAll(/\b\d{10}(?=_)/g, "<TS>") : reply;
+  if (!isFindAll(row.send)) return mismatch(transcript, { ...expected, expect }, shown);
+  return mismatch(
+    transcript,
+    { ...expected, expect: sortedCounters(expect) },
+    sortedCounters(shown),
+  );
 }
 
 function isFindAll(send: string): boolean {
   return send.includes('"command":"find"') && !send.includes('"key"');
 }
 
-/** A find over a tree with its counters in one order: theirs is free (9.4). */
-function sorted(reply: string): string {
-  const counters = reply.match(/"\d+":\{[^{}]*\}/g) ?? [];
-  const inside = counters.join();
-  assert(reply.includes(inside), "A find over a tree holds its counters and commas");
-  return reply.replace(inside, counters.toSorted().join());
-}
-
 async function replay(transcript: Transcript, stage: Stage): Promise<void> {
+  const found: (string | null)[] = [];
   for (const row of transcript.cases) {
     await stage.pass(row.sleep_ms ?? 0);
     const reply = await stage.ask(await request(row, stage));
-    assertReply(transcript, row, reply, stage.today);
+    found.push(judge(transcript, row, reply, stage.today));
     await stage.pass(row.after_ms ?? 0);
   }
+  assertNone(found);
 }
 
 /** The request of a case, with the name of the newest dump where it stands for one. */
@@ -276,15 +260,6 @@ function bigKeys({ cases }: Transcript): Uint8Array {
   }));
 }
 
-/** A time zone where it is noon: no day begins there while a test runs. */
-function noon(): { zone: string; today: number } {
-  const now = new Date();
-  const behind = now.getUTCHours() - 12;
-  const zone = `Etc/GMT${behind < 0 ? "-" : "+"}${Math.abs(behind)}`;
-  const there = new Date(now.getTime() - behind * 3_600_000);
-  return { zone, today: Number(there.toISOString().slice(0, 10).replaceAll("-", "")) };
-}
-
 /** Lets time pass. Where a transcript waits a second and more, it is for dumps to have other names. */
 async function pass(ms: number): Promise<void> {
   if (ms === 0) return;
@@ -300,7 +275,7 @@ async function start(transcript: Transcript, directory: TemporaryDirectory, zone
 /** Plays a transcript to a new session, each line in the chunks that `cut` makes of it. */
 async function replayLocally(
   transcript: Transcript,
-  cut: (line: string) => string[] | Uint8Array[],
+  cut: (line: string) => Uint8Array[],
 ) {
   const karma = new LocalKarma();
   setUp(transcript, (file, bytes) => karma.put(file, bytes));
@@ -349,37 +324,27 @@ for (const transcript of TRANSCRIPTS) {
       await using server = await start(transcript, directory, zone);
       using client = await Client.connect(server.port);
       await client.send(cases.map(({ send }) => `${send}\n`).join(""));
-      for (const row of cases) assertReply(transcript, row, await client.line(), today);
+      const found: (string | null)[] = [];
+      for (const row of cases) found.push(judge(transcript, row, await client.line(), today));
+      assertNone(found);
     });
   }
 
   Deno.test(`golden v1: ${name}, byte by byte`, async () => {
-    const encoder = new TextEncoder();
-    const bytes = (line: string) => Array.from(encoder.encode(line), (byte) => Uint8Array.of(byte));
-    await replayLocally(transcript, bytes);
+    await replayLocally(transcript, byteByByte);
     await LocalKarma.timersDone();
   });
 
   Deno.test(`golden v1: ${name}, cut in two at every position`, async () => {
-    const encoder = new TextEncoder();
-    const longest = Math.max(...cases.map(({ send }) => encoder.encode(`${send}\r\n`).length));
     // Each replay cuts every line, at the same position.
-    for (let at = 1; at < longest; at++) {
-      await replayLocally(transcript, (line) => {
-        const bytes = encoder.encode(line);
-        return [bytes.subarray(0, at), bytes.subarray(at)];
-      });
+    for (let at = 1; at < longestRequest(transcript); at++) {
+      await replayLocally(transcript, cutAt(at));
     }
     await LocalKarma.timersDone();
   });
 }
 
 Deno.test("golden v1: every difference is one, and of the case that it names", () => {
-  for (const transcript of TRANSCRIPTS) {
-    for (const [line, name, , ours] of DIFFERENCES[transcript.name]) {
-      const row = transcript.cases[line - 2];
-      assertEquals(row.name, name, `${transcript.name}.jsonl:${line}`);
-      assertNotEquals(row.expect, ours);
-    }
-  }
+  for (const { server_flags } of TRANSCRIPTS) assertEquals(server_flags, ["--directory=<DIR>"]);
+  checkDifferences(TRANSCRIPTS, DIFFERENCES);
 });

@@ -7,7 +7,8 @@
 
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { V1 } from "../../lib/dialect/v1.ts";
+import { Access } from "../../lib/command/access.ts";
+import { Interpreter } from "../../lib/dialect/interpreter.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -70,7 +71,7 @@ export class World {
   /** Is told of every moment at which the process could end. */
   onMoment: (where: string) => void = () => {};
   readonly #dumps: WatchedDumps;
-  readonly #dialect = new V1();
+  readonly #dialect = new Interpreter(new Access(null, null), 10_000, 0);
   readonly #tell = (line: string) => void this.told.push(line);
   /** Until it serves, what the one before it has left. */
   #bounds: Bounds;
@@ -263,7 +264,7 @@ export class World {
     const reply = new Reply();
     const bytes = new TextEncoder().encode(line);
     this.engine.beginTurn();
-    if (!this.#dialect.decode(bytes, 0, bytes.length, request, reply)) {
+    if (!this.#dialect.decode(bytes, 0, bytes.length, "v1", request, reply)) {
       return this.fail(`${line}: ${reply.text}`);
     }
     this.engine.execute(request, reply);

@@ -5,6 +5,9 @@
 // taken in odd parts, so that neither side may count on how TCP cuts. Trade: what the operating
 // system does (sockets, files, signals) is not here; tests/integration has that.
 
+import { Access } from "../../lib/command/access.ts";
+import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { RegistryStore } from "../../lib/dump/registry_store.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
@@ -13,6 +16,7 @@ import { Ledger } from "../../lib/engine/ledger.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
 import { Log } from "../../lib/log/log.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
+import { Registry } from "../../lib/registry/registry.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
 import { TurnCounter } from "../../lib/server/fairness.ts";
 import { type Connection, Session } from "../../lib/server/session.ts";
@@ -20,7 +24,23 @@ import { Forest } from "../../lib/tree/forest.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 
 const DIRECTORY = "/dumps";
-const REQUEST_BYTES_MAX = 1 << 20;
+
+/** What the command line's defaults are. */
+const LIMITS = {
+  queryTimeoutMs: 1000,
+  replyBytesMax: 1 << 20,
+  streamsMax: 1000,
+  stagedItemsMax: 10_000_000,
+  dumpsKept: 5,
+  batchItemsMax: 10_000,
+  requestBytesMax: 1 << 20,
+  requestTimeoutMs: 0,
+  readTimeoutMs: 0,
+  writeTimeoutMs: 0,
+  answersMax: 1_000_000,
+  ageMaxSeconds: 604_800,
+  streamsKeptMax: 1000,
+};
 
 /** Longer than any timer of a session that is not refused. */
 const TIMERS_MS = 20;
@@ -30,10 +50,12 @@ const WRITE_BYTES_MAX = 4099;
 
 const encoder = new TextEncoder();
 
-export interface LocalOptions extends Partial<LogOptions> {
+export interface LocalOptions extends Partial<LogOptions>, Partial<typeof LIMITS> {
   /** Whether counts go into the log. */
   readonly wal?: boolean;
-  readonly dumpsKept?: number;
+  /** The tokens, of everything and of reading. */
+  readonly token?: string;
+  readonly readToken?: string;
 }
 
 export class LocalKarma {
@@ -41,14 +63,17 @@ export class LocalKarma {
   /** What was told to the operator. */
   readonly log: string[] = [];
   readonly forest = new Forest();
+  readonly registry: Registry;
   /** Set by `start`. */
   engine!: Engine;
   dumper!: Dumper;
   wal!: Log;
   readonly #options: LocalOptions;
+  readonly #limits: typeof LIMITS;
   readonly #clock: { now(): number; today(): number };
   readonly #dumps: DumpStore;
-  readonly #exchanges = new ExchangePool();
+  readonly #registries: RegistryStore;
+  readonly #exchanges: ExchangePool;
   readonly #turns = new TurnCounter();
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
@@ -59,11 +84,16 @@ export class LocalKarma {
   constructor(disk = new MemoryDisk(DIRECTORY), options: LocalOptions = {}) {
     this.disk = disk;
     this.#options = options;
+    this.#limits = { ...LIMITS, ...options };
     this.#clock = { now: () => this.now, today: () => this.today };
     const tell = (line: string) => this.log.push(line);
     const { pool } = this.forest;
-    const { dumpsKept = 5 } = options;
+    const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, tell);
+    this.registry = new Registry(this.#limits);
+    this.#registries = new RegistryStore(DIRECTORY, disk, this.#clock);
+    const access = new Access(options.token ?? null, options.readToken ?? null);
+    this.#exchanges = new ExchangePool(() => new Interpreter(access, batchItemsMax, replyBytesMax));
   }
 
   /** What Karma does at start, and ready to serve. */
@@ -77,7 +107,11 @@ export class LocalKarma {
   async start(restore = true): Promise<void> {
     const { forest, disk } = this;
     const tell = (line: string) => this.log.push(line);
-    const recovery = new Recovery(DIRECTORY, disk, this.#dumps, forest);
+    const registries = this.#registries;
+    const { registry } = this;
+    const clock = this.#clock;
+    const dumps = this.#dumps;
+    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
     if (restore) await recovery.read();
     const position = restore ? await recovery.settle(tell) : await recovery.startEmpty(tell);
     const { policy = "no", segmentBytes = 1 << 26, bytesMax = 1 << 30, wal = true } = this.#options;
@@ -89,16 +123,11 @@ export class LocalKarma {
     });
     this.wal.begin();
     await this.wal.sync();
-    const ledger = new Ledger(forest, this.wal, wal);
-    this.dumper = new Dumper(forest, this.#dumps, this.wal, ledger, tell);
-    this.engine = new Engine({
-      forest,
-      ledger,
-      log: this.wal,
-      dumps: this.#dumps,
-      dumper: this.dumper,
-      clock: this.#clock,
-    }, tell);
+    const ledger = new Ledger(forest, registry, this.wal, wal);
+    this.dumper = new Dumper(forest, dumps, this.wal, ledger, registries, registry, tell);
+    const { dumper } = this;
+    const parts = { forest, registry, ledger, log: this.wal, dumps, registries, dumper, clock };
+    this.engine = new Engine({ ...parts, memoryBytes: () => 0 }, this.#limits, tell);
   }
 
   /** Puts a file into the directory of dumps. */
@@ -111,9 +140,10 @@ export class LocalKarma {
     return this.disk.bytesOf(`${DIRECTORY}/${file}`);
   }
 
-  /** The names of the files in the directory of dumps, without those of the log. */
+  /** The names of the files in the directory of dumps, without those of the log and the registry. */
   async files(): Promise<string[]> {
-    return (await this.disk.list(DIRECTORY)).filter((file) => !file.endsWith(".wal"));
+    const files = await this.disk.list(DIRECTORY);
+    return files.filter((file) => !/\.(wal|registry)$/.test(file));
   }
 
   /** A client's end of a new session. */
@@ -124,7 +154,7 @@ export class LocalKarma {
       this.engine,
       this.#exchanges,
       this.#turns,
-      REQUEST_BYTES_MAX,
+      this.#limits,
     );
     client.done = session.run();
     return client;

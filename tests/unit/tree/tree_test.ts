@@ -1,6 +1,7 @@
 // A tree as a whole: the rules of its operations, its edges, and every order of growth.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { AssertionFailed } from "../../../lib/assert.ts";
 import { highLane, lowLane, u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { Cells } from "../../../lib/tree/cells.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
@@ -36,6 +37,10 @@ function add(tree: Tree, key: bigint, day: number, value: bigint): boolean {
 
 function subtract(tree: Tree, key: bigint, day: number, value: bigint): void {
   tree.subtract(lowLane(key), highLane(key), day, lowLane(value), highLane(value));
+}
+
+function set(tree: Tree, key: bigint, day: number, value: bigint): boolean {
+  return tree.set(lowLane(key), highLane(key), day, lowLane(value), highLane(value));
 }
 
 function sum(tree: Tree, key: bigint, dayFrom = 0, dayTo = DAY_MAX): bigint {
@@ -75,18 +80,29 @@ Deno.test("tree: what creates a counter, and what doesn't", () => {
     ["add", (tree) => add(tree, 7n, TODAY, 1n), true],
     ["add of zero", (tree) => add(tree, 7n, TODAY, 0n), true],
     ["subtract", (tree) => subtract(tree, 7n, TODAY, 1n), true],
+    ["set", (tree) => set(tree, 7n, TODAY, 2n), true],
+    ["set to zero", (tree) => set(tree, 7n, TODAY, 0n), true],
     ["touch", (tree) => tree.touch(7, 0), true],
     ["sum", (tree) => sum(tree, 7n), false],
     ["collect", (tree) => days(tree, 7n), false],
+    ["count", (tree) => tree.count(7, 0), false],
+    ["countIn", (tree) => tree.countIn(7, 0, 0, DAY_MAX), false],
     ["removeDays", (tree) => tree.removeDays(7, 0, 0, DAY_MAX), false],
+    ["forget", (tree) => tree.forget(7, 0), false],
     ["sweep", (tree) => tree.sweep(0, DAY_MAX), false],
+    ["compact", (tree) => tree.compact(), false],
   ];
+
   for (const [what, change, creates] of CHANGES) {
     const tree = fiveDays();
     change(tree);
+    assertEquals(tree.created, creates, what);
     change(tree);
+    assertEquals(tree.created, false, `${what}: the second time`);
     assertEquals(tree.keys, creates ? 2 : 1, what);
-    assertEquals(days(tree, 7n), what === "add" ? [[TODAY, 2n]] : [], what);
+    const isStored = what === "add" || what === "set";
+    assertEquals(days(tree, 7n), isStored ? [[TODAY, 2n]] : [], what);
+    assertEquals(tree.count(7, 0), creates ? isStored ? 1 : 0 : -1, what);
     checkTree(tree);
   }
 });
@@ -114,6 +130,7 @@ Deno.test("tree: ranges of days hold both ends, and may be empty", () => {
     const tree = fiveDays();
     assertEquals(days(tree, 1n, dayFrom, dayTo), inside, `${dayFrom} to ${dayTo}`);
     assertEquals(sum(tree, 1n, dayFrom, dayTo), total);
+    assertEquals([tree.countIn(1, 0, dayFrom, dayTo), tree.count(1, 0)], [inside.length, 5]);
     tree.removeDays(1, 0, dayFrom, dayTo);
     assertEquals([days(tree, 1n), tree.keys], [outside, 1]);
     checkTree(tree);
@@ -199,6 +216,112 @@ Deno.test("tree: a day or a total beyond 2^64-1 is refused, and nothing has chan
     if (!done) assertEquals(days(tree, 1n), before, what);
     checkTree(tree);
   }
+});
+
+Deno.test("tree: set gives a day exactly its value, and tells the one before", () => {
+  const VALUES = [0n, 1n, 65535n, 65536n, 0xffffffffn, 1n << 32n, (1n << 53n) + 1n, 1n << 63n];
+  for (let day = 20260100; day <= 20260106; day++) { // before, on and after the days there are
+    for (const first of VALUES) {
+      for (const second of [...VALUES, U64_MAX - 15n]) {
+        const tree = fiveDays();
+        const others = days(tree, 1n).filter(([other]) => other !== day);
+        const before = sum(tree, 1n, day, day);
+        for (const [old, value] of [[before, first], [first, second], [second, first]]) {
+          assert(set(tree, 1n, day, value), `${value} on ${day}`);
+          assertEquals(u64ToBigInt(tree.old[0], tree.old[1]), old, "the value before");
+          assertEquals(tree.created, false);
+          assertEquals(sum(tree, 1n, day, day), value);
+          assertEquals(tree.countIn(1, 0, day, day), value > 0n ? 1 : 0, "no cell is zero");
+          assertEquals(days(tree, 1n).filter(([other]) => other !== day), others);
+        }
+        checkTree(tree);
+      }
+    }
+  }
+});
+
+Deno.test("tree: set refuses a total beyond 2^64-1, and nothing has changed", () => {
+  for (const [older, newest, day] of OVERFLOWS) {
+    const tree = new Tree("t");
+    assert(set(tree, 1n, TODAY - 1, older) && set(tree, 1n, TODAY, newest));
+    const before = days(tree, 1n);
+    const old = sum(tree, 1n, day, day);
+    const others = older + newest - old;
+    assert(set(tree, 1n, day, U64_MAX - others), "the most there can be");
+    assertEquals(sum(tree, 1n), U64_MAX);
+    assert(set(tree, 1n, day, old));
+    if (others === 0n) continue;
+    for (const value of [U64_MAX - others + 1n, U64_MAX]) {
+      assertEquals(set(tree, 1n, day, value), false, `${value} beside ${others}`);
+      assertEquals(u64ToBigInt(tree.old[0], tree.old[1]), old);
+      assertEquals(days(tree, 1n), before);
+    }
+    checkTree(tree);
+  }
+});
+
+Deno.test("tree: set makes room as add does", () => {
+  const tree = new WatchedTree("t");
+  for (let day = 1; day <= 8; day++) {
+    for (let key = 0n; key < 3000n; key++) {
+      assert(set(tree, key, TODAY + day, key << BigInt(4 * day)));
+    }
+  }
+  for (let key = 0n; key < 3000n; key++) assertEquals(sum(tree, key), key * 0x111111110n);
+  assertEquals([tree.count(0, 0), tree.count(2999, 0), tree.keys], [0, 8, 3000]);
+  checkTree(tree);
+});
+
+Deno.test("tree: a counter that is forgotten was never there", () => {
+  const tree = fiveDays();
+  for (let key = 2n; key < 2000n; key++) tree.touch(lowLane(key), highLane(key));
+  for (let key = 2n; key < 2000n; key++) {
+    tree.forget(lowLane(key), highLane(key));
+    assertEquals(tree.count(lowLane(key), highLane(key)), -1);
+    if (key % 100n === 0n) checkTree(tree);
+  }
+  tree.forget(2, 0); // again, and nothing happens
+  tree.forget(2000, 0);
+  assertEquals([tree.keys, days(tree, 1n).length], [1, 5]);
+  assertThrows(() => tree.forget(1, 0), AssertionFailed);
+  tree.removeDays(1, 0, 0, DAY_MAX);
+  tree.forget(1, 0);
+  assertEquals(tree.keys, 0);
+  assert(add(tree, 1n, TODAY, 1n) && tree.created);
+  checkTree(tree);
+});
+
+Deno.test("tree: a batch that fails in the end is undone step by step", () => {
+  const random = new Random(22);
+  const tree = new Tree("t");
+  for (let key = 0n; key < 1000n; key += 2n) {
+    assert(add(tree, key, TODAY, key + 1n) && add(tree, key, TODAY - 1, 1n << 40n));
+  }
+  const before = Array.from({ length: 1000 }, (_, key) => days(tree, BigInt(key)));
+  const undo: (() => void)[] = [];
+  for (let step = 0; step < 5000; step++) {
+    const key = BigInt(random.below(1000));
+    const day = TODAY + random.below(3) - 1;
+    const value = random.u64() >> 20n;
+    const isSet = random.chance(0.5);
+    assert(isSet ? set(tree, key, day, value) : add(tree, key, day, value));
+    const old = isSet ? u64ToBigInt(tree.old[0], tree.old[1]) : 0n;
+    const { created } = tree;
+    undo.push(() => {
+      if (isSet) assert(set(tree, key, day, old));
+      else subtract(tree, key, day, value);
+      if (created) tree.forget(lowLane(key), highLane(key));
+    });
+  }
+  assert(add(tree, 5n, TODAY, 1n) && !add(tree, 5n, TODAY, U64_MAX));
+  subtract(tree, 5n, TODAY, 1n);
+  for (const step of undo.toReversed()) step();
+  for (let key = 0; key < 1000; key++) {
+    assertEquals(days(tree, BigInt(key)), before[key]);
+    assertEquals(tree.count(key, 0), key % 2 === 0 ? 2 : -1, `key ${key}`);
+  }
+  assertEquals(tree.keys, 500);
+  checkTree(tree);
 });
 
 Deno.test("tree: many values below 2^32 add up beyond it", () => {

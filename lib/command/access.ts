@@ -1,0 +1,53 @@
+// Access: who may do what, by the token that came with a request.
+//
+// Invariant: where a token is set, nobody without one gets further. A comparison takes as long as the
+// token that was set is, whatever was sent, so that time tells nothing of it.
+
+import type { Operation } from "./operation.ts";
+import type { Reply } from "./reply.ts";
+
+export type Role = "none" | "read" | "full";
+
+const encoder = new TextEncoder();
+
+export class Access {
+  readonly #full: Uint8Array | null;
+  readonly #read: Uint8Array | null;
+  #role: Role = "full";
+
+  /** The token that allows everything, and the one that allows reading; null: there is none. */
+  constructor(full: string | null, read: string | null) {
+    this.#full = full === null ? null : encoder.encode(full);
+    this.#read = read === null ? null : encoder.encode(read);
+  }
+
+  /** Whether everybody may do everything. */
+  get isOpen(): boolean {
+    return this.#full === null && this.#read === null;
+  }
+
+  /** Takes the token bytes[start..end), for the questions to come; false if it is none of ours. */
+  admit(bytes: Uint8Array, start: number, end: number): boolean {
+    const isFull = this.#full !== null && isEqual(this.#full, bytes, start, end);
+    const isRead = this.#read !== null && isEqual(this.#read, bytes, start, end);
+    this.#role = isFull ? "full" : isRead ? "read" : "none";
+    return isFull || isRead;
+  }
+
+  /** Whether who was admitted may do that; if not, the reply says so. */
+  allows(operation: Operation, reply: Reply): boolean {
+    if (operation.access === "read" || this.#role === "full") return true;
+    const label = operation.v2?.label ?? operation.id;
+    reply.fail("forbidden", `Read-only token cannot execute command ${label}`);
+    return false;
+  }
+}
+
+function isEqual(token: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  let difference = token.length ^ (end - start);
+  for (let at = 0; at < token.length; at++) {
+    // Beyond what was sent, its own first byte: as much work, and the lengths differ already.
+    difference |= token[at] ^ bytes[at < end - start ? start + at : start];
+  }
+  return difference === 0;
+}

@@ -1,0 +1,80 @@
+// The items of a batch, in one array that is used again: whatever a list in a request holds.
+//
+//   item      key (2) | day | value (2)          for changes
+//   key       key (2)
+//   counter   start and end of the tree's name in the request | key (2)
+//
+// Invariant: `count` items of one kind are whole; `total` is the sum of all values.
+
+import { LANE, LANE_MAX } from "../bytes/u64.ts";
+
+export const ITEM_WORDS = 5;
+export const KEY_WORDS = 2;
+export const COUNTER_WORDS = 4;
+
+/** What the array begins with, and goes back to when a long batch is over. */
+const BEGIN_WORDS = 64;
+const KEPT_WORDS = 65536;
+
+export class Items {
+  count = 0;
+  words = new Uint32Array(BEGIN_WORDS);
+  readonly total = new Uint32Array(2);
+  /** Whether the sum of all values passes 2^64-1. */
+  isBeyond = false;
+  /** Whether some value is zero. */
+  hasZero = false;
+  #length = 0;
+
+  clear(): void {
+    this.count = 0;
+    this.#length = 0;
+    this.total[0] = this.total[1] = 0;
+    this.isBeyond = this.hasZero = false;
+    if (this.words.length > KEPT_WORDS) this.words = new Uint32Array(BEGIN_WORDS);
+  }
+
+  /** Appends a change of a counter's day. */
+  pushItem(keyLo: number, keyHi: number, day: number, lo: number, hi: number): void {
+    const at = this.#room(ITEM_WORDS);
+    const { words, total } = this;
+    words[at] = keyLo;
+    words[at + 1] = keyHi;
+    words[at + 2] = day;
+    words[at + 3] = lo;
+    words[at + 4] = hi;
+    const sumLo = total[0] + lo;
+    const carry = sumLo > LANE_MAX ? 1 : 0;
+    const sumHi = total[1] + hi + carry;
+    total[0] = sumLo - carry * LANE;
+    total[1] = sumHi;
+    if (sumHi > LANE_MAX) this.isBeyond = true;
+    if (lo === 0 && hi === 0) this.hasZero = true;
+  }
+
+  pushKey(lo: number, hi: number): void {
+    const at = this.#room(KEY_WORDS);
+    this.words[at] = lo;
+    this.words[at + 1] = hi;
+  }
+
+  pushCounter(nameStart: number, nameEnd: number, keyLo: number, keyHi: number): void {
+    const at = this.#room(COUNTER_WORDS);
+    this.words[at] = nameStart;
+    this.words[at + 1] = nameEnd;
+    this.words[at + 2] = keyLo;
+    this.words[at + 3] = keyHi;
+  }
+
+  #room(words: number): number {
+    const at = this.#length;
+    this.#length += words;
+    this.count++;
+    if (this.#length > this.words.length) {
+      const larger = new Uint32Array(2 * this.words.length);
+      larger.set(this.words);
+      this.words = larger;
+    }
+    return at;
+  }
+}

@@ -1,0 +1,140 @@
+// The store of the registry's dumps: `LSN-LOG.registry` in the data directory, beside the log.
+//
+// Invariant: as for dumps of trees, one is visible whole or not at all, and only when the log is on
+// the disk as far as it has seen it. The newest of a log counts, and makes the older ones useless.
+
+import { join } from "@std/path";
+import { AssertionFailed } from "../assert.ts";
+import { DamagedError, HostError } from "../errors.ts";
+import { type Clock, pace } from "../host/clock.ts";
+import type { Disk } from "../host/disk.ts";
+import { Window } from "../host/window.ts";
+import type { Registry } from "../registry/registry.ts";
+import {
+  readRegistry,
+  readRegistryHead,
+  type RegistryCounts,
+  type RegistryHead,
+  writeRegistry,
+} from "./registry_format.ts";
+import type { Journal } from "./transfer.ts";
+
+const TEMPORARY = ".karma-registry.tmp";
+const LSN_DIGITS = 20;
+
+/** The newest dump that this process knows of. */
+export interface RegistryDump extends RegistryHead, RegistryCounts {
+  readonly file: string;
+  readonly bytes: number;
+}
+
+export class RegistryStore {
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  #newest: RegistryDump | null = null;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string, disk: Disk, clock: Clock) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#clock = clock;
+  }
+
+  get newest(): RegistryDump | null {
+    return this.#newest;
+  }
+
+  /** Resolves when none is being written. */
+  async idle(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Dumps the registry as it is after the last record of a log. */
+  write(registry: Registry, journal: Journal): Promise<void> {
+    const written = this.#writing.then(() => this.#write(registry, journal));
+    this.#writing = written.catch(() => {}); // the next is not this one's failure
+    return written;
+  }
+
+  /** Reads the newest dump of a log into an empty registry; returns its last record, null if there is none. */
+  async read(registry: Registry, log: string): Promise<number | null> {
+    const file = (await this.#files(log)).at(-1);
+    const dump = file === undefined ? null : await this.#read(file, registry);
+    this.#newest = dump;
+    return dump === null ? null : dump.lsn;
+  }
+
+  /** Removes all of the log but the newest. */
+  async removeOld(): Promise<void> {
+    const newest = this.#newest;
+    if (newest === null) return;
+    const old = (await this.#files(newest.log)).filter((file) => file < newest.file);
+    try {
+      for (const file of old) await this.#disk.remove(join(this.#directory, file));
+    } catch (error) {
+      throw new HostError("Old dumps of the registry could not be removed", error);
+    }
+  }
+
+  async #write(registry: Registry, journal: Journal): Promise<void> {
+    const temporary = join(this.#directory, TEMPORARY);
+    try {
+      const file = await this.#disk.create(temporary);
+      // From here on, as of one record: what comes first is written down at once.
+      const seconds = Math.floor(this.#clock.now() / 1000);
+      const head = { log: journal.id, lsn: journal.lsn, seconds };
+      const name = fileName(head);
+      let written: RegistryCounts & { bytes: number };
+      try {
+        written = await writeRegistry(registry, head, file, pace());
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      await journal.sync();
+      await this.#disk.rename(temporary, join(this.#directory, name));
+      await this.#disk.syncDirectory(this.#directory);
+      this.#newest = { ...head, ...written, file: name };
+    } catch (error) {
+      if (error instanceof HostError || error instanceof AssertionFailed) throw error;
+      throw new HostError("The registry could not be dumped", error);
+    }
+  }
+
+  async #read(file: string, registry: Registry): Promise<RegistryDump | null> {
+    const reading = await this.#disk.open(join(this.#directory, file)).catch((error) => {
+      throw new HostError(`Registry ${file} could not be opened`, error);
+    });
+    if (reading === null) return null;
+    try {
+      const window = new Window(reading);
+      const head = await readRegistryHead(window);
+      if (fileName(head) !== file) throw new DamagedError("it has another one's name");
+      const counts = await readRegistry(window, registry);
+      return { ...head, ...counts, file, bytes: reading.size };
+    } catch (error) {
+      if (error instanceof DamagedError) {
+        throw new DamagedError(`Registry ${file} is damaged: ${error.message}`, { cause: error });
+      }
+      if (error instanceof AssertionFailed) throw error;
+      throw new HostError(`Registry ${file} could not be read`, error);
+    } finally {
+      reading.close();
+    }
+  }
+
+  /** The file names of a log's dumps, oldest first. */
+  async #files(log: string): Promise<string[]> {
+    try {
+      const files = await this.#disk.list(this.#directory);
+      return files.filter((file) => file.endsWith(`-${log}.registry`)).sort();
+    } catch (error) {
+      throw new HostError(`Directory ${this.#directory} could not be listed`, error);
+    }
+  }
+}
+
+function fileName({ lsn, log }: RegistryHead): string {
+  return `${String(lsn).padStart(LSN_DIGITS, "0")}-${log}.registry`;
+}

@@ -1,0 +1,188 @@
+// Administration: what operators and their programs ask and tell: health, figures, the registry's
+// upkeep, checkpoints of sources and reports of reconciliations.
+
+import type { Json } from "../command/json.ts";
+import { Real } from "../command/json.ts";
+import type { Reply } from "../command/reply.ts";
+import type { Request } from "../command/request.ts";
+import { type Clock, pace } from "../host/clock.ts";
+import type { Log } from "../log/log.ts";
+import type { Checkpoint } from "../registry/checkpoints.ts";
+import { CHECKPOINT, encodeNote, PRUNE, type Registry } from "../registry/registry.ts";
+import type { Forest } from "../tree/forest.ts";
+import { isDone } from "./finder.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Statistics, StatsState } from "./statistics.ts";
+
+export interface AdministrationParts {
+  readonly forest: Forest;
+  readonly registry: Registry;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly statistics: Statistics;
+  /** How many dumps there are. */
+  readonly dumpCount: () => Promise<number>;
+  /** Bytes of memory that the process holds. */
+  readonly memoryBytes: () => number;
+  /** Resolves when the registry is not being dumped. */
+  readonly registryIdle: () => Promise<void>;
+}
+
+/** Answers that are forgotten in one go: it takes half a millisecond for a thousand. */
+const PRUNED_AT_ONCE_MAX = 2000;
+
+export class Administration {
+  readonly #parts: AdministrationParts;
+  readonly #began = performance.now();
+
+  constructor(parts: AdministrationParts) {
+    this.#parts = parts;
+  }
+
+  health(reply: Reply): void {
+    reply.object({
+      status: "ok",
+      uptime_seconds: this.#uptime(),
+      role: "master",
+      wal_enabled: this.#parts.ledger.isCounted,
+    });
+  }
+
+  stats(reply: Reply): void {
+    reply.pending = this.#state().then((state) => {
+      reply.object(this.#parts.statistics.stats(state));
+    });
+  }
+
+  metrics(reply: Reply): void {
+    reply.pending = this.#state().then((state) => {
+      reply.object(this.#parts.statistics.metrics(state));
+    });
+  }
+
+  /** Forgets answers, some at a time. */
+  prune(request: Request, reply: Reply): void {
+    const before = Math.ceil(request.details.get("time") as number);
+    reply.pending = this.#prune(before, request.limit === 0 ? Infinity : request.limit, reply);
+  }
+
+  async #prune(before: number, limit: number, reply: Reply): Promise<void> {
+    const { ledger, registry, statistics, registryIdle } = this.#parts;
+    const rest = pace();
+    let deleted = 0;
+    for (let isMore = true; isMore && deleted < limit; await rest()) {
+      await registryIdle(); // a dump under way is not to miss some that the next ones leave
+      const most = Math.min(PRUNED_AT_ONCE_MAX, limit - deleted);
+      if (!isDone(ledger.note(PRUNE, encodeNote({ before, limit: most })), reply)) return;
+      deleted += registry.pruned;
+      isMore = registry.pruned === most;
+    }
+    statistics.idempotencyPruned += deleted;
+    reply.object({ deleted });
+  }
+
+  checkpoint(request: Request, reply: Reply): void {
+    const { registry, ledger, clock } = this.#parts;
+    const source = request.text("source");
+    const { checkpoints } = registry;
+    if (!checkpoints.hasRoom(source)) {
+      return reply.fail("validation_error", "There are too many sources");
+    }
+    const checkpoint = {
+      source,
+      offset: request.details.get("offset") as string | null,
+      event: request.details.get("event") as string | null,
+      updated: Math.floor(clock.now() / 1000),
+    };
+    reply.object(toldOf(checkpoint));
+    isDone(ledger.note(CHECKPOINT, encodeNote(checkpoint)), reply);
+  }
+
+  checkpoints(request: Request, reply: Reply): void {
+    const source = request.details.get("source") as string | undefined;
+    reply.object(this.#checkpoints(source));
+  }
+
+  reconcile(request: Request, reply: Reply): void {
+    const { statistics, clock } = this.#parts;
+    const count = (name: string) => request.details.get(name) as bigint;
+    statistics.reconciled(
+      count("checked_points"),
+      count("mismatch_count"),
+      count("absolute_drift"),
+      count("max_abs_delta"),
+      Math.floor(clock.now() / 1000),
+    );
+    reply.shape = "ok";
+  }
+
+  /** What a server without replicas tells of them; `snapshots`: where dumps are. */
+  replication(reply: Reply, snapshots: { lastLsn: number; latest: Json }): void {
+    const { log, ledger, registry } = this.#parts;
+    const counts = ["attempt", "success", "error"];
+    const none = (prefix: string): Record<string, Json> => ({
+      ...Object.fromEntries(counts.map((count) => [`${prefix}_${count}_count`, 0])),
+      ...Object.fromEntries(counts.map((count) => [last(`${prefix}_${count}_unix`), 0])),
+      [last(`${prefix}_error`)]: null,
+    });
+    reply.object({
+      role: "master",
+      wal_enabled: ledger.isCounted,
+      wal_current_lsn: log.lsn,
+      wal_bytes: log.bytes,
+      replayed_lsn: 0,
+      replication_lag_entries: 0,
+      replication_entries_applied: 0,
+      replication_last_received_unix: 0,
+      ...none("replication_poll"),
+      ...none("replication_bootstrap"),
+      last_snapshot_lsn: snapshots.lastLsn,
+      latest_snapshots: snapshots.latest,
+      recovery: this.#checkpoints(undefined),
+      recovery_checkpoint_count: registry.checkpoints.count,
+    });
+  }
+
+  #checkpoints(source: string | undefined): Json {
+    const { checkpoints } = this.#parts.registry;
+    const one = source === undefined ? null : checkpoints.find(source);
+    const told = source === undefined ? checkpoints.all() : one === null ? [] : [one];
+    return { checkpoint_count: told.length, checkpoints: told.map(toldOf) };
+  }
+
+  async #state(): Promise<StatsState> {
+    const { forest, registry, ledger, log, dumpCount, memoryBytes } = this.#parts;
+    const trees = forest.visible();
+    return {
+      uptimeSeconds: this.#uptime().value,
+      trees: trees.length,
+      keys: trees.reduce((keys, tree) => keys + tree.keys, 0),
+      dumpCount: await dumpCount(),
+      walEnabled: ledger.isCounted,
+      walBytes: log.bytes,
+      lsn: log.lsn,
+      memoryBytes: memoryBytes(),
+      activeStreams: registry.streams.openCount,
+      stagedItems: registry.streams.stagedItems,
+      committedStreams: registry.streams.committedCount,
+      answers: registry.answers.size,
+      checkpoints: registry.checkpoints.count,
+      lastCheckpointSeconds: registry.checkpoints.lastUpdated,
+      connections: this.#parts.statistics.connections,
+    };
+  }
+
+  #uptime(): Real {
+    return new Real((performance.now() - this.#began) / 1000);
+  }
+}
+
+/** `replication_poll_error_unix` → `replication_last_poll_error_unix` */
+function last(name: string): string {
+  return name.replace("replication_", "replication_last_");
+}
+
+function toldOf({ source, offset, event, updated }: Checkpoint): Json {
+  return { source, offset, event_id: event, updated_at_unix: updated };
+}

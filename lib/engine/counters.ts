@@ -1,0 +1,257 @@
+// The counters: what requests do to single ones, to batches of them, and to all of a tree.
+//
+// Invariant: each function is synchronous and changes all that it was asked to, or nothing and says why.
+// What it does to all counters of a tree holds at once for whoever looks; `swept` names the trees that
+// must be walked for it before the reply leaves.
+
+import { u64ToBigInt } from "../bytes/u64.ts";
+import { COUNTER_WORDS, ITEM_WORDS, KEY_WORDS } from "../command/items.ts";
+import type { Json } from "../command/json.ts";
+import { type Reply, SUM_WORDS } from "../command/reply.ts";
+import { DAY_MAX, KEY, type Request, VALUE } from "../command/request.ts";
+import type { Forest } from "../tree/forest.ts";
+import type { Tree } from "../tree/tree.ts";
+import { Walk } from "../tree/walk.ts";
+import { type Finder, isDone } from "./finder.ts";
+import type { Ledger, Outcome } from "./ledger.ts";
+import type { Statistics } from "./statistics.ts";
+
+const decoder = new TextDecoder();
+
+export class Counters {
+  readonly #forest: Forest;
+  readonly #ledger: Ledger;
+  readonly #finder: Finder;
+  readonly #statistics: Statistics;
+  readonly #queryTimeoutMs: number;
+  readonly #sum = new Uint32Array(2);
+  today = 0;
+  /** Trees of which all counters were changed. */
+  swept: Tree[] = [];
+
+  /** `queryTimeoutMs`: how long a reply about a whole tree may take in protocol v2; 0: as long as it takes. */
+  constructor(
+    forest: Forest,
+    ledger: Ledger,
+    finder: Finder,
+    statistics: Statistics,
+    queryTimeoutMs: number,
+  ) {
+    this.#forest = forest;
+    this.#ledger = ledger;
+    this.#finder = finder;
+    this.#statistics = statistics;
+    this.#queryTimeoutMs = queryTimeoutMs;
+  }
+
+  drop(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    if (tree === null) return;
+    reply.shape = "ok";
+    isDone(this.#ledger.drop(tree), reply);
+  }
+
+  increment(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    if (tree === null) return;
+    const { lanes } = request;
+    const day = request.day === 0 ? this.today : request.day;
+    const [lo, hi] = [lanes[VALUE], lanes[VALUE + 1]];
+    const outcome = this.#ledger.add(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi);
+    if (outcome === "done") return reply.number(lo, hi);
+    if (outcome === "overflow") return overflow(reply, "", lanes[KEY], lanes[KEY + 1], day);
+    isDone(outcome, reply);
+  }
+
+  decrement(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    if (tree === null) return;
+    const { lanes } = request;
+    const day = request.day === 0 ? this.today : request.day;
+    const [lo, hi] = [lanes[VALUE], lanes[VALUE + 1]];
+    reply.number(lo, hi);
+    isDone(this.#ledger.subtract(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi), reply);
+  }
+
+  addAll(request: Request, reply: Reply): void {
+    const { items } = request;
+    if (this.#changeAll(request, reply, (tree) => this.#ledger.addAll(tree, items))) {
+      reply.shape = "tally";
+      reply.count = items.count;
+      reply.lanes.set(items.total);
+    }
+  }
+
+  setAll(request: Request, reply: Reply): void {
+    const { items } = request;
+    reply.shape = "applied";
+    reply.count = items.count;
+    if (items.count === 0 && this.#finder.peek(request) === null) return; // nothing, not even a tree
+    this.#changeAll(request, reply, (tree) => this.#ledger.setAll(tree, items));
+  }
+
+  /** Does a batch to a tree. False: the reply says why not, and a tree created for it is gone again. */
+  #changeAll(request: Request, reply: Reply, change: (tree: Tree) => Outcome): boolean {
+    const { items } = request;
+    if (items.isBeyond) {
+      reply.fail("validation_error", "Batch total overflow");
+      return false;
+    }
+    if (!isDone(this.#ledger.reserve(1, 0, items.count) ? "done" : "full", reply)) return false;
+    const tree = this.#finder.find(request, reply);
+    if (tree === null) return false;
+    const { isNew } = this.#finder;
+    const outcome = change(tree);
+    if (outcome === "overflow") {
+      const [keyLo, keyHi, day] = items.words.subarray(ITEM_WORDS * this.#ledger.culprit);
+      overflow(reply, "in batch item ", keyLo, keyHi, day);
+      if (isNew) this.#ledger.drop(tree);
+    }
+    this.#statistics.batchWrites++;
+    this.#statistics.batchWriteItems += items.count;
+    return isDone(outcome, reply);
+  }
+
+  sum(request: Request, reply: Reply): void {
+    const { lanes, dayFrom, dayTo } = request;
+    const tree = this.#finder.find(request, reply);
+    reply.number(0, 0);
+    tree?.sum(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.lanes);
+  }
+
+  sumAll(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    if (tree === null) return;
+    const { dayFrom, dayTo } = request;
+    const { count, words } = request.items;
+    reply.beginSums(count);
+    const { sums } = reply;
+    const sum = this.#sum;
+    for (let at = 0, to = 0; at < KEY_WORDS * count; at += KEY_WORDS, to += SUM_WORDS) {
+      const lo = words[at];
+      const hi = words[at + 1];
+      tree.sum(lo, hi, dayFrom, dayTo, sum);
+      sums[to] = lo;
+      sums[to + 1] = hi;
+      sums[to + 2] = sum[0];
+      sums[to + 3] = sum[1];
+    }
+    this.#statistics.batchReads++;
+    this.#statistics.batchReadKeys += count;
+  }
+
+  sumAcross(request: Request, reply: Reply): void {
+    const { bytes, dayFrom, dayTo, items: { count, words } } = request;
+    const sums: Json[] = [];
+    for (let at = 0; at < COUNTER_WORDS * count; at += COUNTER_WORDS) {
+      const [nameStart, nameEnd, lo, hi] = words.subarray(at);
+      const tree = this.#forest.find(bytes, nameStart, nameEnd);
+      if (tree === null) return reply.notFound("Tree", bytes.slice(nameStart, nameEnd));
+      tree.sum(lo, hi, dayFrom, dayTo, this.#sum);
+      const series = decoder.decode(bytes.subarray(nameStart, nameEnd));
+      const value = u64ToBigInt(this.#sum[0], this.#sum[1]);
+      sums.push({ series, key: u64ToBigInt(lo, hi), value });
+    }
+    reply.object(sums);
+    this.#statistics.batchReads++;
+    this.#statistics.batchReadKeys += count;
+  }
+
+  find(request: Request, reply: Reply): void {
+    const { lanes, dayFrom, dayTo } = request;
+    const tree = this.#finder.find(request, reply);
+    reply.shape = "cells";
+    reply.cells.clear();
+    tree?.collect(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.cells);
+  }
+
+  findAll(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    reply.cells.clear();
+    reply.shape = tree === null ? "cells" : "counters";
+    reply.walk = tree === null ? null : new Walk(tree);
+    const isTimed = request.dialect === "v2" && this.#queryTimeoutMs > 0;
+    reply.deadline = isTimed ? performance.now() + this.#queryTimeoutMs : Infinity;
+  }
+
+  /** Takes days of one counter away: `reset` all, `delete` those of a range. */
+  removeDays(request: Request, reply: Reply, shape: "ok" | "true"): void {
+    const { lanes, dayFrom, dayTo, touches } = request;
+    const [lo, hi] = [lanes[KEY], lanes[KEY + 1]];
+    const tree = this.#finder.find(request, reply);
+    reply.shape = shape;
+    if (tree === null || !this.#ledger.reserve(2, 0, 0) && !isDone("full", reply)) return;
+    if (touches) this.#ledger.touch(tree, lo, hi);
+    isDone(this.#ledger.remove(tree, lo, hi, dayFrom, dayTo), reply);
+  }
+
+  /** Takes all days of many counters away, or those of a range. */
+  removeKeys(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    if (tree === null) return;
+    const { hasRange, dayFrom, dayTo, items: { count, words } } = request;
+    if (!this.#ledger.reserve(0, 0, count)) return void isDone("full", reply);
+    let removed = 0;
+    let missing = 0;
+    for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
+      const [lo, hi] = [words[at], words[at + 1]];
+      if (tree.count(lo, hi) <= 0) missing++;
+      else if (tree.countIn(lo, hi, dayFrom, dayTo) > 0) {
+        this.#ledger.remove(tree, lo, hi, dayFrom, dayTo);
+        removed++;
+      }
+    }
+    reply.object(hasRange ? { deleted: removed, missing } : { reset: removed, missing });
+    this.#statistics.batchWrites++;
+    this.#statistics.batchWriteItems += count;
+  }
+
+  /** Takes days of all counters of a tree away. */
+  sweep(request: Request, reply: Reply, shape: "ok" | "true"): void {
+    const tree = this.#finder.find(request, reply);
+    reply.shape = shape;
+    if (tree === null) return;
+    if (isDone(this.#ledger.sweep(tree, request.dayFrom, request.dayTo), reply)) {
+      this.swept.push(tree);
+    }
+  }
+
+  deleteBefore(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    reply.shape = "ok";
+    if (tree === null || !this.#ledger.reserve(2, 0, 0) && !isDone("full", reply)) return;
+    if (request.dayTo >= 0) this.#ledger.sweep(tree, 0, Math.min(request.dayTo, DAY_MAX));
+    this.#compact([tree], reply);
+    this.#statistics.retentions++;
+  }
+
+  compact(request: Request, reply: Reply): void {
+    const tree = this.#finder.find(request, reply);
+    if (tree !== null) this.#compact([tree], reply);
+    if (tree !== null) this.#statistics.compactions++;
+  }
+
+  compactAll(reply: Reply): void {
+    this.#compact(this.#forest.visible(), reply);
+    this.#statistics.compactions++;
+  }
+
+  #compact(trees: readonly Tree[], reply: Reply): void {
+    reply.shape = "ok";
+    if (!this.#ledger.reserve(0, 0, trees.length)) return void isDone("full", reply);
+    for (const tree of trees) this.#ledger.compact(tree);
+    this.swept.push(...trees);
+  }
+}
+
+/** Says which counter would pass 2^64-1. */
+export function overflow(
+  reply: Reply,
+  where: string,
+  keyLo: number,
+  keyHi: number,
+  day: number,
+): void {
+  const key = u64ToBigInt(keyLo, keyHi);
+  reply.fail("validation_error", `Counter overflow ${where}key=${key} bucket=${day}`);
+}

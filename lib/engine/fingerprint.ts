@@ -1,0 +1,126 @@
+// Fingerprints: what a request asks for, in 32 bytes, however it was written. Two requests under one
+// idempotency key are the same if their fingerprints are.
+//
+// SHA-256 over lines `name:type:value`, as Karma 1.x made them, so that clients may make them too and
+// answers that it gave are still found:
+//
+//   command:s:9:increment        a text, its bytes counted
+//   key:u:1                      a number
+//   items_count:i:2              a count
+//   key:n                        nothing
+
+import { createHash } from "node:crypto";
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { ITEM_WORDS, KEY_WORDS } from "../command/items.ts";
+import { KEY, type Request, VALUE } from "../command/request.ts";
+
+const encoder = new TextEncoder();
+const COLON = 0x3a;
+const LINE_FEED = 0x0a;
+
+const line = (name: string) => encoder.encode(name);
+const COMMAND = line("command:s:");
+const SERIES = line("series:s:");
+const STREAM = line("stream_id:s:");
+const KEY_LINE = line("key:u:");
+const NO_KEY = line("key:n\n");
+const BUCKET = line("bucket:u:");
+const VALUE_LINE = line("value:u:");
+const FROM = line("range_from:u:");
+const TO = line("range_to:u:");
+const SEQUENCE = line("chunk_seq:u:");
+const KEYS_COUNT = line("keys_count:i:");
+const KEY_VALUE = line("key_value:u:");
+const ITEMS_COUNT = line("items_count:i:");
+const ITEM_KEY = line("item_key:u:");
+const ITEM_BUCKET = line("item_bucket:u:");
+const ITEM_VALUE = line("item_value:u:");
+
+/** What the buffer may keep between two requests. */
+const KEPT_BYTES = 65536;
+
+let lines = new SendBuffer(512);
+
+/** The fingerprint of a request that is done once; `day` is that of a change which names none. */
+export function fingerprintOf(request: Request, day: number): Uint8Array {
+  begin(request);
+  const { operation, lanes } = request;
+  switch (operation.id) {
+    case "increment":
+    case "decrement":
+      number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
+      number(BUCKET, request.day === 0 ? day : request.day, 0);
+      number(VALUE_LINE, lanes[VALUE], lanes[VALUE + 1]);
+      return end();
+    case "addAll":
+    case "setAll":
+      items(request);
+      return end();
+    case "resetKeys":
+    case "deleteKeys":
+      keys(request);
+      break;
+    default:
+      if (operation.fields.includes("key")) number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
+      else lines.raw(NO_KEY);
+  }
+  if (request.hasRange) {
+    number(FROM, request.dayFrom, 0);
+    number(TO, request.dayTo, 0);
+  }
+  return end();
+}
+
+/** The fingerprint of a chunk of an ingest stream. */
+export function chunkFingerprintOf(request: Request): Uint8Array {
+  lines.clear();
+  text(COMMAND, encoder.encode(request.operation.v2!.label));
+  text(STREAM, encoder.encode(request.text("stream")));
+  text(SERIES, request.bytes.subarray(request.nameStart, request.nameEnd));
+  number(SEQUENCE, request.details.get("sequence") as number, 0);
+  items(request);
+  return end();
+}
+
+function begin({ operation, bytes, nameStart, nameEnd }: Request): void {
+  lines.clear();
+  text(COMMAND, encoder.encode(operation.v2!.label));
+  text(SERIES, bytes.subarray(nameStart, nameEnd));
+}
+
+function items({ items: { count, words } }: Request): void {
+  number(ITEMS_COUNT, count, 0);
+  for (let at = 0; at < ITEM_WORDS * count; at += ITEM_WORDS) {
+    number(ITEM_KEY, words[at], words[at + 1]);
+    number(ITEM_BUCKET, words[at + 2], 0);
+    number(ITEM_VALUE, words[at + 3], words[at + 4]);
+  }
+}
+
+function keys({ items: { count, words } }: Request): void {
+  number(KEYS_COUNT, count, 0);
+  for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
+    number(KEY_VALUE, words[at], words[at + 1]);
+  }
+}
+
+function text(name: Uint8Array, value: Uint8Array): void {
+  lines.raw(name);
+  lines.decimal(value.length, 0);
+  lines.byte(COLON);
+  lines.raw(value);
+  lines.byte(LINE_FEED);
+}
+
+function number(name: Uint8Array, lo: number, hi: number): void {
+  lines.raw(name);
+  lines.decimal(lo, hi);
+  lines.byte(LINE_FEED);
+}
+
+function end(): Uint8Array {
+  const digest = createHash("sha256").update(lines.bytes.subarray(0, lines.length)).digest();
+  const print = new Uint8Array(digest); // digests are views of a pool of Node's
+  if (lines.bytes.length > KEPT_BYTES) lines = new SendBuffer(512);
+  return print;
+}

@@ -1,0 +1,233 @@
+// The replay: the records of the log, from its first segment on, applied to what dumps hold.
+//
+// Invariant: a record that a dump holds is not applied again: dumps tell for each branch which record
+// was their last, and the dump of the registry which was its. What a record needs and is not there is
+// damage, unless the log itself drops what needs it.
+
+import { AssertionFailed } from "../assert.ts";
+import type { Coverage } from "../dump/coverage.ts";
+import type { DumpStore } from "../dump/store.ts";
+import { DamagedError, sentenceOf } from "../errors.ts";
+import type { LogReader } from "../log/reader.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { Forest } from "../tree/forest.ts";
+import { Tree } from "../tree/tree.ts";
+import { decodeCatalogue } from "./catalogue.ts";
+import {
+  ADOPT,
+  Changes,
+  DROP,
+  hasKey,
+  isBelow,
+  isOfAll,
+  isOfTrees,
+  nameAt,
+  NOTE,
+  PUT,
+  recordWords,
+  ROWS,
+  serialAt,
+  STAGE,
+} from "./change.ts";
+import { settleNow } from "./sweeping.ts";
+
+export class Replay {
+  readonly #reader: LogReader;
+  readonly #dumps: DumpStore;
+  readonly #forest: Forest;
+  readonly #changes: Changes;
+  /** The last record that the registry's dump holds; null: there is no dump of it. */
+  readonly #registryLsn: number | null;
+  /** What of each tree's records, by its number, its dump holds; null once that is passed. */
+  readonly #coverages: (Coverage | null)[] = [];
+  /** What is wrong with trees that the log builds on: damage, unless the log drops them. */
+  readonly #absent = new Map<number, string>();
+  readonly #limit = new Uint32Array(2);
+  /** The dump that holds the latest record. */
+  #latest = { file: "", lsn: 0 };
+  /** How many records were replayed. */
+  records = 0;
+
+  constructor(
+    reader: LogReader,
+    dumps: DumpStore,
+    forest: Forest,
+    registry: Registry,
+    registryLsn: number | null,
+  ) {
+    this.#reader = reader;
+    this.#dumps = dumps;
+    this.#forest = forest;
+    this.#changes = new Changes(forest, registry);
+    this.#registryLsn = registryLsn;
+  }
+
+  /** Replays the whole log. */
+  async run(): Promise<void> {
+    const reader = this.#reader;
+    await reader.read(
+      (preamble) => this.#begin(preamble),
+      (words, from, to, lsn, records) => {
+        this.records += records;
+        return this.#replay(words, from, to, lsn, records);
+      },
+    );
+    for (const fault of this.#absent.values()) {
+      const hint = "To start from the dumps alone, move the log (*.wal) away";
+      const aside = reader.aside.map((file) => `; log ${file} was not read`).join("");
+      throw new DamagedError(`${fault}${aside}. ${hint}`);
+    }
+    const { file, lsn } = this.#latest;
+    if (lsn > reader.lsn) throw ahead(`Dump ${file}`, lsn, reader);
+    const registryLsn = this.#registryLsn ?? 0;
+    if (registryLsn > reader.lsn) throw ahead("The dump of the registry", registryLsn, reader);
+  }
+
+  /** The trees that the log begins with come from dumps. */
+  async #begin(preamble: Uint8Array): Promise<void> {
+    const { nextSerial, trees, hasRegistry } = decodeCatalogue(preamble);
+    const { lsn } = this.#reader;
+    if (hasRegistry && (this.#registryLsn ?? -1) < lsn) {
+      throw new DamagedError(
+        `No dump of the registry is there as of record ${lsn}, and the log goes on from it`,
+      );
+    }
+    for (const { number, serial, name } of trees) {
+      const fault = await this.#restore(name, number, serial);
+      if (fault !== null) this.#miss(name, number, serial, fault);
+    }
+    this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
+  }
+
+  /** Puts a tree there from a dump that the log goes on from; returns why not, if there is none. */
+  async #restore(name: string, number: number, serial: number): Promise<string | null> {
+    const reader = this.#reader;
+    const dumped = await this.#dumps.find(name, reader.id, serial);
+    const goesOn = `and the log goes on at ${reader.lsn + 1}`;
+    if (dumped === null) return `No dump of tree ${JSON.stringify(name)} is there, ${goesOn}`;
+    const { file, tree, coverage } = dumped;
+    if (coverage.least < reader.lsn) {
+      return `Dump ${file} ends at record ${coverage.least}, ${goesOn}`;
+    }
+    if (coverage.most > this.#latest.lsn) this.#latest = { file, lsn: coverage.most };
+    this.#forest.put(tree, number, serial);
+    this.#coverages[number] = coverage;
+    return null;
+  }
+
+  /** An empty tree takes the place of one that can't be had. If the log drops it, that is no fault. */
+  #miss(name: string, number: number, serial: number, fault: string): void {
+    this.#forest.put(new Tree(name, this.#forest.pool), number, serial);
+    this.#absent.set(number, fault);
+  }
+
+  /** Replays a group of records. */
+  #replay(
+    words: Uint32Array<ArrayBuffer>,
+    from: number,
+    to: number,
+    lsn: number,
+    records: number,
+  ): Promise<void> | void {
+    for (let at = from; records > 0; records--, lsn++) {
+      const size = recordWords(words, at);
+      if (size === 0 || at + size > to) throw unreadable(lsn);
+      try {
+        if (isOfTrees(words, at)) {
+          const [next, nextLsn, left] = [at + size, lsn + 1, records - 1];
+          return this.#replayOfTrees(words, at, lsn).then(() => {
+            return this.#replay(words, next, to, nextLsn, left);
+          });
+        }
+        if ((words[at] & 0xff) === NOTE) this.#replayNote(words, at, lsn);
+        else this.#replayOfCounters(words, at, lsn);
+      } catch (error) {
+        if (error instanceof AssertionFailed) throw unreadable(lsn, error);
+        throw error;
+      }
+      at += size;
+    }
+  }
+
+  #replayNote(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
+    if (lsn > (this.#registryLsn ?? 0)) this.#changes.apply(words, at);
+  }
+
+  #replayOfCounters(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
+    const number = words[at] >>> 8;
+    const limit = this.#limit;
+    limit[0] = limit[1] = 0;
+    const coverage = this.#coverages[number];
+    if (coverage) {
+      if (coverage.isPassed(lsn)) this.#coverages[number] = null;
+      else {
+        coverage.limit(lsn, limit);
+        const isHeld = limit[0] === 0 && limit[1] === 0;
+        if (isHeld || hasKey(words, at) && !isBelow(words, at, limit)) return;
+      }
+    }
+    if (this.#absent.size > 0 && this.#absent.has(number)) return;
+    if (!this.#changes.apply(words, at, limit[0], limit[1])) throw unreadable(lsn);
+    if (isOfAll(words, at)) settleNow(this.#forest.at(number)!);
+  }
+
+  async #replayOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): Promise<void> {
+    const kind = words[at] & 0xff;
+    const number = words[at] >>> 8;
+    if (kind === DROP) this.#absent.delete(number);
+    const isComing = kind === STAGE || kind === ROWS;
+    if (kind === ADOPT) this.#replaced(nameAt(words, at));
+    else if (kind !== DROP && await this.#isElsewhere(words, at, kind, number)) return;
+    if (!isComing && kind !== ADOPT) this.#coverages[number] = null;
+    try {
+      this.#changes.apply(words, at);
+    } catch (error) {
+      if (error instanceof AssertionFailed || error instanceof DamagedError) {
+        throw unreadable(lsn, error);
+      }
+      throw error;
+    }
+    if (kind !== ADOPT) return;
+    // Dumps under the name that it has from now on hold more of it than those under the hidden one.
+    const fault = await this.#restore(nameAt(words, at), number, serialAt(words, at));
+    if (fault === null) this.#absent.delete(number);
+  }
+
+  /** Whether a tree that is created, or comes in parts, is not to be had from the log alone. */
+  async #isElsewhere(
+    words: Uint32Array<ArrayBuffer>,
+    at: number,
+    kind: number,
+    number: number,
+  ): Promise<boolean> {
+    const serial = serialAt(words, at);
+    // Also of one that doesn't come: the next one must have another.
+    this.#forest.nextSerial = Math.max(this.#forest.nextSerial, serial + 1);
+    if (kind === STAGE) return false;
+    // The log may begin behind the first parts of a tree, when it was dumped since.
+    const isStaged = this.#changes.isStaged(serial);
+    if (kind === ROWS) return !isStaged;
+    const name = nameAt(words, at);
+    if (kind === PUT) this.#replaced(name);
+    const fault = await this.#restore(name, number, serial);
+    if (fault === null) this.#changes.unstage(serial);
+    if (fault !== null && kind === PUT && !isStaged) this.#miss(name, number, serial, fault);
+    return fault === null || kind === PUT && !isStaged;
+  }
+
+  /** A tree that can't be had is not needed if another one takes its name. */
+  #replaced(name: string): void {
+    for (const number of this.#absent.keys()) {
+      if (this.#forest.at(number)?.name === name) this.#absent.delete(number);
+    }
+  }
+}
+
+function ahead(dump: string, lsn: number, reader: LogReader): DamagedError {
+  return new DamagedError(`${dump} holds record ${lsn}, and the log ends at ${reader.lsn}`);
+}
+
+function unreadable(lsn: number, cause?: Error): DamagedError {
+  const fault = cause === undefined ? "it makes no sense" : sentenceOf(cause);
+  return new DamagedError(`Record ${lsn} of the log cannot be replayed: ${fault}`, { cause });
+}

@@ -1,0 +1,151 @@
+// Places of things by the hash of their keys: 1024 small tables, open addressing, 0 is free.
+//
+// Invariant: a place is entered once, and no free slot lies between its hash's own and the one that
+// it is in, so a search ends at the first free slot. What is taken out leaves no mark behind.
+// Trade: the tables hold no hashes: whoever searches compares keys, and a table that grows asks for
+// the hashes anew. That is 8 bytes a place where 16 would be needed. Each table grows alone, so
+// nothing waits longer than for one: some 200 µs with a million places.
+
+import { assert } from "../assert.ts";
+
+const TABLES = 1024;
+const TABLE_SHIFT = 10;
+
+/** A table that nothing is in yet has this one, which nothing is written to. */
+const EMPTY = new Uint32Array(1);
+const TABLE_WORDS_MIN = 4;
+
+/** A table is never fuller: beyond, a search for an absent key takes over eight probes. */
+const LOAD_MAX = 3 / 4;
+
+export class Places {
+  readonly #hashAt: (place: number) => number;
+  readonly #tables: Uint32Array[] = new Array(TABLES).fill(EMPTY);
+  readonly #counts = new Uint32Array(TABLES);
+  #words = 0;
+  /** What hashes begin with. Clients choose keys: they must not know which ones collide. */
+  readonly #seed = crypto.getRandomValues(new Uint32Array(2));
+
+  // Where the search is.
+  #table: Uint32Array = EMPTY;
+  #slot = 0;
+
+  /** `hashAt` tells the hash of the key of what lies at a place. */
+  constructor(hashAt: (place: number) => number) {
+    this.#hashAt = hashAt;
+  }
+
+  /** Bytes of memory that the tables take. */
+  get bytes(): number {
+    return 4 * this.#words;
+  }
+
+  /** Where what has such a hash may lie, or at one of the `next` places, up to the first 0. */
+  first(hash: number): number {
+    this.#table = this.#tables[hash % TABLES];
+    this.#slot = (hash >>> TABLE_SHIFT) & (this.#table.length - 1);
+    return this.#table[this.#slot];
+  }
+
+  next(): number {
+    this.#slot = (this.#slot + 1) & (this.#table.length - 1);
+    return this.#table[this.#slot];
+  }
+
+  /** Enters a place, which is neither 0 nor there. */
+  add(place: number): void {
+    const hash = this.#hashAt(place);
+    const number = hash % TABLES;
+    const table = this.#tables[number];
+    if (++this.#counts[number] <= table.length * LOAD_MAX) return enter(table, place, hash);
+    const larger = new Uint32Array(Math.max(TABLE_WORDS_MIN, 2 * table.length));
+    for (const other of table) if (other !== 0) enter(larger, other, this.#hashAt(other));
+    enter(larger, place, hash);
+    this.#words += larger.length - (table === EMPTY ? 0 : table.length);
+    this.#tables[number] = larger;
+  }
+
+  /** Takes out a place and moves up those behind it that were kept from their own slots. */
+  remove(place: number): void {
+    const hash = this.#hashAt(place);
+    const table = this.#tables[hash % TABLES];
+    const mask = table.length - 1;
+    let hole = (hash >>> TABLE_SHIFT) & mask;
+    while (table[hole] !== place) {
+      assert(table[hole] !== 0, "a place is entered");
+      hole = (hole + 1) & mask;
+    }
+    for (let slot = (hole + 1) & mask; table[slot] !== 0; slot = (slot + 1) & mask) {
+      const own = this.#hashAt(table[slot]) >>> TABLE_SHIFT;
+      if (((slot - own) & mask) < ((slot - hole) & mask)) continue;
+      table[hole] = table[slot];
+      hole = slot;
+    }
+    table[hole] = 0;
+    this.#counts[hash % TABLES]--;
+  }
+
+  /** HalfSipHash-1-3 (Aumasson, Bernstein: SipHash, 2012) of a key. */
+  hash(bytes: Uint8Array, start: number, end: number): number {
+    let v0 = this.#seed[0];
+    let v1 = this.#seed[1];
+    let v2 = v0 ^ 0x6c796765;
+    let v3 = v1 ^ 0x74656462;
+    const last = (end - start) >>> 2; // the word of the bytes left over and of the number of all
+    for (let round = 0, at = start; round <= last + 3; round++, at += 4) {
+      let word = 0;
+      if (round < last) {
+        word = bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
+      } else if (round === last) {
+        word = (end - start) << 24;
+        for (let n = 0; at + n < end; n++) word |= bytes[at + n] << 8 * n;
+      } else if (round === last + 1) {
+        v2 ^= 0xff;
+      }
+      v3 ^= word;
+      v0 = (v0 + v1) | 0;
+      v1 = (v1 << 5 | v1 >>> 27) ^ v0;
+      v0 = v0 << 16 | v0 >>> 16;
+      v2 = (v2 + v3) | 0;
+      v3 = (v3 << 8 | v3 >>> 24) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = (v3 << 7 | v3 >>> 25) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = (v1 << 13 | v1 >>> 19) ^ v2;
+      v2 = v2 << 16 | v2 >>> 16;
+      v0 ^= word;
+    }
+    return (v1 ^ v3) >>> 0;
+  }
+
+  /** Asserts the invariant, and that there are so many places. */
+  check(count: number): void {
+    let words = 0;
+    for (const [number, table] of this.#tables.entries()) {
+      const entered = table.filter((place) => place !== 0);
+      assert(entered.length === this.#counts[number], "a table's places are counted");
+      assert(entered.length <= table.length * LOAD_MAX, "a table is not too full");
+      for (const place of entered) {
+        const hash = this.#hashAt(place);
+        assert(hash % TABLES === number, "a place is in its hash's table");
+        let met = this.first(hash);
+        while (met !== place && met !== 0) met = this.next();
+        assert(met === place, "a search gets to a place");
+      }
+      assert(new Set(entered).size === entered.length, "a place is entered once");
+      count -= entered.length;
+      if (table !== EMPTY) words += table.length;
+    }
+    assert(EMPTY[0] === 0, "nothing is in the empty table");
+    assert(count === 0, "there are as many places as things");
+    assert(words === this.#words, "the words of tables are counted");
+  }
+}
+
+/** Puts a place into the first free slot from its hash's own on. */
+function enter(table: Uint32Array, place: number, hash: number): void {
+  const mask = table.length - 1;
+  let slot = (hash >>> TABLE_SHIFT) & mask;
+  while (table[slot] !== 0) slot = (slot + 1) & mask;
+  table[slot] = place;
+}

@@ -1,0 +1,77 @@
+// The registry: what is kept beside the trees, so that nothing is done twice: answers that were given
+// under idempotency keys, ingest streams, and checkpoints of sources.
+//
+// Its changes are notes: a kind and bytes, which the log carries without looking into them. An answer
+// is a note in words, since every idempotent write makes one; the others are MessagePack.
+//
+// Invariant: a note that was applied is never refused, and the same notes give the same registry.
+
+import { decode, encode } from "@std/msgpack";
+import { assert } from "../assert.ts";
+import { Answers } from "./answers.ts";
+import { type Checkpoint, Checkpoints } from "./checkpoints.ts";
+import { type StreamChange, Streams } from "./streams.ts";
+
+// Kinds of notes.
+export const ANSWER = 1;
+export const PRUNE = 2;
+export const STREAM = 3;
+export const CHECKPOINT = 4;
+
+export interface Prune {
+  /** Answers given before, in seconds since 1970, go. */
+  readonly before: number;
+  /** The most that go; 0: all. */
+  readonly limit: number;
+}
+
+export interface RegistryLimits {
+  readonly answersMax: number;
+  /** 0: for ever. */
+  readonly ageMaxSeconds: number;
+  readonly streamsKeptMax: number;
+}
+
+export class Registry {
+  readonly answers: Answers;
+  readonly streams: Streams;
+  readonly checkpoints = new Checkpoints();
+  /** Answers that the last prune took away. */
+  pruned = 0;
+
+  constructor({ answersMax, ageMaxSeconds, streamsKeptMax }: RegistryLimits) {
+    this.answers = new Answers(answersMax, ageMaxSeconds);
+    this.streams = new Streams(streamsKeptMax, ageMaxSeconds);
+  }
+
+  /** Applies the note of a kind whose bytes are words[at...]. */
+  apply(kind: number, words: Uint32Array<ArrayBuffer>, at: number, bytes: number): void {
+    if (kind === ANSWER) return this.answers.remember(words, at);
+    const payload = new Uint8Array(words.buffer, words.byteOffset + 4 * at, bytes);
+    const value = decode(payload) as unknown;
+    switch (kind) {
+      case PRUNE: {
+        const { before, limit } = value as Prune;
+        this.pruned = this.answers.prune(before, limit === 0 ? Infinity : limit);
+        return;
+      }
+      case STREAM:
+        return this.streams.apply(value as StreamChange);
+      case CHECKPOINT:
+        return this.checkpoints.put(value as Checkpoint);
+    }
+    assert(false, "there is no other kind of note");
+  }
+
+  /** Asserts the invariants of its parts. */
+  check(): void {
+    this.answers.check();
+    this.streams.check();
+    this.checkpoints.check();
+  }
+}
+
+/** The bytes of a note. */
+export function encodeNote(note: Prune | StreamChange | Checkpoint): Uint8Array {
+  return encode({ ...note });
+}

@@ -1,0 +1,190 @@
+// Ranges: which branch of a tree owns which keys, and the laying out of branches when they change.
+//
+//   starts      0        812       20417            (first key of each branch, two lanes)
+//   branches    [hash table] [hash table] [hash table]
+//
+// A key is found by a binary search over `starts` and one probe into a small hash table. Ranges
+// rather than hash prefixes, because a page of keys in order then costs what the page costs, a dump
+// can go branch by branch while branches split, and ids that somebody chose to collide do so only
+// within one small branch.
+//
+// Invariant: starts ascend from 0, and every key lies in the branch whose range holds it.
+//
+// A change of the whole tree (`sweep`, `compact`) is only noted (sweeps.ts), at once and for every
+// reader; each branch does the work before it is next touched (`branchAt`). Whoever sweeps walks over
+// the tree afterwards, so that all branches have done it, and `settle` forgets it.
+
+import { assert } from "../assert.ts";
+import { BLOCK_WORDS, BlockPool } from "./block_pool.ts";
+import { Branch } from "./branch.ts";
+import {
+  chooseWindow,
+  compacted,
+  cutOff,
+  isLast,
+  JOIN_WORDS_MAX,
+  joined,
+  type Placed,
+  spread,
+  WINDOW_BRANCHES_MAX,
+  wordsNeeded,
+} from "./layout.ts";
+import { Sweeps } from "./sweeps.ts";
+
+/** Words of the first branch of a tree: a tree may well hold three counters. */
+const FIRST_BRANCH_WORDS = 64;
+
+export class Ranges {
+  branches: Branch[];
+  #startsLo = new Uint32Array(8);
+  #startsHi = new Uint32Array(8);
+  readonly #sweeps = new Sweeps();
+  readonly #pool: BlockPool;
+
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
+    this.branches = [new Branch(pool.take(FIRST_BRANCH_WORDS), 0, 0)];
+  }
+
+  /**
+   * How many counters there are, those without cells included. Those that a compact takes away count
+   * until their branch has done it: walk first.
+   */
+  get keys(): number {
+    return this.branches.reduce((keys, branch) => keys + branch.keys, 0);
+  }
+
+  startLo(index: number): number {
+    return this.#startsLo[index];
+  }
+
+  startHi(index: number): number {
+    return this.#startsHi[index];
+  }
+
+  /** The index of the branch that owns a key. */
+  indexOf(lo: number, hi: number): number {
+    const startsLo = this.#startsLo;
+    const startsHi = this.#startsHi;
+    let low = 0;
+    let high = this.branches.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      const startHi = startsHi[middle];
+      if (startHi < hi || (startHi === hi && startsLo[middle] <= lo)) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The branch at an index, with every sweep done. All ways to a branch's counters lead through here. */
+  branchAt(index: number): Branch {
+    const branch = this.branches[index];
+    if (branch.swept !== this.#sweeps.serial) this.#sweeps.catchUp(branch);
+    return branch;
+  }
+
+  /**
+   * Takes away the days in [dayFrom, dayTo] of every counter with a key below `end`, zero being none.
+   * At once for all who look; walk afterwards, then `settle`.
+   */
+  sweep(dayFrom: number, dayTo: number, endLo = 0, endHi = 0): void {
+    this.#sweeps.note({ from: dayFrom, to: dayTo }, endLo, endHi);
+  }
+
+  /** Takes away every counter without cells whose key is below `end`, zero being none; as `sweep`. */
+  compact(endLo = 0, endHi = 0): void {
+    this.#sweeps.note(null, endLo, endHi);
+  }
+
+  /** Forgets the sweeps that all branches have gone through. */
+  settle(): void {
+    this.#sweeps.settle(
+      this.branches.reduce((least, branch) => Math.min(least, branch.swept), Infinity),
+    );
+  }
+
+  /** Appends a branch that was filled elsewhere: a restored dump. It owns the keys from `start` on. */
+  append(placed: Placed): void {
+    const first = placed.startLo === 0 && placed.startHi === 0;
+    assert(!first || this.keys === 0, "the first branch comes into an empty tree");
+    if (first) this.#replace(0, this.branches.length, [placed]);
+    else this.#replace(this.branches.length, 0, [placed]);
+    placed.branch.swept = this.#sweeps.serial;
+  }
+
+  /**
+   * Joins a branch with those after it that have become so empty that half a block holds them all.
+   * Every step of a walk does: a tree that is compacted again and again would otherwise keep a branch
+   * for each range that ever had keys.
+   */
+  join(index: number): void {
+    let words = wordsNeeded(this.branchAt(index));
+    let after = index + 1;
+    if (words > JOIN_WORDS_MAX) return;
+    while (after < this.branches.length && after - index < WINDOW_BRANCHES_MAX) {
+      words += wordsNeeded(this.branchAt(after));
+      if (words > JOIN_WORDS_MAX) break;
+      after++;
+    }
+    if (after - index === 1) return;
+    const branch = joined(this.branches.slice(index, after), this.#pool);
+    const [startLo, startHi] = [this.startLo(index), this.startHi(index)];
+    this.#replace(index, after - index, [{ branch, startLo, startHi }]);
+  }
+
+  /** Lays out a full branch anew, with its neighbours where it must, so that a change can be tried again. */
+  protected makeRoom(index: number, keyLo: number, keyHi: number): void {
+    const branch = this.branches[index];
+    const copy = compacted(branch, this.#pool);
+    if (copy !== null) {
+      this.branches[index] = copy;
+      this.#pool.give(branch.words);
+    } else if (this.#isFullLast(index) && isLast(branch, keyLo, keyHi)) {
+      // Ids are often given out in order: what is full then stays full instead of being halved.
+      this.#replace(index, 1, cutOff(this.#placed(index), keyLo, keyHi, this.#pool));
+    } else {
+      const [first, after] = chooseWindow(this.branches, index);
+      const window: Placed[] = [];
+      for (let at = first; at < after; at++) window.push(this.#placed(at));
+      const endLo = after < this.branches.length ? this.#startsLo[after] : 0;
+      const endHi = after < this.branches.length ? this.#startsHi[after] : 0;
+      const growing = { keyLo, keyHi, words: branch.wanted };
+      this.#replace(first, after - first, spread(window, endLo, endHi, this.#pool, growing));
+    }
+  }
+
+  #isFullLast(index: number): boolean {
+    return index === this.branches.length - 1 && this.branches[index].words.length >= BLOCK_WORDS;
+  }
+
+  #placed(index: number): Placed {
+    const branch = this.branchAt(index);
+    return { branch, startLo: this.#startsLo[index], startHi: this.#startsHi[index] };
+  }
+
+  #replace(index: number, count: number, placed: readonly Placed[]): void {
+    for (const gone of this.branches.slice(index, index + count)) {
+      if (!placed.some(({ branch }) => branch === gone)) this.#pool.give(gone.words);
+    }
+    const old = this.branches.length;
+    const length = old + placed.length - count;
+    while (length > this.#startsLo.length) {
+      this.#startsLo = doubled(this.#startsLo);
+      this.#startsHi = doubled(this.#startsHi);
+    }
+    this.#startsLo.copyWithin(index + placed.length, index + count, old);
+    this.#startsHi.copyWithin(index + placed.length, index + count, old);
+    placed.forEach(({ startLo, startHi }, at) => {
+      this.#startsLo[index + at] = startLo;
+      this.#startsHi[index + at] = startHi;
+    });
+    this.branches.splice(index, count, ...placed.map(({ branch }) => branch));
+  }
+}
+
+function doubled(lanes: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * lanes.length);
+  larger.set(lanes);
+  return larger;
+}

@@ -1,0 +1,75 @@
+// Sweeps: changes of every counter of a tree, noted at once and done by each branch later.
+//
+// A sweep takes days away, or, without days, the counters that have no cells (a compact). It holds
+// from the moment it is noted: a branch goes through all that it has still before it, in their order,
+// before it is next touched. So a compact sees what the sweeps before it left empty, and never a
+// counter that came after it.
+//
+// Invariant: `swept` of a branch is the serial of the last sweep that it has gone through.
+// Trade: what is noted stays until every branch has gone through it and `settle` was told so.
+
+import { compareU64 } from "../bytes/u64.ts";
+import type { Branch } from "./branch.ts";
+
+interface Days {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Sweep {
+  readonly serial: number;
+  /** The days that it takes away; null: it takes away the counters without cells. */
+  readonly days: Days | null;
+  /** The first key that it leaves alone; zero: none. */
+  readonly endLo: number;
+  readonly endHi: number;
+}
+
+export class Sweeps {
+  /** That of the last sweep. */
+  serial = 0;
+  #noted: Sweep[] = [];
+
+  /** Notes a sweep of the counters with keys below `end`, zero being none. */
+  note(days: Days | null, endLo: number, endHi: number): void {
+    if (endLo === 0 && endHi === 0) this.#forgetCovered(days);
+    this.#noted.push({ serial: ++this.serial, days, endLo, endHi });
+  }
+
+  /** Forgets what a sweep of all counters, that comes now, would do again. */
+  #forgetCovered(days: Days | null): void {
+    // Days from before a compact must be gone when it looks for counters without cells.
+    const compact = days === null ? -1 : this.#noted.findLastIndex((older) => older.days === null);
+    this.#noted = this.#noted.filter((older, index) => {
+      return index < compact || !covers(days, older.days);
+    });
+  }
+
+  /** Does to a branch what is still before it. */
+  catchUp(branch: Branch): void {
+    for (const sweep of this.#noted) {
+      if (sweep.serial > branch.swept) carryOut(sweep, branch);
+    }
+    branch.swept = this.serial;
+  }
+
+  /** Forgets the sweeps that all branches have gone through: those up to `serial`. */
+  settle(serial: number): void {
+    this.#noted = this.#noted.filter((sweep) => sweep.serial > serial);
+  }
+}
+
+function covers(days: Days | null, older: Days | null): boolean {
+  if (days === null || older === null) return days === older;
+  return days.from <= older.from && older.to <= days.to;
+}
+
+function carryOut({ days, endLo, endHi }: Sweep, branch: Branch): void {
+  const toEnd = endLo === 0 && endHi === 0;
+  const isBelow = (slot: number) =>
+    toEnd || compareU64(branch.keyLo(slot), branch.keyHi(slot), endLo, endHi) < 0;
+  if (days === null) return branch.sift((slot) => branch.count(slot) === 0 && isBelow(slot));
+  for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
+    if (isBelow(slot)) branch.removeDays(slot, days.from, days.to);
+  }
+}
