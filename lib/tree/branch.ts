@@ -129,6 +129,7 @@ export class Branch extends SlotTable {
     this.found = count > 0 && day === newest;
     if (this.found) return count - 1;
     if (count === 0 || day > newest) return count;
+    if (count === 1) return 0; // most counters, and there is no run to search
     const index = seekRun(this.words, this.words[slot + RUN], this.width(slot), count - 1, day);
     this.found = index < count - 1 && this.day(slot, index) === day;
     return index;
@@ -143,7 +144,9 @@ export class Branch extends SlotTable {
   /** Adds up the cells with index `from` up to, not including, `to`; the sum's lanes go to `sum`. */
   sum(slot: number, from: number, to: number, sum: Uint32Array): void {
     const older = this.count(slot) - 1;
-    sumRun(this.words, this.words[slot + RUN], this.width(slot), from, Math.min(to, older), sum);
+    const runTo = Math.min(to, older);
+    if (from >= runTo) sum[0] = sum[1] = 0;
+    else sumRun(this.words, this.words[slot + RUN], this.width(slot), from, runTo, sum);
     if (from >= to || to <= older) return;
     const lo = sum[0] + this.words[slot + VALUE];
     sum[0] = lo;
