@@ -183,18 +183,9 @@ async function main(): Promise<void> {
   await recovery.finish(log).catch(failToStart);
   const ledger = new Ledger(forest, registry, wal, config.wal);
   dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, log);
-  const parts = {
-    forest,
-    registry,
-    ledger,
-    log: wal,
-    dumps,
-    registries,
-    dumper,
-    clock,
-    memoryBytes,
-  };
-  const engine = new Engine(parts, engineLimits(config), log);
+  const parts = { forest, registry, ledger, log: wal, dumps, registries, dumper, clock };
+  const outside = { calendar: clock, memoryBytes };
+  const engine = new Engine({ ...parts, ...outside }, engineLimits(config), log);
 
   const spares = holdSpares(config.directory);
   const listener = listen(config);

@@ -15,8 +15,7 @@ export function isDay(number: number): boolean {
   const month = Math.floor(number / 100) % 100;
   const day = number % 100;
   if (year < YEAR_MIN || year > 9999 || month < 1 || month > 12 || day < 1) return false;
-  const leap = month === 2 && isLeap(year) ? 1 : 0;
-  if (day > BEFORE_MONTH[month] - BEFORE_MONTH[month - 1] + leap) return false;
+  if (day > daysInMonth(number)) return false;
   lastDay = number;
   return true;
 }
@@ -29,6 +28,28 @@ export function ordinal(number: number): number {
   const leap = month > 2 && isLeap(year) ? 1 : 0;
   const leaps = Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400);
   return 365 * past + leaps + BEFORE_MONTH[month - 1] + leap + number % 100 - 1;
+}
+
+/** The day so many days after the first of January of the year 1. */
+export function dayOf(days: number): number {
+  // 146 097 days are 400 years; then a year at a time, of which there are few.
+  const cycles = Math.floor(days / 146_097);
+  let year = 400 * cycles + Math.floor((days - 146_097 * cycles) / 365.2425) + 1;
+  while (ordinal(10000 * year + 101) > days) year--;
+  while (ordinal(10000 * (year + 1) + 101) <= days) year++;
+  let rest = days - ordinal(10000 * year + 101);
+  let month = 1;
+  for (; rest >= daysInMonth(10000 * year + 100 * month); month++) {
+    rest -= daysInMonth(10000 * year + 100 * month);
+  }
+  return 10000 * year + 100 * month + rest + 1;
+}
+
+/** How many days the month of a day has. */
+export function daysInMonth(number: number): number {
+  const month = Math.floor(number / 100) % 100;
+  const leap = month === 2 && isLeap(Math.floor(number / 10000)) ? 1 : 0;
+  return BEFORE_MONTH[month] - BEFORE_MONTH[month - 1] + leap;
 }
 
 function isLeap(year: number): boolean {

@@ -34,7 +34,14 @@ export type Field =
   | "source" // of events
   | "source?"
   | "progress" // how far a source's events were taken in
-  | "report"; // what a reconciliation found
+  | "report" // what a reconciliation found
+  | "key?"
+  | "subject" // a key, or keys
+  | "cost?" // how much of each limit; 1
+  | "limits" // how much may be used of what, in which window
+  | "limitMode?" // what becomes of a cost that does not fit; nothing
+  | "wantsReceipt?" // whether it is to be given back, perhaps
+  | "receipt"; // what is to be given back
 
 /** What becomes of a request about a tree that isn't there. */
 export type Missing =
@@ -269,6 +276,26 @@ const ROWS = [
     fields: ["range?", "tree", "limit?"],
     limit: { max: 1000, fallback: 100 },
     v2: { ops: ["tree.top"], label: "tree_top", missing: "refuse" },
+  },
+  {
+    id: "consume",
+    access: "write",
+    fields: ["key?", "cost?", "limits", "limitMode?", "wantsReceipt?"],
+    once: true,
+    v2: { ops: ["limit.consume"], label: "limit_consume", missing: "create" },
+  },
+  {
+    id: "checkLimits",
+    access: "read",
+    fields: ["subject", "cost?", "limits", "limitMode?"],
+    v2: { ops: ["limit.check"], label: "limit_check" },
+  },
+  {
+    id: "refund",
+    access: "write",
+    fields: ["receipt"],
+    once: true,
+    v2: { ops: ["limit.refund"], label: "limit_refund" },
   },
   {
     id: "ingestBegin",

@@ -48,6 +48,8 @@ export class Reply {
   stored: Uint8Array = NONE;
   /** Of what is done once: whether it had been done before. */
   isRepeated: boolean | null = null;
+  /** Of what is done once: whether the answer is kept. One that changed nothing needs not be. */
+  isKept = true;
   /** What must be waited for before the reply is complete. */
   pending: Promise<void> | null = null;
 
@@ -57,6 +59,7 @@ export class Reply {
     this.subject = NONE;
     this.walk = null;
     this.isRepeated = null;
+    this.isKept = true;
     this.pending = null;
   }
 
@@ -84,7 +87,10 @@ export class Reply {
   }
 
   /** Says that a tree or dump of that name isn't there; each dialect has its own sentence for it. */
-  notFound(kind: "Tree" | "Dump" | "Snapshot" | "Ingest stream", name: Uint8Array): void {
+  notFound(
+    kind: "Tree" | "Dump" | "Snapshot" | "Ingest stream" | "Receipt",
+    name: Uint8Array,
+  ): void {
     this.code = "not_found";
     this.text = kind;
     this.subject = name;

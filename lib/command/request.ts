@@ -5,6 +5,7 @@
 // Trade: what only cold operations need is in `details`, by its field, as strings and bigints.
 
 import { Items } from "./items.ts";
+import { type LimitMode, Limits } from "./limits.ts";
 import { type Missing, type Operation, OPERATIONS } from "./operation.ts";
 
 // Where the lanes of a field are in `lanes`.
@@ -43,6 +44,11 @@ export class Request {
   /** The span of the fingerprint that the client made; empty: there is none. */
   printStart = 0;
   printEnd = 0;
+  readonly limits = new Limits();
+  mode: LimitMode = "reject";
+  /** Whether one answer for each of the items, which are keys, is asked for. */
+  hasKeys = false;
+  wantsReceipt = false;
   readonly details = new Map<string, Detail>();
 
   /** Begins anew. */

@@ -19,6 +19,7 @@ import { ordinal } from "../command/day.ts";
 import type { Field } from "../command/operation.ts";
 import { DAY_MAX, KEY, type Request, VALUE } from "../command/request.ts";
 import { readDetail } from "./details.ts";
+import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
 import { MEMBER, type Members } from "./members.ts";
 import { BAD_DAY, Value } from "./value.ts";
@@ -34,6 +35,7 @@ export class Fields {
   readonly #itemsMax: number;
   readonly #value = new Value();
   readonly #lists = new Lists();
+  readonly #limits: LimitFields;
   readonly #nested = new JsonScanner();
   readonly #ends = new Uint32Array(2);
   /** The first thing that is no good; null: nothing. */
@@ -43,6 +45,7 @@ export class Fields {
   constructor(members: Members, itemsMax: number) {
     this.#members = members;
     this.#itemsMax = itemsMax;
+    this.#limits = new LimitFields(members);
   }
 
   /** Reads one field of a request; null, or what is wrong. */
@@ -70,9 +73,23 @@ export class Fields {
         return this.#before(request);
       case "file":
         return this.#file(request);
+      case "key?":
+      case "subject":
+      case "cost?":
+      case "limits":
+      case "limitMode?":
+      case "wantsReceipt?":
+      case "receipt":
+        return this.#ofLimits(field, request);
       default:
         return this.#detail(field, request);
     }
+  }
+
+  #ofLimits(field: Field, request: Request): string | null {
+    const fault = this.#limits.read(field, request);
+    if (this.#limits.later !== null) this.later ??= this.#limits.later;
+    return fault;
   }
 
   #of(member: number, request: Request): Value {

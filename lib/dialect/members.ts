@@ -46,6 +46,9 @@ const NAMES = [
   "mismatch_count",
   "absolute_drift",
   "max_abs_delta",
+  "cost",
+  "limits",
+  "receipt",
 ] as const;
 
 /** The index of each member in the tables below. */

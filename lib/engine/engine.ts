@@ -10,7 +10,7 @@ import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import type { RegistryStore } from "../dump/registry_store.ts";
 import type { DumpStore } from "../dump/store.ts";
-import type { Clock } from "../host/clock.ts";
+import type { Calendar, Clock } from "../host/clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
@@ -22,8 +22,11 @@ import { Finder } from "./finder.ts";
 import { Ingest } from "./ingest.ts";
 import { infoOf, keysOf, summaryOf, topOf } from "./inspection.ts";
 import type { Ledger } from "./ledger.ts";
+import { Limiter } from "./limiter.ts";
 import { Once } from "./once.ts";
+import { Receipts } from "./receipts.ts";
 import { Snapshots } from "./snapshots.ts";
+import { Spans } from "./spans.ts";
 import { Statistics } from "./statistics.ts";
 import { settle } from "./sweeping.ts";
 
@@ -39,6 +42,7 @@ export interface Parts {
   readonly registries: RegistryStore;
   readonly dumper: Dumper;
   readonly clock: Clock;
+  readonly calendar: Calendar;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
 }
@@ -71,6 +75,7 @@ export class Engine {
   readonly #limits: EngineLimits;
   readonly #finder: Finder;
   readonly #counters: Counters;
+  readonly #limiter: Limiter;
   readonly #once: Once;
   readonly #table: readonly Execute[];
   #today = 0;
@@ -87,6 +92,8 @@ export class Engine {
     const { queryTimeoutMs } = limits;
     this.#counters = new Counters(forest, ledger, this.#finder, statistics, queryTimeoutMs);
     this.#once = new Once(registry, ledger, clock, statistics);
+    const receipts = new Receipts(forest, registry, ledger, clock);
+    this.#limiter = new Limiter(forest, ledger, receipts, new Spans(parts.calendar));
     const ingest = new Ingest(forest, registry, ledger, this.#finder, clock, statistics, limits);
     const snapshots = new Snapshots(parts, limits, tell);
     const administration = new Administration({
@@ -95,13 +102,18 @@ export class Engine {
       dumpCount: () => snapshots.count(),
       registryIdle: () => parts.registries.idle(),
     });
-    const functions = this.#functions(this.#counters, ingest, snapshots, administration);
+    const functions = {
+      ...this.#functions(this.#counters, ingest, snapshots, administration),
+      consume: (request: Request, reply: Reply) => this.#limiter.consume(request, reply),
+      checkLimits: (request: Request, reply: Reply) => this.#limiter.check(request, reply),
+      refund: (request: Request, reply: Reply) => receipts.refund(request, reply),
+    } satisfies Record<OperationId, Execute>;
     this.#table = OPERATIONS.map(({ id }) => functions[id]);
   }
 
   /** Looks at the clock: to be called when requests come in, before they are executed. */
   beginTurn(): void {
-    this.#counters.today = this.#today = this.#clock.today();
+    this.#counters.today = this.#limiter.today = this.#today = this.#clock.today();
   }
 
   /** Carries out a request; see `Reply` for where the answer is. */
@@ -134,7 +146,7 @@ export class Engine {
     ingest: Ingest,
     snapshots: Snapshots,
     administration: Administration,
-  ): Record<OperationId, Execute> {
+  ): Record<Exclude<OperationId, "consume" | "checkLimits" | "refund">, Execute> {
     return {
       ping: (_, reply) => reply.shape = "pong",
       health: (_, reply) => administration.health(reply),

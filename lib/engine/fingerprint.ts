@@ -12,6 +12,7 @@
 import { createHash } from "node:crypto";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ITEM_WORDS, KEY_WORDS } from "../command/items.ts";
+import { COST, MAX, SUBJECT } from "../command/limits.ts";
 import { KEY, type Request, VALUE } from "../command/request.ts";
 
 const encoder = new TextEncoder();
@@ -35,6 +36,12 @@ const ITEMS_COUNT = line("items_count:i:");
 const ITEM_KEY = line("item_key:u:");
 const ITEM_BUCKET = line("item_bucket:u:");
 const ITEM_VALUE = line("item_value:u:");
+
+const MODE = line("mode:s:");
+const RECEIPT = line("receipt:s:");
+const LIMITS_COUNT = line("limits_count:i:");
+const MAXIMUM = line("max:u:");
+const WINDOW = line("window:s:");
 
 /** What the buffer may keep between two requests. */
 const KEPT_BYTES = 65536;
@@ -60,6 +67,12 @@ export function fingerprintOf(request: Request, day: number): Uint8Array {
     case "deleteKeys":
       keys(request);
       break;
+    case "consume":
+      limits(request);
+      return end();
+    case "refund":
+      text(RECEIPT, encoder.encode(request.text("receipt")));
+      return end();
     default:
       if (operation.fields.includes("key")) number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
       else lines.raw(NO_KEY);
@@ -85,7 +98,7 @@ export function chunkFingerprintOf(request: Request): Uint8Array {
 function begin({ operation, bytes, nameStart, nameEnd }: Request): void {
   lines.clear();
   text(COMMAND, encoder.encode(operation.v2!.label));
-  text(SERIES, bytes.subarray(nameStart, nameEnd));
+  if (operation.fields.includes("tree")) text(SERIES, bytes.subarray(nameStart, nameEnd));
 }
 
 function items({ items: { count, words } }: Request): void {
@@ -101,6 +114,19 @@ function keys({ items: { count, words } }: Request): void {
   number(KEYS_COUNT, count, 0);
   for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
     number(KEY_VALUE, words[at], words[at + 1]);
+  }
+}
+
+/** Not of Karma 1.x, which had no limits. */
+function limits({ limits, bytes, mode, wantsReceipt }: Request): void {
+  text(MODE, encoder.encode(wantsReceipt ? `${mode} receipt` : mode));
+  number(LIMITS_COUNT, limits.count, 0);
+  for (let index = 0; index < limits.count; index++) {
+    text(SERIES, bytes.subarray(limits.nameStart(index), limits.nameEnd(index)));
+    number(KEY_LINE, limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
+    number(VALUE_LINE, limits.lo(index, COST), limits.hi(index, COST));
+    number(MAXIMUM, limits.lo(index, MAX), limits.hi(index, MAX));
+    text(WINDOW, encoder.encode(JSON.stringify(limits.window(index))));
   }
 }
 

@@ -16,8 +16,8 @@ import { isDone } from "./finder.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Statistics } from "./statistics.ts";
 
-/** The most that an answer to a request under a key takes: a few numbers. */
-const RESPONSE_BYTES_MAX = 8192;
+/** The most that an answer to a request under a key takes: sixteen limits on trees with long names. */
+const RESPONSE_BYTES_MAX = 32768;
 
 /** Words of a fingerprint that are kept: 128 bits tell requests apart well enough. */
 const PRINT_WORDS = 4;
@@ -84,6 +84,8 @@ export class Once {
     if (!isDone(this.#ledger.reserve(4, size, items.count) ? "done" : "full", reply)) return;
     execute();
     if (reply.code !== null) return;
+    reply.isRepeated = false;
+    if (!reply.isKept) return;
     const began = performance.now();
     const out = this.#response;
     out.clear();
@@ -92,7 +94,6 @@ export class Once {
     const answer = new Uint32Array(answerWords(onceEnd - onceStart, response.length));
     writeAnswer(answer, 0, seconds, day, print, bytes, onceStart, onceEnd, response);
     this.#ledger.note(ANSWER, new Uint8Array(answer.buffer));
-    reply.isRepeated = false;
     this.#statistics.idempotencyWrites++;
     this.#statistics.idempotencyWriteMs(performance.now() - began);
   }

@@ -4,6 +4,10 @@
 // minute, since zones change their offset, and days begin, on whole minutes only.
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** No zone is further from UTC: what is a day there began so much earlier or later. */
+const OFFSET_MS_MAX = 26 * 3_600_000;
 
 export interface Clock {
   /** The date as YYYYMMDD. */
@@ -12,7 +16,12 @@ export interface Clock {
   now(): number;
 }
 
-export class HostClock implements Clock {
+export interface Calendar {
+  /** The moment at which a day, YYYYMMDD, begins, in milliseconds since 1970. */
+  startOf(day: number): number;
+}
+
+export class HostClock implements Clock, Calendar {
   readonly #format: Intl.DateTimeFormat;
   #minute = -1;
   #today = 0;
@@ -38,9 +47,30 @@ export class HostClock implements Clock {
     const minute = Math.floor(now / MINUTE_MS);
     if (minute !== this.#minute) {
       this.#minute = minute;
-      this.#today = Number(this.#format.format(now).replaceAll("-", ""));
+      this.#today = this.#dateAt(now);
     }
     return this.#today;
+  }
+
+  /**
+   * The first minute whose date is that day, or a later one: days were left out when zones moved
+   * across the date line, and their midnights when summer began.
+   */
+  startOf(day: number): number {
+    const year = Math.floor(day / 10000);
+    const utc = Date.UTC(year, Math.floor(day / 100) % 100 - 1, day % 100);
+    let before = (utc - OFFSET_MS_MAX) / MINUTE_MS;
+    let since = (utc + OFFSET_MS_MAX + DAY_MS) / MINUTE_MS;
+    while (since - before > 1) {
+      const middle = Math.floor((before + since) / 2);
+      if (this.#dateAt(middle * MINUTE_MS) >= day) since = middle;
+      else before = middle;
+    }
+    return since * MINUTE_MS;
+  }
+
+  #dateAt(ms: number): number {
+    return Number(this.#format.format(ms).replaceAll("-", ""));
   }
 }
 

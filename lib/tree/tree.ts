@@ -126,6 +126,15 @@ export class Tree extends Ranges {
     return Math.max(0, branch.seekAfter(slot, dayTo) - branch.seek(slot, dayFrom));
   }
 
+  /** The first day of a counter that is not before a day; 0: it has none. */
+  firstDay(keyLo: number, keyHi: number, dayFrom: number): number {
+    const branch = this.branchAt(this.indexOf(keyLo, keyHi));
+    const slot = branch.locate(keyLo, keyHi);
+    if (slot < 0) return 0;
+    const cell = branch.seek(slot, dayFrom);
+    return cell < branch.count(slot) ? branch.day(slot, cell) : 0;
+  }
+
   /** Adds up a counter's days in [dayFrom, dayTo]; the sum's lanes go to `sum`. */
   sum(keyLo: number, keyHi: number, dayFrom: number, dayTo: number, sum: Uint32Array): void {
     sum[0] = sum[1] = 0;

@@ -14,6 +14,7 @@ import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Ledger } from "../../lib/engine/ledger.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
+import { HostClock } from "../../lib/host/clock.ts";
 import { Log } from "../../lib/log/log.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import { Registry } from "../../lib/registry/registry.ts";
@@ -24,6 +25,9 @@ import { Forest } from "../../lib/tree/forest.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 
 const DIRECTORY = "/dumps";
+
+/** The calendar of days that begin at midnight in Greenwich. */
+const UTC = new HostClock("UTC");
 
 /** What the command line's defaults are. */
 const LIMITS = {
@@ -127,7 +131,7 @@ export class LocalKarma {
     this.dumper = new Dumper(forest, dumps, this.wal, ledger, registries, registry, tell);
     const { dumper } = this;
     const parts = { forest, registry, ledger, log: this.wal, dumps, registries, dumper, clock };
-    this.engine = new Engine({ ...parts, memoryBytes: () => 0 }, this.#limits, tell);
+    this.engine = new Engine({ ...parts, calendar: UTC, memoryBytes: () => 0 }, this.#limits, tell);
   }
 
   /** Puts a file into the directory of dumps. */

@@ -5,17 +5,23 @@ import { AssertionFailed } from "../../../lib/assert.ts";
 import { parts } from "../../../lib/dump/transfer.ts";
 import {
   ADD,
+  ADOPT,
   Changes,
+  COMPACT,
   CREATE,
   DROP,
   hasKey,
   isBelow,
+  isOfAll,
+  isOfTrees,
   nameAt,
+  NOTE,
   PUT,
   recordWords,
   REMOVE,
   ROWS,
   serialAt,
+  SET,
   STAGE,
   SUBTRACT,
   SWEEP,
@@ -25,15 +31,24 @@ import {
 import { settleNow } from "../../../lib/engine/sweeping.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
+import { answerWords, writeAnswer } from "../../../lib/registry/answers.ts";
+import {
+  ANSWER,
+  CHECKPOINT,
+  encodeNote,
+  Registry,
+  STREAM,
+} from "../../../lib/registry/registry.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { contentsOf, randomTree } from "../../fuzz/dump_fuzz.ts";
 import { Random } from "../../support/random.ts";
 
-/** A forest, and every record that was applied to it. */
+/** A forest and a registry, and every record that was applied to them. */
 class World {
   readonly forest = new Forest();
-  readonly changes = new Changes(this.forest);
+  readonly registry = new Registry({ answersMax: 50, ageMaxSeconds: 0, streamsKeptMax: 5 });
+  readonly changes = new Changes(this.forest, this.registry);
   readonly log: Uint32Array<ArrayBuffer>[] = [];
 
   apply(words: Uint32Array<ArrayBuffer>): boolean {
@@ -59,12 +74,20 @@ class World {
     return number;
   }
 
-  /** All cells of all trees. */
+  note(kind: number, payload: Uint8Array): boolean {
+    return this.named(NOTE, kind, payload);
+  }
+
+  /** All cells of all trees, and all of the registry. */
   contents(): unknown {
-    return this.forest.trees().map((tree) => {
+    const trees = this.forest.trees().map((tree) => {
       checkTree(tree);
       return [tree.name, tree.number, tree.serial, contentsOf(tree)];
     });
+    const { answers, streams, checkpoints } = this.registry;
+    this.registry.check();
+    const kept = [...answers.all()].map(([words, at]) => [...words.slice(at, at + words[at])]);
+    return [trees, kept, structuredClone([...streams.all()]), checkpoints.all()];
   }
 }
 
@@ -135,6 +158,60 @@ Deno.test("change: a tree that comes in parts is the same tree, and comes at onc
   assertEquals([world.forest.at(number)!.serial, world.forest.at(old)], [serial, null]);
 });
 
+Deno.test("change: a day is set to a value, to nothing with zero, and not where a total would pass 2^64-1", () => {
+  const world = new World();
+  const t = world.create("t") << 8;
+  const tree = world.forest.at(t >> 8)!;
+  assert(world.record(ADD | t, 7, 0, 20260101, 5, 1));
+  assert(world.record(SET | t, 7, 0, 20260101, 2, 0));
+  assert(world.record(SET | t, 7, 0, 20260102, 0xffffffff, 0xfffffffe));
+  assert(world.record(SET | t, 8, 0, 20260101, 0, 0));
+  const before = world.contents();
+  assertEquals(world.record(SET | t, 7, 0, 20260101, 0, 2), false);
+  assertEquals(world.record(SET | t, 9, 0, 20260101, 0, 1), true);
+  assert(world.record(SET | t, 9, 0, 20260101, 0, 0));
+  tree.forget(9, 0);
+  assertEquals(world.contents(), before);
+  assert(world.record(SET | t, 7, 0, 20260102, 0, 0));
+  const days = new Map([[20260101, 2n]]);
+  assertEquals(contentsOf(tree), new Map([[7n, days], [8n, new Map()]]));
+});
+
+Deno.test("change: counters without days go from the keys below a limit, or from all", () => {
+  const world = new World();
+  const t = world.create("t") << 8;
+  for (let key = 0; key < 9000; key++) {
+    world.record(key % 3 === 0 ? TOUCH | t : ADD | t, key, 0, ...key % 3 ? [20260101, 1, 0] : []);
+  }
+  const tree = world.forest.at(t >> 8)!;
+  assert(tree.branches.length > 1, "there are several branches");
+  const empty = () => [...contentsOf(tree)].filter(([, days]) => days.size === 0).length;
+  world.changes.apply(Uint32Array.of(COMPACT | t), 0, 4500, 0);
+  settleNow(tree);
+  checkTree(tree);
+  assertEquals([tree.keys, empty()], [9000 - 1500, 1500]);
+  world.record(COMPACT | t);
+  settleNow(tree);
+  checkTree(tree);
+  assertEquals([tree.keys, empty()], [6000, 0]);
+});
+
+Deno.test("change: a hidden tree takes the place of a name, and of the tree that has it", () => {
+  const world = new World();
+  const [t, , hidden] = ["t", "other", "\u0000staged-3"].map((name) => world.create(name));
+  world.record(ADD | t << 8, 1, 0, 20260101, 1, 0);
+  world.record(ADD | hidden << 8, 2, 0, 20260101, 1, 0);
+  const tree = world.forest.at(hidden)!;
+  assertEquals(world.forest.visible().map(({ name }) => name), ["t", "other"]);
+  world.named(ADOPT | hidden << 8, tree.serial, new TextEncoder().encode("t"));
+  assertEquals(world.forest.trees().map(({ name, serial }) => [name, serial]), [["t", 3], [
+    "other",
+    2,
+  ]]);
+  assertEquals(contentsOf(tree), new Map([[2n, new Map([[20260101, 1n]])]]));
+  assertEquals([world.forest.at(t), world.forest.at(hidden), tree.number], [null, tree, hidden]);
+});
+
 Deno.test("change: names, serials and keys are read back from where they were written", () => {
   const words = new Uint32Array(100);
   for (const name of ["t", "день", "\ufeffx", "x".repeat(255)]) {
@@ -144,23 +221,26 @@ Deno.test("change: names, serials and keys are read back from where they were wr
   words.set([ADD, 5, 1], 3);
   assert(hasKey(words, 3) && isBelow(words, 3, Uint32Array.of(6, 1)));
   assert(!isBelow(words, 3, Uint32Array.of(5, 1)) && !isBelow(words, 3, Uint32Array.of(9, 0)));
-  for (const kind of [SWEEP, CREATE, DROP, STAGE, ROWS, PUT]) {
-    assert(!hasKey(Uint32Array.of(kind), 0));
-  }
-  for (const kind of [ADD, SUBTRACT, TOUCH, REMOVE]) {
-    assert(hasKey(Uint32Array.of(kind | 0xffffff << 8), 0));
-  }
-  for (const none of [0, 11, 255]) assertEquals(recordWords(Uint32Array.of(none, 1, 1, 1), 0), 0);
+  const isOne = (is: (words: Uint32Array, at: number) => boolean) => {
+    return Array.from({ length: 256 }, (_, kind) => kind).filter((kind) => {
+      return is(Uint32Array.of(kind | 0xffffff << 8), 0);
+    });
+  };
+  assertEquals(isOne(hasKey), [ADD, SUBTRACT, TOUCH, REMOVE, SET]);
+  assertEquals(isOne(isOfAll), [SWEEP, COMPACT]);
+  assertEquals(isOne(isOfTrees), [CREATE, DROP, STAGE, ROWS, PUT, ADOPT]);
+  for (const none of [0, 15, 255]) assertEquals(recordWords(Uint32Array.of(none, 1, 1, 1), 0), 0);
 });
 
 Deno.test("change: each kind has its words, and what follows a count of bytes fills whole ones", () => {
   const sizes = [[ADD, 6], [SUBTRACT, 6], [TOUCH, 3], [REMOVE, 5], [SWEEP, 3], [DROP, 1]];
+  sizes.push([SET, 6], [COMPACT, 1]);
   for (const [kind, size] of sizes) {
     const words = new Uint32Array(20).fill(0xffffffff);
     words[2] = kind | 0xffffff << 8;
     assertEquals(recordWords(words, 2), size, `kind ${kind}`);
   }
-  for (const kind of [CREATE, STAGE, ROWS, PUT]) {
+  for (const kind of [CREATE, STAGE, ROWS, PUT, ADOPT, NOTE]) {
     for (let length = 0; length <= 9; length++) {
       const words = new Uint32Array(20).fill(0xffffffff);
       const bytes = new Uint8Array(length).fill(0x61);
@@ -225,8 +305,10 @@ Deno.test("change: what makes no sense is refused, and the trees stay as they ar
     error: typeof DamagedError | typeof AssertionFailed,
     ...number[],
   ][] = [
-    ["no kind", AssertionFailed, 11 | t],
-    ...[ADD, SUBTRACT, TOUCH, REMOVE, SWEEP, DROP].map(
+    ["no kind", AssertionFailed, 15 | t],
+    ["a note of no kind", AssertionFailed, NOTE, 9, 0, 1, 0xc0],
+    ["a note that is cut", AssertionFailed, NOTE, ANSWER, 0, 4, 9],
+    ...[ADD, SUBTRACT, TOUCH, REMOVE, SWEEP, DROP, SET, COMPACT, ADOPT].map(
       (kind): [string, typeof AssertionFailed, ...number[]] => {
         return [`kind ${kind} of no tree`, AssertionFailed, kind | 1 << 8, 1, 0, 20260101, 1, 0];
       },
@@ -256,6 +338,7 @@ Deno.test("change: the records of a random history give the same state again", (
     const coming = new Coming(world);
     for (let step = 0; step < 3000; step++) {
       if (random.chance(0.01)) coming.next(random);
+      else if (random.chance(0.05)) randomNote(world, random);
       else randomChange(world, random);
     }
     while (coming.isUnderWay) coming.next(random);
@@ -270,7 +353,7 @@ Deno.test("change: the records of a random history give the same state again", (
 function randomChange(world: World, random: Random): void {
   const trees = world.forest.trees();
   if (trees.length === 0 || random.chance(0.002)) {
-    const name = `tree ${random.below(5)}`;
+    const name = random.chance(0.3) ? HIDDEN : `tree ${random.below(5)}`;
     if (!trees.some((tree) => tree.name === name)) world.create(name);
     return;
   }
@@ -280,14 +363,49 @@ function randomChange(world: World, random: Random): void {
   const day = 20260101 + random.below(10);
   const chance = random.below(1000);
   if (chance < 2) world.record(DROP | head);
-  else if (chance < 10) {
+  else if (chance < 4 && tree.name === HIDDEN) {
+    const name = new TextEncoder().encode(`tree ${random.below(5)}`);
+    world.named(ADOPT | head, tree.serial, name);
+  } else if (chance < 6) {
+    world.record(COMPACT | head);
+    settleNow(tree);
+  } else if (chance < 10) {
     world.record(SWEEP | head, day, day + 3);
     settleNow(tree);
   } else if (chance < 50) world.record(REMOVE | head, ...key, day, day + random.below(5));
   else if (chance < 80) world.record(TOUCH | head, ...key);
   else if (chance < 250) world.record(SUBTRACT | head, ...key, day, random.below(9), 0);
-  else world.record(ADD | head, ...key, day, random.below(9), random.chance(0.01) ? 2 ** 31 : 0);
+  else if (chance < 400) {
+    world.record(SET | head, ...key, day, random.below(3), random.chance(0.05) ? 2 ** 31 : 0);
+  } else world.record(ADD | head, ...key, day, random.below(9), random.chance(0.01) ? 2 ** 31 : 0);
 }
+
+/** An answer, a change of a stream, or a checkpoint. */
+function randomNote(world: World, random: Random): void {
+  const bytes = new TextEncoder().encode(`key ${random.below(80)}`);
+  const response = new Uint8Array(random.below(9)).fill(48);
+  if (random.chance(0.6)) {
+    const words = new Uint32Array(answerWords(bytes.length, response.length));
+    writeAnswer(words, 0, 1, 2, new Uint32Array(4), bytes, 0, bytes.length, response);
+    return void world.note(ANSWER, new Uint8Array(words.buffer));
+  }
+  const id = `stream ${random.below(5)}`;
+  const stream = world.registry.streams.find(id);
+  if (random.chance(0.3)) {
+    const checkpoint = { source: id, offset: `${random.below(9)}`, event: null, updated: 5 };
+    world.note(CHECKPOINT, encodeNote(checkpoint));
+  } else if (stream === null) {
+    world.note(STREAM, encodeNote({ kind: "begin", id, mode: "set", granularity: null }));
+  } else if (stream.committed === null && random.chance(0.4)) {
+    world.note(STREAM, encodeNote({ kind: random.pick(["abort", "commit"]), id, seconds: 7 }));
+  } else if (stream.committed === null) {
+    const print = new Uint8Array(16).fill(random.below(256));
+    const chunk = { id, tree: "t", staged: null, items: random.below(9), print };
+    world.note(STREAM, encodeNote({ kind: "chunk", ...chunk }));
+  }
+}
+
+const HIDDEN = "\u0000hidden";
 
 /** A tree on its way, a record now and then, while other changes go on. */
 class Coming {

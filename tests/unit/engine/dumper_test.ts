@@ -1,10 +1,12 @@
 // The dumper: what of the log may go once all is dumped, and what must stay.
 
 import { assert, assertEquals } from "@std/assert";
+import { RegistryStore } from "../../../lib/dump/registry_store.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import { Dumper } from "../../../lib/engine/dumper.ts";
 import { Ledger } from "../../../lib/engine/ledger.ts";
 import { nextTurn } from "../../../lib/host/clock.ts";
+import { CHECKPOINT, encodeNote } from "../../../lib/registry/registry.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { assertContents, contentsOf } from "../../fuzz/dump_fuzz.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
@@ -17,12 +19,14 @@ class World {
 
   constructor(karma: LocalKarma) {
     this.karma = karma;
-    const { disk, forest, wal } = karma;
+    const { disk, forest, registry, wal } = karma;
     const clock = { now: () => karma.now, today: () => karma.today };
     const tell = (line: string) => karma.log.push(line);
     const dumps = new DumpStore("/dumps", disk, clock, forest.pool, 1, tell);
-    this.ledger = new Ledger(forest, wal, true);
-    this.dumper = new Dumper(forest, dumps, wal, this.ledger, tell);
+    const registries = new RegistryStore("/dumps", disk, clock);
+    this.ledger = new Ledger(forest, registry, wal, true);
+    const { ledger } = this;
+    this.dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, tell);
   }
 
   static async start(): Promise<World> {
@@ -63,15 +67,15 @@ Deno.test("dumper: when all is dumped, only the newest segment of the log stays"
   assertEquals(contentsOf(back), new Map([[5n, new Map([[20260101, 3n]])]]));
 });
 
-Deno.test("dumper: where one tree can't be dumped, the log stays", async () => {
+Deno.test("dumper: where one tree can't be dumped, nor the registry, the log stays", async () => {
   const world = await World.start();
   const { karma, ledger, dumper } = world;
   for (const name of ["t", "u"]) ledger.create(name);
   for (const tree of karma.forest.trees()) ledger.add(tree, 5, 0, 20260101, 2, 0);
   const before = await world.segments();
   karma.disk.failsFrom.create = karma.disk.operations;
-  assertEquals(await dumper.dumpAll(), 2);
-  assertEquals(karma.log.length, 2);
+  assertEquals(await dumper.dumpAll(), 3);
+  assertEquals(karma.log.length, 3);
   assert(before.every((segment) => karma.disk.bytesOf(`/dumps/${segment}`).length > 0));
   karma.disk.failsFrom = {};
   const trees = (await world.restarted()).forest.trees();
@@ -115,5 +119,37 @@ Deno.test("dumper: who asks while dumps go on shares the next ones", async () =>
   const others = [dumper.dumpAll(), dumper.dumpAll(), dumper.dumpAll()];
   goOn();
   assertEquals(await Promise.all([first, ...others]), [0, 0, 0, 0]);
-  assertEquals(creates, 2);
+  assertEquals(creates, 4, "the tree and the registry, twice");
+});
+
+Deno.test("dumper: the log goes only when the registry is in a dump, of which one stays", async () => {
+  const world = await World.start();
+  const { karma, ledger, dumper } = world;
+  const registries = async () => {
+    return (await karma.disk.list("/dumps")).filter((file) => file.endsWith(".registry"));
+  };
+  const checkpoint = (offset: string) => {
+    const note = { source: "s", offset, event: null, updated: 5 };
+    assertEquals(ledger.note(CHECKPOINT, encodeNote(note)), "done");
+  };
+  ledger.create("t");
+  for (const offset of ["1", "2"]) {
+    checkpoint(offset);
+    assertEquals(await dumper.dumpAll(), 0);
+    assertEquals([(await world.segments()).length, (await registries()).length], [1, 1]);
+  }
+  checkpoint("3");
+  const before = await world.segments();
+  const { disk } = karma;
+  const { operations } = disk;
+  let creates = 0;
+  disk.latency = (kind) => {
+    if (kind === "create" && creates++ === 1) disk.failsAt = disk.operations + 1;
+    return null;
+  };
+  assertEquals([await dumper.dumpAll(), creates > 1], [1, true]);
+  assert(disk.operations > operations);
+  assertEquals((await world.segments()).slice(0, before.length), before);
+  const { registry } = await world.restarted();
+  assertEquals(registry.checkpoints.find("s")?.offset, "3");
 });

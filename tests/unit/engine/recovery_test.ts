@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { RegistryStore } from "../../../lib/dump/registry_store.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import { Recovery } from "../../../lib/engine/recovery.ts";
+import { Registry } from "../../../lib/registry/registry.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 
@@ -13,7 +15,10 @@ Deno.test("recovery: what never got a segment's name is gone before the next seg
   const clock = { now: () => 0, today: () => 20260101 };
   const forest = new Forest();
   const dumps = new DumpStore("/dumps", karma.disk, clock, forest.pool, 5, () => {});
-  const recovery = new Recovery("/dumps", karma.disk, dumps, forest);
+  const registries = new RegistryStore("/dumps", karma.disk, clock);
+  const registry = new Registry({ answersMax: 10, ageMaxSeconds: 0, streamsKeptMax: 10 });
+  const { disk } = karma;
+  const recovery = new Recovery("/dumps", disk, dumps, forest, registries, registry, clock);
   await recovery.read();
   assertEquals(await karma.disk.exists(path), true, "reading changes nothing");
   await recovery.settle(() => {});

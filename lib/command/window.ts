@@ -1,0 +1,88 @@
+// Windows: the spans of days that limits count over.
+//
+//   day week month year total     of the calendar; a week begins on Monday (ISO 8601)
+//   {"days": 30}                  rolling: the last thirty days, today included
+//   {"month_from": 15}            months that begin on the 15th, or on the last day of shorter ones
+//
+// Invariant: every day lies in exactly one window of the calendar and of months, and `next` is the
+// first day behind it. Days are numbers, YYYYMMDD; which moment a day begins at is the clock's.
+
+import { dayOf, daysInMonth, ordinal } from "./day.ts";
+
+export type Window =
+  | { readonly kind: "day" | "week" | "month" | "year" | "total" }
+  | { readonly kind: "days"; readonly days: number }
+  | { readonly kind: "monthFrom"; readonly day: number };
+
+/** The most days of a rolling window: beyond a century it is `total`. */
+export const ROLLING_DAYS_MAX = 36_525;
+
+/** The first and the last day of a window. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The window that a day lies in; of rolling ones, the one that ends with it. */
+export function spanOf(window: Window, day: number): Span {
+  switch (window.kind) {
+    case "total":
+      return { from: 0, to: 0xffffffff };
+    case "days":
+      return { from: dayOf(ordinal(day) - window.days + 1), to: day };
+    default: {
+      const from = startOf(window, day);
+      return { from, to: dayOf(ordinal(nextOf(window, from)) - 1) };
+    }
+  }
+}
+
+/** The first day of the window of the calendar after the one that begins with `from`. */
+export function nextOf(window: Window, from: number): number {
+  switch (window.kind) {
+    case "week":
+      return dayOf(ordinal(from) + 7);
+    case "month":
+      return monthAfter(from, 1);
+    case "year":
+      return from + 10000;
+    case "monthFrom":
+      return monthAfter(from, window.day);
+    default:
+      return dayOf(ordinal(from) + 1);
+  }
+}
+
+function startOf(window: Window, day: number): number {
+  const month = day - day % 100;
+  switch (window.kind) {
+    case "week":
+      return dayOf(ordinal(day) - ordinal(day) % 7); // the first day of all, 0001-01-01, was a Monday
+    case "month":
+      return month + 1;
+    case "year":
+      return day - day % 10000 + 101;
+    case "monthFrom": {
+      const anchor = month + Math.min(window.day, daysInMonth(day));
+      return anchor <= day ? anchor : inMonth(before(month), window.day);
+    }
+    default:
+      return day;
+  }
+}
+
+/** The given day, or the last, of the month after a day's. */
+function monthAfter(day: number, wanted: number): number {
+  const month = day - day % 100;
+  const isDecember = month % 10000 === 1200;
+  return inMonth(isDecember ? month + 10000 - 1100 : month + 100, wanted);
+}
+
+/** The month (its day zero) before another. */
+function before(month: number): number {
+  return month % 10000 === 100 ? month - 10000 + 1100 : month - 100;
+}
+
+function inMonth(month: number, wanted: number): number {
+  return month + Math.min(wanted, daysInMonth(month));
+}

@@ -1,0 +1,156 @@
+// The fields of the operations on limits in protocol v2.
+//
+// Invariant: as for fields.ts: a reader answers the sentence about a shape that is wrong, and leaves
+// what is of the right shape but no good in `later`.
+
+import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../bytes/json_scanner.ts";
+import type { Field } from "../command/operation.ts";
+import { COST, type LimitMode } from "../command/limits.ts";
+import { KEY, type Request, VALUE } from "../command/request.ts";
+import { LimitList } from "./limit_list.ts";
+import { Lists } from "./lists.ts";
+import { MEMBER, type Members } from "./members.ts";
+import { Value } from "./value.ts";
+
+/** The most keys of one check: a page of users. */
+const KEYS_MAX = 1000;
+
+const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
+
+const RECEIPT_BYTES_MAX = 256;
+
+export class LimitFields {
+  readonly #members: Members;
+  readonly #value = new Value();
+  readonly #list = new LimitList();
+  readonly #lists = new Lists();
+  later: string | null = null;
+
+  constructor(members: Members) {
+    this.#members = members;
+  }
+
+  /** Reads one field; null, or what is wrong. */
+  read(field: Field, request: Request): string | null {
+    this.later = null;
+    switch (field) {
+      case "key?":
+        return this.#key(request, false);
+      case "subject":
+        return this.#subject(request);
+      case "cost?":
+        return this.#cost(request);
+      case "limits":
+        return this.#limits(request);
+      case "limitMode?":
+        return this.#mode(request);
+      case "wantsReceipt?":
+        return this.#wantsReceipt(request);
+      default:
+        return this.#receipt(request);
+    }
+  }
+
+  #of(name: keyof typeof MEMBER, request: Request): Value {
+    return this.#value.of(this.#members, MEMBER[name], request.bytes);
+  }
+
+  #key(request: Request, isRequired: boolean): string | null {
+    const value = this.#of("key", request);
+    request.hasKeys = false;
+    request.limits.clear();
+    request.lanes[KEY] = request.lanes[KEY + 1] = 0;
+    if (value.kind === ABSENT) return isRequired ? "Field key or keys is required" : null;
+    const fault = value.number("key");
+    request.lanes[KEY] = value.lanes[0];
+    request.lanes[KEY + 1] = value.lanes[1];
+    request.limits.hasCommonKey = true;
+    return fault;
+  }
+
+  #subject(request: Request): string | null {
+    const value = this.#of("keys", request);
+    if (value.kind === ABSENT) return this.#key(request, true);
+    if (this.#members.has(MEMBER.key)) return "Field key or keys is required, and not both";
+    if (value.kind !== ARRAY) return "Field keys must be an array";
+    const { items, lanes } = request;
+    const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
+    if (items.count > KEYS_MAX) this.later = "Field keys exceeds max size";
+    request.limits.clear();
+    request.hasKeys = true;
+    lanes[KEY] = lanes[KEY + 1] = 0;
+    return fault;
+  }
+
+  #cost(request: Request): string | null {
+    const value = this.#of("cost", request);
+    request.lanes[VALUE] = 1;
+    request.lanes[VALUE + 1] = 0;
+    if (value.kind === ABSENT) return null;
+    const fault = value.number("cost");
+    request.lanes[VALUE] = value.lanes[0];
+    request.lanes[VALUE + 1] = value.lanes[1];
+    return fault;
+  }
+
+  #limits(request: Request): string | null {
+    const value = this.#of("limits", request);
+    if (value.kind === ABSENT) return "Field limits is required";
+    if (value.kind !== ARRAY) return "Field limits must be an array";
+    const fault = this.#list.read(value, request);
+    if (fault !== null) return fault;
+    const { limits, bytes } = request;
+    if (!request.hasKeys && !limits.areKeyed) return "Field key is required";
+    this.later = this.#list.later;
+    for (let index = 1; index < limits.count && this.later === null; index++) {
+      const first = limits.first(index, bytes);
+      const isSame = limits.lo(first, COST) === limits.lo(index, COST) &&
+        limits.hi(first, COST) === limits.hi(index, COST);
+      if (!isSame) this.later = "Field limits[].cost must be one for each series and key";
+    }
+    return null;
+  }
+
+  #mode(request: Request): string | null {
+    const value = this.#of("mode", request);
+    request.mode = "reject";
+    if (value.kind === ABSENT) return null;
+    const mode = MODES.find((mode) => mode === value.text());
+    if (mode === undefined) {
+      const form = `Field mode must be ${MODES.slice(0, -1).join(", ")} or ${MODES.at(-1)}`;
+      if (value.kind !== STRING) return form;
+      this.later = form;
+      return null;
+    }
+    request.mode = mode;
+    if (mode === "saturate" && !haveOneCost(request)) {
+      this.later = "Field limits[].cost must be one for all limits in mode saturate";
+    }
+    return null;
+  }
+
+  #wantsReceipt(request: Request): string | null {
+    const { kind } = this.#of("receipt", request);
+    request.wantsReceipt = kind === TRUE;
+    const isGood = kind === ABSENT || kind === TRUE || kind === FALSE;
+    return isGood ? null : "Field receipt must be true or false";
+  }
+
+  #receipt(request: Request): string | null {
+    const value = this.#of("receipt", request);
+    if (value.kind !== STRING || value.start === value.end) return "Field receipt is required";
+    if (value.end - value.start > RECEIPT_BYTES_MAX) this.later = "Field receipt exceeds max size";
+    request.details.set("receipt", value.text() ?? "");
+    return null;
+  }
+}
+
+function haveOneCost({ limits, lanes }: Request): boolean {
+  const [lo, hi] = limits.count > 0
+    ? [limits.lo(0, COST), limits.hi(0, COST)]
+    : [lanes[VALUE], lanes[VALUE + 1]];
+  for (let index = 1; index < limits.count; index++) {
+    if (limits.lo(index, COST) !== lo || limits.hi(index, COST) !== hi) return false;
+  }
+  return true;
+}

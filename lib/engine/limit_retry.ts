@@ -1,0 +1,83 @@
+// When a cost that a limit refused would fit, if nothing else is used until then.
+//
+// Invariant: the day is the first from which the window that it lies in holds so little that the cost
+// fits; days that are counted in advance come into later windows. Cold: only refusals ask.
+
+import { u64ToBigInt } from "../bytes/u64.ts";
+import { dayOf, isDay, ordinal } from "../command/day.ts";
+import { nextOf, spanOf, type Window } from "../command/window.ts";
+import { DAY_MAX } from "../command/request.ts";
+import { Cells } from "../tree/cells.ts";
+import type { Tree } from "../tree/tree.ts";
+
+interface Counted {
+  readonly day: number;
+  readonly value: bigint;
+}
+
+/** The first day from which `cost` fits under `max`; 0: none. */
+export function retryDayOf(
+  window: Window,
+  today: number,
+  tree: Tree | null,
+  keyLo: number,
+  keyHi: number,
+  max: bigint,
+  cost: bigint,
+): number {
+  if (cost > max || window.kind === "total") return 0;
+  const counted = tree === null ? [] : countedFrom(tree, keyLo, keyHi, spanOf(window, today).from);
+  return window.kind === "days"
+    ? retryRolling(window.days, today, counted, max - cost)
+    : retryOfCalendar(window, today, counted, max - cost);
+}
+
+/** Windows follow each other; one that has nothing in it has room. */
+function retryOfCalendar(
+  window: Window,
+  today: number,
+  counted: readonly Counted[],
+  room: bigint,
+): number {
+  let from = nextOf(window, spanOf(window, today).from);
+  for (;;) {
+    const { to } = spanOf(window, from);
+    const used = counted.reduce((sum, { day, value }) => {
+      return day >= from && day <= to ? sum + value : sum;
+    }, 0n);
+    if (used <= room) return from;
+    from = nextOf(window, from);
+  }
+}
+
+/** A rolling window has room first on a day on which another leaves it. */
+function retryRolling(
+  days: number,
+  today: number,
+  counted: readonly Counted[],
+  room: bigint,
+): number {
+  let used = 0n;
+  let next = 0;
+  for (const { day, value } of counted) {
+    const leaves = dayOf(ordinal(day) + days);
+    for (; next < counted.length && counted[next].day <= leaves; next++) {
+      used += counted[next].value;
+    }
+    used -= value;
+    if (leaves > today && used <= room) return leaves;
+  }
+  return 0;
+}
+
+/** What is counted from a day on; numbers that are no days of the calendar are of no window's end. */
+function countedFrom(tree: Tree, keyLo: number, keyHi: number, from: number): Counted[] {
+  const cells = new Cells();
+  tree.collect(keyLo, keyHi, from, DAY_MAX, cells);
+  const counted: Counted[] = [];
+  for (let at = 0; at < 3 * cells.count; at += 3) {
+    const [day, lo, hi] = cells.words.subarray(at);
+    if (isDay(day)) counted.push({ day, value: u64ToBigInt(lo, hi) });
+  }
+  return counted;
+}

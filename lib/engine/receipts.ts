@@ -1,0 +1,130 @@
+// Receipts: what was charged where, so that it can be given back, once.
+//
+// Invariant: a receipt is kept among the answers, and so for as long as they are, in the log and in
+// dumps; what is given back, and that it was, are one group of the log. A receipt that is not known
+// (any more) gives nothing back.
+
+import { highLane, lowLane, u64ToBigInt } from "../bytes/u64.ts";
+import { COST, SUBJECT } from "../command/limits.ts";
+import type { Reply } from "../command/reply.ts";
+import type { Request } from "../command/request.ts";
+import type { Clock } from "../host/clock.ts";
+import { answerWords, writeAnswer } from "../registry/answers.ts";
+import { ANSWER, type Registry } from "../registry/registry.ts";
+import type { Forest } from "../tree/forest.ts";
+import { isDone } from "./finder.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** What the key of a receipt begins with: no text does, and so no client's idempotency key. */
+const PREFIX = 0xff;
+
+/** Of one charge, beside its series, which may be escaped. */
+const CHARGE_BYTES = 128;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const NO_PRINT = new Uint32Array(4);
+
+interface Charge {
+  readonly series: string;
+  readonly key: string;
+  readonly amount: string;
+}
+
+interface Receipt {
+  readonly day: number;
+  readonly charges: readonly Charge[];
+  readonly isRefunded: boolean;
+}
+
+export class Receipts {
+  readonly #forest: Forest;
+  readonly #registry: Registry;
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+
+  constructor(forest: Forest, registry: Registry, ledger: Ledger, clock: Clock) {
+    this.#forest = forest;
+    this.#registry = registry;
+    this.#ledger = ledger;
+    this.#clock = clock;
+  }
+
+  /** The most bytes that a receipt takes in the log. */
+  bytesMax({ limits }: Request): number {
+    let bytes = CHARGE_BYTES;
+    for (let index = 0; index < limits.count; index++) {
+      bytes += CHARGE_BYTES + 6 * (limits.nameEnd(index) - limits.nameStart(index));
+    }
+    return bytes;
+  }
+
+  /** Notes what was just charged; returns the receipt's text. There must be room (`bytesMax`). */
+  issue(request: Request, day: number, applied: Uint32Array): string {
+    const { limits, bytes, mode } = request;
+    const charges: Charge[] = [];
+    for (let index = 0; index < limits.count; index++) {
+      if (limits.first(index, bytes) !== index) continue;
+      const isPart = mode === "saturate";
+      const lo = isPart ? applied[0] : limits.lo(index, COST);
+      const hi = isPart ? applied[1] : limits.hi(index, COST);
+      charges.push({
+        series: decoder.decode(bytes.subarray(limits.nameStart(index), limits.nameEnd(index))),
+        key: String(u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT))),
+        amount: String(u64ToBigInt(lo, hi)),
+      });
+    }
+    const text = crypto.randomUUID();
+    this.#keep(text, { day, charges, isRefunded: false }, this.#seconds());
+    return text;
+  }
+
+  /** Gives back what a receipt is for, unless that was done. */
+  refund(request: Request, reply: Reply): void {
+    const text = request.text("receipt");
+    const { answers } = this.#registry;
+    const key = keyOf(text);
+    if (!answers.find(key, 0, key.length, this.#seconds())) {
+      return reply.notFound("Receipt", encoder.encode(text));
+    }
+    const { created } = answers;
+    const receipt = JSON.parse(decoder.decode(answers.response)) as Receipt;
+    const charges = receipt.charges.map(({ series, key, amount }) => {
+      return { series, key: BigInt(key), amount: BigInt(amount) };
+    });
+    reply.object({ refunded: !receipt.isRefunded, day: receipt.day, charges });
+    reply.isKept = false; // a receipt is used up once, and needs no key for that
+    if (receipt.isRefunded) return;
+    const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
+    if (!isDone(this.#ledger.reserve(1, bytes, charges.length) ? "done" : "full", reply)) return;
+    for (const { series, key, amount } of charges) {
+      const tree = this.#forest.named(series);
+      if (tree === null || amount === 0n) continue; // dropped meanwhile
+      const [keyLo, keyHi] = [lowLane(key), highLane(key)];
+      if (tree.count(keyLo, keyHi) < 0) continue;
+      const { day } = receipt;
+      this.#ledger.subtract(tree, keyLo, keyHi, day, lowLane(amount), highLane(amount));
+    }
+    this.#keep(text, { ...receipt, isRefunded: true }, created);
+  }
+
+  #keep(text: string, receipt: Receipt, created: number): void {
+    const key = keyOf(text);
+    const response = encoder.encode(JSON.stringify(receipt));
+    const words = new Uint32Array(answerWords(key.length, response.length));
+    writeAnswer(words, 0, created, 0, NO_PRINT, key, 0, key.length, response);
+    this.#ledger.note(ANSWER, new Uint8Array(words.buffer));
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#clock.now() / 1000);
+  }
+}
+
+function keyOf(text: string): Uint8Array {
+  const bytes = encoder.encode(text);
+  const key = new Uint8Array(Math.min(bytes.length + 1, 256));
+  key[0] = PREFIX;
+  key.set(bytes.subarray(0, key.length - 1), 1);
+  return key;
+}
