@@ -167,6 +167,13 @@ export class JsonScanner {
     return this.#word(byte);
   }
 
+  /** Passes over a value of so many bytes that is known already. */
+  pass(length: number): void {
+    this.start = this.at;
+    this.at += length;
+    this.end = this.at;
+  }
+
   #unexpected(byte: number): Kind {
     this.#fault = byte < 0 ? ENDED : UNEXPECTED;
     return WRONG;

@@ -106,15 +106,10 @@ export class SendBuffer {
 
   /** Writes bytes as part of a JSON string: `"`, `\` and control characters escaped, others as they are. */
   jsonText(text: Uint8Array): void {
-    this.jsonSpan(text, 0, text.length);
-  }
-
-  /** Likewise text[start..end). */
-  jsonSpan(text: Uint8Array, start: number, end: number): void {
-    this.reserve(6 * (end - start));
+    this.reserve(6 * text.length);
     const bytes = this.bytes;
     let at = this.length;
-    for (let index = start; index < end; index++) {
+    for (let index = 0; index < text.length; index++) {
       const byte = text[index];
       if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte !== 0x7f) {
         bytes[at++] = byte;

@@ -1,8 +1,13 @@
-// The limits of a request: how much may be used of what, in which window. In arrays that are used
-// again, since every consumption has some.
+// The limits of a request: how much may be used of what, in which window, by which key.
 //
-// Invariant: `count` limits are whole, and those on one counter have one cost.
+// A set is what a list of limits says by itself. It never changes, so that it is made once for all the
+// requests with that list. Limits are a set together with the key and the cost of one request, for
+// those that have none of their own.
+//
+// Invariant: `first` of a limit is the first one on the same counter, perhaps itself: a counter is
+// charged once, for its first limit.
 
+import { equals } from "../bytes/name_table.ts";
 import type { Window } from "./window.ts";
 
 /** The most limits of one request. */
@@ -11,49 +16,82 @@ export const LIMITS_MAX = 16;
 /** What becomes of a cost that does not fit: nothing, as much as fits, or all of it. */
 export type LimitMode = "reject" | "saturate" | "force";
 
-const WORDS = 8;
-const NAME_START = 0;
-const NAME_END = 1;
-export const MAX = 2;
-export const COST = 4;
-export const SUBJECT = 6;
+/** One limit as it was given; lanes in pairs, null for what is the request's. */
+export interface Limit {
+  /** The bytes of the tree's name. */
+  readonly name: Uint8Array;
+  readonly window: Window;
+  readonly max: readonly [lo: number, hi: number];
+  readonly cost: readonly [lo: number, hi: number] | null;
+  readonly key: readonly [lo: number, hi: number] | null;
+}
+
+export class LimitSet {
+  readonly limits: readonly Limit[];
+  readonly hasOwnKeys: boolean;
+  readonly hasOwnCosts: boolean;
+  /** Whether every limit has a key of its own. */
+  readonly areKeyed: boolean;
+  /** The first limit on the same tree, for each. */
+  readonly firsts: readonly number[];
+
+  constructor(limits: readonly Limit[]) {
+    this.limits = limits;
+    this.hasOwnKeys = limits.some(({ key }) => key !== null);
+    this.hasOwnCosts = limits.some(({ cost }) => cost !== null);
+    this.areKeyed = limits.every(({ key }) => key !== null);
+    this.firsts = limits.map(({ name }) => {
+      return limits.findIndex((other) => equals(other.name, name, 0, name.length));
+    });
+  }
+}
+
+const EMPTY = new LimitSet([]);
+
+// Where the lanes of a limit are.
+export const MAX = 0;
+export const COST = 2;
+export const SUBJECT = 4;
+const WORDS = 6;
 
 export class Limits {
-  count = 0;
-  /** Whether the request has a key, for limits without one of their own. */
-  hasCommonKey = false;
+  #set = EMPTY;
   readonly #words = new Uint32Array(WORDS * LIMITS_MAX);
-  readonly #windows: Window[] = [];
-  /** Whether a limit names its own key; if not, it is the request's. */
-  readonly #hasKey: boolean[] = [];
+  #firsts: readonly number[] = EMPTY.firsts;
 
-  clear(): void {
-    this.count = 0;
-    this.hasCommonKey = false;
+  get count(): number {
+    return this.#set.limits.length;
   }
 
-  /** Begins a limit, without a key of its own; the rest is to be put. */
-  push(): number {
-    this.#hasKey[this.count] = false;
-    return this.count++;
+  get hasOwnCosts(): boolean {
+    return this.#set.hasOwnCosts;
   }
 
-  /** Lets a limit be on the tree with the name bytes[start..end) of the request, over a window. */
-  place(index: number, start: number, end: number, window: Window): void {
-    this.#words[WORDS * index + NAME_START] = start;
-    this.#words[WORDS * index + NAME_END] = end;
-    this.#windows[index] = window;
+  /** Takes a set for a request with that key and cost. */
+  use(set: LimitSet, keyLo: number, keyHi: number, costLo: number, costHi: number): void {
+    this.#set = set;
+    const words = this.#words;
+    for (let index = 0; index < set.limits.length; index++) {
+      const { max, cost } = set.limits[index];
+      const at = WORDS * index;
+      words[at + MAX] = max[0];
+      words[at + MAX + 1] = max[1];
+      words[at + COST] = cost === null ? costLo : cost[0];
+      words[at + COST + 1] = cost === null ? costHi : cost[1];
+    }
+    this.useKey(keyLo, keyHi);
   }
 
-  /** Gives a limit its MAX, COST or SUBJECT: the key that it is on. */
-  put(index: number, field: number, lo: number, hi: number): void {
-    this.#words[WORDS * index + field] = lo;
-    this.#words[WORDS * index + field + 1] = hi;
-  }
-
-  /** Notes that a limit has a key of its own. */
-  own(index: number): void {
-    this.#hasKey[index] = true;
+  /** Takes another key, for the limits that have none of their own. */
+  useKey(lo: number, hi: number): void {
+    const { limits, hasOwnKeys, firsts } = this.#set;
+    const words = this.#words;
+    for (let index = 0; index < limits.length; index++) {
+      const { key } = limits[index];
+      words[WORDS * index + SUBJECT] = key === null ? lo : key[0];
+      words[WORDS * index + SUBJECT + 1] = key === null ? hi : key[1];
+    }
+    this.#firsts = hasOwnKeys ? limits.map((_, index) => this.#firstOf(index)) : firsts;
   }
 
   lo(index: number, field: number): number {
@@ -64,44 +102,26 @@ export class Limits {
     return this.#words[WORDS * index + field + 1];
   }
 
-  nameStart(index: number): number {
-    return this.#words[WORDS * index + NAME_START];
-  }
-
-  nameEnd(index: number): number {
-    return this.#words[WORDS * index + NAME_END];
+  name(index: number): Uint8Array {
+    return this.#set.limits[index].name;
   }
 
   window(index: number): Window {
-    return this.#windows[index];
+    return this.#set.limits[index].window;
   }
 
-  hasKey(index: number): boolean {
-    return this.#hasKey[index];
+  first(index: number): number {
+    return this.#firsts[index];
   }
 
-  /** Whether all limits have a key. */
-  get areKeyed(): boolean {
-    for (let index = 0; index < this.count; index++) {
-      if (!this.hasCommonKey && !this.#hasKey[index]) return false;
+  #firstOf(index: number): number {
+    const { firsts } = this.#set;
+    for (let other = 0; other < index; other++) {
+      const isSame = firsts[other] === firsts[index] &&
+        this.lo(other, SUBJECT) === this.lo(index, SUBJECT) &&
+        this.hi(other, SUBJECT) === this.hi(index, SUBJECT);
+      if (isSame) return other;
     }
-    return true;
-  }
-
-  /** The first limit on the same counter as this one, which may be itself. */
-  first(index: number, bytes: Uint8Array): number {
-    for (let other = 0; other < index; other++) if (this.#isSame(other, index, bytes)) return other;
     return index;
-  }
-
-  #isSame(a: number, b: number, bytes: Uint8Array): boolean {
-    if (!this.hasCommonKey && this.#hasKey[a] !== this.#hasKey[b]) return false;
-    if (this.lo(a, SUBJECT) !== this.lo(b, SUBJECT)) return false;
-    if (this.hi(a, SUBJECT) !== this.hi(b, SUBJECT)) return false;
-    const [startA, startB] = [this.nameStart(a), this.nameStart(b)];
-    const length = this.nameEnd(a) - startA;
-    if (length !== this.nameEnd(b) - startB) return false;
-    for (let at = 0; at < length; at++) if (bytes[startA + at] !== bytes[startB + at]) return false;
-    return true;
   }
 }

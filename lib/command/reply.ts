@@ -7,6 +7,7 @@ import type { ErrorCode } from "../errors.ts";
 import { Cells } from "../tree/cells.ts";
 import type { Walk } from "../tree/walk.ts";
 import type { Json } from "./json.ts";
+import type { Verdict } from "./verdict.ts";
 
 const NONE = new Uint8Array(0);
 
@@ -22,6 +23,7 @@ export type Shape =
   | "applied" // how many changes, in `count`
   | "tally" // likewise, and their sum in `lanes`
   | "sums" // of counters, in `sums`
+  | "verdict" // in `verdict`
   | "json" // in `json`
   | "stored"; // in `stored`: the bytes of an answer that was given before
 
@@ -44,6 +46,8 @@ export class Reply {
   count = 0;
   /** `count` sums. */
   sums = new Uint32Array(0);
+  /** The engine's: to be written before the next request. */
+  verdict: Verdict | null = null;
   json: Json = null;
   stored: Uint8Array = NONE;
   /** Of what is done once: whether it had been done before. */

@@ -48,6 +48,8 @@ export function writeResponse(reply: Reply, out: SendBuffer): void {
       return writeTally(reply, out);
     case "sums":
       return writeSums(reply, out);
+    case "verdict":
+      return reply.verdict!.write(out);
     case "json":
       return writeJson(reply.json, out);
     case "stored":

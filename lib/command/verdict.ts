@@ -8,8 +8,7 @@
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { LANE } from "../bytes/u64.ts";
-import { LIMITS_MAX, MAX } from "./limits.ts";
-import type { Request } from "./request.ts";
+import { Limits, LIMITS_MAX, MAX } from "./limits.ts";
 
 const encoder = new TextEncoder();
 const ALLOWED = encoder.encode('{"allowed":true,"applied":');
@@ -42,10 +41,22 @@ export class Verdict {
   readonly retryDay: number[] = [];
   /** Empty: there is none. */
   receipt = "";
+  readonly #momentOf: (day: number) => Uint8Array;
+  #limits = new Limits();
 
-  /** Writes it; `momentOf` gives the text of the moment at which a day begins, with its quotes. */
-  write(request: Request, momentOf: (day: number) => Uint8Array, out: SendBuffer): void {
-    const { limits } = request;
+  /** `momentOf` gives the text of the moment at which a day begins, with its quotes. */
+  constructor(momentOf: (day: number) => Uint8Array) {
+    this.#momentOf = momentOf;
+  }
+
+  /** Begins one under these limits, which must not change before it is written. */
+  begin(limits: Limits): void {
+    this.#limits = limits;
+    this.receipt = "";
+  }
+
+  write(out: SendBuffer): void {
+    const limits = this.#limits;
     out.raw(this.isAllowed ? ALLOWED : DENIED);
     out.decimal(this.applied[0], this.applied[1]);
     out.raw(DENIED_BY);
@@ -54,7 +65,7 @@ export class Verdict {
     out.raw(LIMITS);
     for (let index = 0; index < limits.count; index++) {
       if (index > 0) out.byte(COMMA);
-      this.#writeLimit(index, request, momentOf, out);
+      this.#writeLimit(index, limits, out);
     }
     out.byte(CLOSE_BRACKET);
     if (this.receipt !== "") {
@@ -65,18 +76,13 @@ export class Verdict {
     out.byte(CLOSE_BRACE);
   }
 
-  #writeLimit(
-    index: number,
-    { bytes, limits }: Request,
-    momentOf: (day: number) => Uint8Array,
-    out: SendBuffer,
-  ): void {
+  #writeLimit(index: number, limits: Limits, out: SendBuffer): void {
     const maxLo = limits.lo(index, MAX);
     const maxHi = limits.hi(index, MAX);
     const usedLo = this.used[2 * index];
     const usedHi = this.used[2 * index + 1];
     out.raw(SERIES);
-    out.jsonSpan(bytes, limits.nameStart(index), limits.nameEnd(index));
+    out.jsonText(limits.name(index));
     out.raw(MAXIMUM);
     out.decimal(maxLo, maxHi);
     out.raw(USED);
@@ -87,10 +93,10 @@ export class Verdict {
     if (restHi < 0) out.decimal(0, 0);
     else out.decimal(maxLo - usedLo + borrow * LANE, restHi);
     out.raw(RESETS_AT);
-    out.raw(this.resetsDay[index] === 0 ? NULL : momentOf(this.resetsDay[index]));
+    out.raw(this.resetsDay[index] === 0 ? NULL : this.#momentOf(this.resetsDay[index]));
     if (this.hasRefused[index]) {
       out.raw(RETRY_AT);
-      out.raw(this.retryDay[index] === 0 ? NULL : momentOf(this.retryDay[index]));
+      out.raw(this.retryDay[index] === 0 ? NULL : this.#momentOf(this.retryDay[index]));
     }
     out.byte(CLOSE_BRACE);
   }

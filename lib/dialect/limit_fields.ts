@@ -5,7 +5,7 @@
 
 import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../bytes/json_scanner.ts";
 import type { Field } from "../command/operation.ts";
-import { COST, type LimitMode } from "../command/limits.ts";
+import { COST, type LimitMode, type Limits } from "../command/limits.ts";
 import { KEY, type Request, VALUE } from "../command/request.ts";
 import { LimitList } from "./limit_list.ts";
 import { Lists } from "./lists.ts";
@@ -24,6 +24,8 @@ export class LimitFields {
   readonly #value = new Value();
   readonly #list = new LimitList();
   readonly #lists = new Lists();
+  /** Whether the request has one key for all limits. */
+  #hasKey = false;
   later: string | null = null;
 
   constructor(members: Members) {
@@ -58,13 +60,12 @@ export class LimitFields {
   #key(request: Request, isRequired: boolean): string | null {
     const value = this.#of("key", request);
     request.hasKeys = false;
-    request.limits.clear();
     request.lanes[KEY] = request.lanes[KEY + 1] = 0;
+    this.#hasKey = value.kind !== ABSENT;
     if (value.kind === ABSENT) return isRequired ? "Field key or keys is required" : null;
     const fault = value.number("key");
     request.lanes[KEY] = value.lanes[0];
     request.lanes[KEY + 1] = value.lanes[1];
-    request.limits.hasCommonKey = true;
     return fault;
   }
 
@@ -76,7 +77,6 @@ export class LimitFields {
     const { items, lanes } = request;
     const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
     if (items.count > KEYS_MAX) this.later = "Field keys exceeds max size";
-    request.limits.clear();
     request.hasKeys = true;
     lanes[KEY] = lanes[KEY + 1] = 0;
     return fault;
@@ -97,16 +97,20 @@ export class LimitFields {
     const value = this.#of("limits", request);
     if (value.kind === ABSENT) return "Field limits is required";
     if (value.kind !== ARRAY) return "Field limits must be an array";
-    const fault = this.#list.read(value, request);
-    if (fault !== null) return fault;
-    const { limits, bytes } = request;
-    if (!request.hasKeys && !limits.areKeyed) return "Field key is required";
-    this.later = this.#list.later;
-    for (let index = 1; index < limits.count && this.later === null; index++) {
-      const first = limits.first(index, bytes);
-      const isSame = limits.lo(first, COST) === limits.lo(index, COST) &&
-        limits.hi(first, COST) === limits.hi(index, COST);
-      if (!isSame) this.later = "Field limits[].cost must be one for each series and key";
+    const { limits, lanes } = request;
+    let set = this.#members.knownLimits;
+    if (set === null) {
+      const text = value.bytes.slice(value.start, value.end); // before strings are unescaped in it
+      const fault = this.#list.read(value);
+      if (fault !== null) return fault;
+      this.later = this.#list.later;
+      set = this.#list.set;
+      if (this.later === null) this.#members.memory.keep(text, set);
+    }
+    if (!request.hasKeys && !this.#hasKey && !set.areKeyed) return "Field key is required";
+    limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1]);
+    if (limits.hasOwnCosts && !areCostsAgreed(request)) {
+      this.later ??= "Field limits[].cost must be one for each series and key";
     }
     return null;
   }
@@ -145,12 +149,22 @@ export class LimitFields {
   }
 }
 
-function haveOneCost({ limits, lanes }: Request): boolean {
-  const [lo, hi] = limits.count > 0
-    ? [limits.lo(0, COST), limits.hi(0, COST)]
-    : [lanes[VALUE], lanes[VALUE + 1]];
+/** Whether all limits have one cost, of which a part can be applied to all. */
+function haveOneCost({ limits }: Request): boolean {
   for (let index = 1; index < limits.count; index++) {
-    if (limits.lo(index, COST) !== lo || limits.hi(index, COST) !== hi) return false;
+    if (!isSameCost(limits, 0, index)) return false;
   }
   return true;
+}
+
+/** Whether limits on one counter have one cost: it is charged once. */
+function areCostsAgreed({ limits }: Request): boolean {
+  for (let index = 1; index < limits.count; index++) {
+    if (!isSameCost(limits, limits.first(index), index)) return false;
+  }
+  return true;
+}
+
+function isSameCost(limits: Limits, a: number, b: number): boolean {
+  return limits.lo(a, COST) === limits.lo(b, COST) && limits.hi(a, COST) === limits.hi(b, COST);
 }

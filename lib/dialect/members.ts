@@ -4,8 +4,18 @@
 // Invariant: `scan` succeeds only for one whole JSON object; of members given twice the last one
 // counts, and `seen` tells the kinds of all of them. Unknown members are checked and passed over.
 
-import { ABSENT, INTEGER, JsonScanner, type Kind, NEGATIVE, WRONG } from "../bytes/json_scanner.ts";
+import {
+  ABSENT,
+  ARRAY,
+  INTEGER,
+  JsonScanner,
+  type Kind,
+  NEGATIVE,
+  WRONG,
+} from "../bytes/json_scanner.ts";
 import { NameTable } from "../bytes/name_table.ts";
+import type { LimitSet } from "../command/limits.ts";
+import { Memory } from "./memory.ts";
 
 const NAMES = [
   // protocol v1
@@ -70,6 +80,9 @@ export class Members {
   /** Which members the line had, each once. */
   readonly #met = new Uint8Array(NAMES.length);
   #metCount = 0;
+  /** Lists of limits that were read before; and the one of this line, if it is among them. */
+  readonly memory = new Memory<LimitSet>();
+  knownLimits: LimitSet | null = null;
   /** Whether a number somewhere in the line is beyond what numbers can be. */
   isBeyond = false;
   /** What is wrong with a line that `scan` refused. */
@@ -94,7 +107,7 @@ export class Members {
     let more = scanner.member(true);
     for (; more > 0; more = scanner.member(false)) {
       const member = TABLE.find(bytes, scanner.start, scanner.end);
-      const kind = scanner.value();
+      const kind = member === MEMBER.limits ? this.#limits(end) : scanner.value();
       if (kind === WRONG) return this.#refuse(scanner, start, kind);
       if (member < 0) continue;
       if (this.kinds[member] === ABSENT) this.#met[this.#metCount++] = member;
@@ -112,6 +125,17 @@ export class Members {
     return true;
   }
 
+  /** Reads the value of the member `limits`, or knows it. */
+  #limits(end: number): Kind {
+    const scanner = this.#scanner;
+    scanner.peek();
+    const known = this.memory.find(scanner.bytes, scanner.at, end);
+    this.knownLimits = known === null ? null : known.meaning;
+    if (known === null) return scanner.value();
+    scanner.pass(known.text.length);
+    return ARRAY;
+  }
+
   /** Clears the tables: only what the last line had, since a line has few of all the members. */
   #forget(): void {
     for (let index = 0; index < this.#metCount; index++) {
@@ -119,6 +143,7 @@ export class Members {
       this.seen[this.#met[index]] = 0;
     }
     this.#metCount = 0;
+    this.knownLimits = null;
   }
 
   #refuse(scanner: JsonScanner, start: number, kind: Kind): boolean {

@@ -118,11 +118,11 @@ function keys({ items: { count, words } }: Request): void {
 }
 
 /** Not of Karma 1.x, which had no limits. */
-function limits({ limits, bytes, mode, wantsReceipt }: Request): void {
+function limits({ limits, mode, wantsReceipt }: Request): void {
   text(MODE, encoder.encode(wantsReceipt ? `${mode} receipt` : mode));
   number(LIMITS_COUNT, limits.count, 0);
   for (let index = 0; index < limits.count; index++) {
-    text(SERIES, bytes.subarray(limits.nameStart(index), limits.nameEnd(index)));
+    text(SERIES, limits.name(index));
     number(KEY_LINE, limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
     number(VALUE_LINE, limits.lo(index, COST), limits.hi(index, COST));
     number(MAXIMUM, limits.lo(index, MAX), limits.hi(index, MAX));

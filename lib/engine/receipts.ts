@@ -54,22 +54,22 @@ export class Receipts {
   bytesMax({ limits }: Request): number {
     let bytes = CHARGE_BYTES;
     for (let index = 0; index < limits.count; index++) {
-      bytes += CHARGE_BYTES + 6 * (limits.nameEnd(index) - limits.nameStart(index));
+      bytes += CHARGE_BYTES + 6 * limits.name(index).length;
     }
     return bytes;
   }
 
   /** Notes what was just charged; returns the receipt's text. There must be room (`bytesMax`). */
   issue(request: Request, day: number, applied: Uint32Array): string {
-    const { limits, bytes, mode } = request;
+    const { limits, mode } = request;
     const charges: Charge[] = [];
     for (let index = 0; index < limits.count; index++) {
-      if (limits.first(index, bytes) !== index) continue;
+      if (limits.first(index) < index) continue;
       const isPart = mode === "saturate";
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
       charges.push({
-        series: decoder.decode(bytes.subarray(limits.nameStart(index), limits.nameEnd(index))),
+        series: decoder.decode(limits.name(index)),
         key: String(u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT))),
         amount: String(u64ToBigInt(lo, hi)),
       });
