@@ -37,8 +37,7 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
-const MINUS = 0x2d;
-const ZERO = 0x30;
+const [MINUS, ZERO] = [0x2d, 0x30];
 
 /** 2^64 / 10, the largest number that takes another digit, as two lanes, and the digit it takes. */
 const TENTH_HI = 0x19999999;
@@ -195,9 +194,8 @@ export class JsonScanner {
   #letters(word: string, kind: Kind): Kind {
     for (let index = 0; index < word.length; index++) {
       const at = this.at + index;
-      if (at >= this.#end || this.bytes[at] !== word.charCodeAt(index)) {
-        return this.#wrong(UNEXPECTED, at);
-      }
+      const isThere = at < this.#end && this.bytes[at] === word.charCodeAt(index);
+      if (!isThere) return this.#wrong(UNEXPECTED, at);
     }
     this.at += word.length;
     return kind;

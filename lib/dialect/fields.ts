@@ -10,7 +10,6 @@ import {
   INTEGER,
   JsonScanner,
   NEGATIVE,
-  NULL,
   OBJECT,
   STRING,
 } from "../bytes/json_scanner.ts";
