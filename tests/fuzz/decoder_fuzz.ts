@@ -8,8 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { DAY_MAX, KEY, Request } from "../../lib/command/request.ts";
-import { V1 } from "../../lib/dialect/v1.ts";
 import { Random } from "../support/random.ts";
+import { needsOf, V1Lines } from "../support/v1.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
 const DEPTH_MAX = 512;
@@ -147,7 +147,7 @@ function latin1(text: string): string {
 
 // --- The real one ------------------------------------------------------------------------------
 
-const v1 = new V1();
+const v1 = new V1Lines();
 const request = new Request();
 
 const GUARD = 0x22;
@@ -168,11 +168,12 @@ function decoded(line: Uint8Array): string {
   }
   const { operation, lanes, dayFrom, dayTo, nameStart, nameEnd } = request;
   const key = u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
+  const needs = needsOf(operation);
   return [
     operation.id,
-    operation.tree === "no" ? "" : bytes.subarray(nameStart, nameEnd).toHex(),
-    operation.key === "no" ? "" : key,
-    operation.range === "no" ? "" : range(BigInt(dayFrom), BigInt(dayTo)),
+    needs.name ? bytes.subarray(nameStart, nameEnd).toHex() : "",
+    needs.key ? key : "",
+    needs.range === "no" ? "" : range(BigInt(dayFrom), BigInt(dayTo)),
   ].join(" ");
 }
 

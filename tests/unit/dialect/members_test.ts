@@ -91,9 +91,19 @@ Deno.test("members: values of other kinds are told apart, for each member", () =
 
 Deno.test("members: seen has the kinds of all members of a name", () => {
   scan('{"key":1,"key":"a","key":null,"command":"c","key":2,"x":true}');
-  assertEquals([...members.seen], [1 << STRING, 0, 1 << INTEGER | 1 << STRING | 1 << NULL, 0, 0]);
+  assertEquals([...members.seen.subarray(0, 5)], [
+    1 << STRING,
+    0,
+    1 << INTEGER | 1 << STRING | 1 << NULL,
+    0,
+    0,
+  ]);
   scan("{}");
-  assertEquals([...members.seen], [0, 0, 0, 0, 0], "nothing is left of the line before");
+  assertEquals(
+    members.seen.filter((kinds) => kinds > 0).length,
+    0,
+    "nothing is left of the line before",
+  );
 });
 
 const OTHER = "Request must be a JSON object";

@@ -6,16 +6,16 @@ import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { OPERATIONS } from "../../../lib/command/operation.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { DAY_MAX, KEY, Request } from "../../../lib/command/request.ts";
-import { writeCounters } from "../../../lib/dialect/response.ts";
-import { V1 } from "../../../lib/dialect/v1.ts";
+import { writeCounters } from "../../../lib/command/response.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { Walk } from "../../../lib/tree/walk.ts";
+import { needsOf, V1Lines } from "../../support/v1.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-const v1 = new V1();
+const v1 = new V1Lines();
 const request = new Request(); // one for all, as a connection has
 
 /** Decodes a line; what it asks for as text, or the line that answers it. */
@@ -25,13 +25,14 @@ function decode(line: string): string {
   if (!v1.decode(bytes, 1, bytes.length - 1, request, reply)) return encoded(reply);
   assertEquals(reply.code, null);
   const { operation, lanes, dayFrom, dayTo, nameStart, nameEnd } = request;
+  const needs = needsOf(operation);
   const name = decoder.decode(request.bytes.subarray(nameStart, nameEnd));
   const key = u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
   return [
     operation.id,
-    ...(operation.tree === "no" ? [] : [JSON.stringify(name)]),
-    ...(operation.key === "no" ? [] : [key]),
-    ...(operation.range === "no" ? [] : [`${dayFrom}-${dayTo}`]),
+    ...(needs.name ? [JSON.stringify(name)] : []),
+    ...(needs.key ? [key] : []),
+    ...(needs.range === "no" ? [] : [`${dayFrom}-${dayTo}`]),
   ].join(" ");
 }
 
@@ -269,7 +270,7 @@ function walked(tree: Tree, dayFrom: number, dayTo: number): string {
   const out = new SendBuffer(1);
   v1.encode(request, reply, out);
   while (writeCounters(reply, dayFrom, dayTo, out) === "more");
-  v1.encodeEnd(out);
+  v1.encodeEnd(request, reply, out);
   return decoder.decode(out.bytes.subarray(0, out.length));
 }
 

@@ -1,0 +1,38 @@
+// Protocol v1 as a connection has it that speaks nothing else.
+
+import type { SendBuffer } from "../../lib/bytes/send_buffer.ts";
+import { Access } from "../../lib/command/access.ts";
+import type { Operation } from "../../lib/command/operation.ts";
+import type { Reply } from "../../lib/command/reply.ts";
+import type { Request } from "../../lib/command/request.ts";
+import { Interpreter } from "../../lib/dialect/interpreter.ts";
+
+export class V1Lines {
+  readonly #interpreter = new Interpreter(new Access(null, null), 10_000, 0);
+
+  decode(
+    bytes: Uint8Array<ArrayBuffer>,
+    start: number,
+    end: number,
+    request: Request,
+    reply: Reply,
+  ): boolean {
+    return this.#interpreter.decode(bytes, start, end, "v1", request, reply);
+  }
+
+  encode(request: Request, reply: Reply, out: SendBuffer): void {
+    request.dialect = "v1";
+    this.#interpreter.encode(request, reply, out);
+  }
+
+  encodeEnd(request: Request, reply: Reply, out: SendBuffer): void {
+    this.#interpreter.encodeEnd(request, reply, out, 0);
+  }
+}
+
+/** What an operation needs in protocol v1. */
+export function needsOf({ fields }: Operation): { name: boolean; key: boolean; range: string } {
+  const range = fields.includes("range") ? "yes" : fields.includes("range?") ? "may" : "no";
+  const name = fields.includes("tree") || fields.includes("file");
+  return { name, key: fields.includes("key"), range };
+}
