@@ -3,12 +3,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Client, failure, success } from "../support/client.ts";
+import { Client, failure, failureV2, success } from "../support/client.ts";
 import { eventually, Server } from "../support/server.ts";
 
 const PING = '{"command":"ping"}';
 const PONG = success('"pong"');
-const TOO_MANY = failure("Too many connections");
+const TOO_MANY = failureV2("Too many connections", "too_many_connections");
 const FIND_ALL = '{"command":"find","tree_name":"t","time_from":0,"time_to":99999999}';
 const increment = (key: number | bigint) => `{"command":"increment","tree_name":"t","key":${key}}`;
 const sum = (key: number) => `{"command":"sum","tree_name":"t","key":${key}}`;
@@ -104,7 +104,7 @@ Deno.test("connections: a line over the limit is answered, and nothing after it"
 Deno.test("connections: a line over the limit is not waited for", async () => {
   const bytesMax = 1000;
   await using server = await Server.start({ args: [`--max-request-bytes=${bytesMax}`] });
-  const refusal = failure(`Request exceeds ${bytesMax} bytes`);
+  const refusal = failureV2(`Request exceeds ${bytesMax} bytes`, "request_too_large");
   using client = await Client.connect(server.port);
   await client.send("x".repeat(bytesMax + 2)); // no line feed, and the client stays
   assertEquals(await client.line(), refusal);

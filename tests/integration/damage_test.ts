@@ -9,10 +9,15 @@
 // KARMA_FLIPS=all takes all of them, each with every bit and all bits.
 
 import { assert, assertEquals } from "@std/assert";
+import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
+import { Access } from "../../lib/command/access.ts";
+import { Reply } from "../../lib/command/reply.ts";
+import { Request } from "../../lib/command/request.ts";
+import { Interpreter } from "../../lib/dialect/interpreter.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { Cells } from "../../lib/tree/cells.ts";
-import type { Forest } from "../../lib/tree/forest.ts";
 import { Walk } from "../../lib/tree/walk.ts";
+import { registryOf } from "../simulation/registry_model.ts";
 import { LocalKarma } from "../support/local_karma.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
 
@@ -24,9 +29,10 @@ const FLIPS = IS_LONG ? [1, 2, 4, 8, 16, 32, 64, 128, 255] : [1, 255];
 /** Of the space that is reserved, all zeros, so much is looked at. */
 const SPACE_BYTES = IS_LONG ? 1024 : 64;
 
-/** Everything in a forest, as text. */
-function stateOf(forest: Forest): string {
-  const lines: string[] = [];
+/** Everything in a forest and a registry, as text. */
+function stateOf({ forest, registry }: LocalKarma): string {
+  const kept = Object.values(registryOf(registry)).flatMap((map) => [...map]);
+  const lines = kept.map((each) => JSON.stringify(each));
   const cells = new Cells();
   for (const tree of forest.trees()) {
     const walk = new Walk(tree);
@@ -52,13 +58,24 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
   const ask = async (request: Record<string, unknown>) => {
     const reply = await client.ask(request);
     assert(reply.startsWith('{"success":true'), reply);
-    states.push(stateOf(karma.forest));
+    states.push(stateOf(karma));
   };
   const increments = async (tree_name: string, ...keys: number[]) => {
     for (const key of keys) await ask({ command: "increment", tree_name, key });
   };
+  const askV2 = async (op: string, fields: Record<string, unknown>) => {
+    await executeV2(karma, JSON.stringify({ v: 2, op, ...fields }));
+    states.push(stateOf(karma));
+  };
   await increments("a", 1, 2, 3, 1, 1);
   await increments("gone", 5);
+  const items = [[1, 20261122, 5], [2 ** 40, 20261121, 7]];
+  await askV2("series.batch_add", { series: "a", items, idempotency_key: "one" });
+  for (const stream_id of ["s", "t"]) {
+    await askV2("ingest.begin", { stream_id, mode: "replace_series" });
+    await askV2("ingest.chunk", { stream_id, series: "c", chunk_seq: 1, items });
+  }
+  await askV2("recovery.checkpoint", { source: "events", offset: "12" });
   await ask({ command: "dump", tree_name: "a" });
   karma.today++;
   await increments("a", 1, 4, 2);
@@ -67,6 +84,8 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
   await ask({ command: "drop", tree_name: "gone" });
   assertEquals(await karma.dumper.dumpAll(), 0);
   karma.now += 5000;
+  await askV2("counter.increment", { series: "a", key: 9, value: 3, idempotency_key: "two" });
+  await askV2("ingest.commit", { stream_id: "s" });
   await increments("b", 7, 8);
   const [file] = JSON.parse(await client.ask({ command: "dumps" })).response;
   await ask({ command: "load", tree_name: file });
@@ -74,11 +93,29 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
   await ask({ command: "delete", tree_name: "b", time_from: 0, time_to: karma.today });
   await ask({ command: "dump", tree_name: "b" });
   await increments("b", 7);
+  await askV2("ingest.chunk", { stream_id: "t", series: "c", chunk_seq: 2, items });
+  await askV2("counter.batch_reset", { series: "a", keys: [1, 2], idempotency_key: "three" });
   await increments("a", 2, 3);
   await client.end();
   await LocalKarma.timersDone();
   karma.disk.kill();
   return { disk: karma.disk, states };
+}
+
+/** Carries out a request in protocol v2, which must succeed. */
+async function executeV2({ engine }: LocalKarma, line: string): Promise<void> {
+  const [request, reply, out] = [new Request(), new Reply(), new SendBuffer(256)];
+  const interpreter = new Interpreter(new Access(null, null), 100, 0);
+  const bytes = new TextEncoder().encode(line);
+  engine.beginTurn();
+  if (interpreter.decode(bytes, 0, bytes.length, "v2", request, reply)) {
+    engine.execute(request, reply);
+    await reply.pending;
+  }
+  interpreter.encode(request, reply, out);
+  const answer = new TextDecoder().decode(out.view(0));
+  assert(answer.startsWith('{"protocol_version":2,"success":true'), `${line}: ${answer}`);
+  await engine.settled();
 }
 
 /** Starts on a disk: what there is, or why not. */
@@ -90,7 +127,7 @@ async function startOn(disk: MemoryDisk): Promise<{ state: string; told: string 
     if (error instanceof DamagedError) return error;
     throw error;
   }
-  const result = { state: stateOf(karma.forest), told: karma.log.join("\n") };
+  const result = { state: stateOf(karma), told: karma.log.join("\n") };
   await karma.wal.close();
   return result;
 }
@@ -100,7 +137,7 @@ const outcomes = { refused: 0, harmless: 0, cut: 0 };
 async function isTold(disk: MemoryDisk, file: string, states: string[], what: string) {
   const result = await startOn(disk);
   if (result instanceof DamagedError) {
-    assert(/\.(wal|tree)/.test(result.message), `${what}: ${result.message}`);
+    assert(/\.(wal|tree|registry)/.test(result.message), `${what}: ${result.message}`);
     outcomes.refused++;
   } else if (result.state === states.at(-1)) {
     outcomes.harmless++;
@@ -125,7 +162,9 @@ Deno.test("damage: every changed byte, and every cut, is found or does not matte
   assert(!(whole instanceof DamagedError));
   assertEquals(whole.state, states.at(-1));
   const files = (await disk.list(DIRECTORY)).filter((file) => !file.startsWith("."));
-  assert(files.filter((file) => file.endsWith(".wal")).length > 1, `${files}`);
+  const count = (pattern: RegExp) => files.filter((file) => pattern.test(file)).length;
+  assert(count(/\.wal$/) > 1 && count(/%00.*\.tree$/) > 0, `${files}`);
+  assertEquals(count(/\.registry$/), 1);
   for (const file of files) {
     await t.step(file, async () => {
       const path = `${DIRECTORY}/${file}`;

@@ -1,6 +1,7 @@
 // kill -9 of the real process, at random moments, over and over on the same directory.
 //
-// Each round: four writers with pipelines (tests/support/writers.ts), a kill, a restart, and every
+// Each round: four writers with pipelines (tests/support/writers.ts) and two in protocol v2 that ask
+// again for what they were not answered (tests/support/writers_v2.ts), a kill, a restart, and every
 // counter compared: 0 acknowledged requests missing and none counted twice. Every third round is
 // killed amid or after a `dump_all`, some while Karma ends or starts; the log's limits are so small
 // that its files follow each other and dumps come by themselves.
@@ -13,8 +14,10 @@ import { Client } from "../support/client.ts";
 import { Random } from "../support/random.ts";
 import { Server, TemporaryDirectory } from "../support/server.ts";
 import { SHARED, stateOf, Writer, WrongState } from "../support/writers.ts";
+import { WriterV2 } from "../support/writers_v2.ts";
 
 const WRITERS = 4;
+const WRITERS_V2 = 2;
 const rounds = Number(Deno.env.get("KARMA_ROUNDS"));
 /** Keys of each writer in each shared tree. */
 const KEYS = rounds > 0 ? 10_000 : 500;
@@ -31,6 +34,7 @@ class Rounds {
   readonly #random: Random;
   readonly #policy: string;
   readonly #writers: Writer[];
+  readonly #writersV2: WriterV2[];
   /** How long each start took in milliseconds, from that of the process to its first line. */
   readonly #starts: number[] = [];
   /** Kills that left a dump half written, restarts that cut the log, starts that were killed. */
@@ -47,11 +51,15 @@ class Rounds {
     this.#policy = policy;
     this.#random = random;
     this.#writers = Array.from({ length: WRITERS }, (_, n) => new Writer(n, KEYS, random));
+    this.#writersV2 = Array.from({ length: WRITERS_V2 }, (_, n) => new WriterV2(n, random));
   }
 
   async play(count: number): Promise<void> {
     for (let round = 0; round < count; round++) await this.#play(round);
     await using server = await this.#start();
+    await this.#compare(server);
+    // Once everything was asked for again, everything was done once.
+    for (const writer of this.#writersV2) await writer.settle(server.port);
     await this.#compare(server);
   }
 
@@ -69,12 +77,18 @@ class Rounds {
   summary(): string {
     const sum = (of: (writer: Writer) => number) =>
       this.#writers.reduce((sum, writer) => sum + of(writer), 0);
+    const sumV2 = (of: (writer: WriterV2) => number) =>
+      this.#writersV2.reduce((sum, writer) => sum + of(writer), 0);
     const restarts = this.#starts.slice(1).toSorted((a, b) => a - b);
     const median = Math.round(restarts[restarts.length >> 1]);
     return `${this.#policy}: ${restarts.length} kills, ` +
       `${sum(({ answers }) => answers)} requests answered, ` +
       `${sum(({ increments }) => increments)} of them increments, 0 missing, 0 twice, ` +
-      `${this.#unanswered} more had happened; ${this.#halfDumps} kills amid a dump's file, ` +
+      `${this.#unanswered} more had happened; in v2 ${sumV2(({ answers }) => answers)} answered, ` +
+      `${sumV2(({ retries }) => retries)} asked again, ${
+        sumV2(({ repeats }) => repeats)
+      } repeated; ` +
+      `${this.#halfDumps} kills amid a dump's file, ` +
       `${this.#killedStarts} amid a start, ${this.#cuts} torn tails; ` +
       `restart median ${median} ms, slowest ${Math.round(restarts.at(-1)!)} ms`;
   }
@@ -89,7 +103,8 @@ class Rounds {
       for (const writer of this.#writers) writer.forget(tree);
     }
     this.#isDying = false;
-    const writing = this.#writers.map((writer) => this.#write(writer, server));
+    const writers = [...this.#writers, ...this.#writersV2];
+    const writing = writers.map((writer) => this.#write(writer, server));
     // At once, soon, or when much has happened.
     await sleep(random.below(random.pick([3, 60, 250])));
     if (round % 3 === 0) {
@@ -108,7 +123,7 @@ class Rounds {
   }
 
   /** Returns what went wrong before the kill. */
-  async #write(writer: Writer, server: Server): Promise<Error | null> {
+  async #write(writer: Writer | WriterV2, server: Server): Promise<Error | null> {
     const error: Error = await writer.run(server.port).catch((error) => error);
     return error instanceof WrongState || !this.#isDying ? error : null;
   }
@@ -149,7 +164,8 @@ class Rounds {
     if (server.stderr !== "") this.#cuts++;
     using control = await Client.connect(server.port);
     const found = await stateOf(control);
-    for (const writer of this.#writers) this.#unanswered += writer.adopt(found);
+    const writers = [...this.#writers, ...this.#writersV2];
+    for (const writer of writers) this.#unanswered += writer.adopt(found);
     for (const [tree, counters] of found) {
       assert(SHARED.includes(tree), `Tree ${tree} is nobody's`);
       assertEquals([...counters], [], `Counters of ${tree} that nobody counted`);

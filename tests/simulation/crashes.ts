@@ -9,6 +9,7 @@ import { Random } from "../support/random.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { IMPORTED, KNOWN, TAKEN_OVER } from "./imports.ts";
 import { type Ending, Past } from "./past.ts";
+import { NOTHING } from "./registry_model.ts";
 import { SimulatedTime } from "./simulated_time.ts";
 import { turn } from "./steps.ts";
 import { DIRECTORY, type Moment, type Settings, World } from "./world.ts";
@@ -176,7 +177,7 @@ export function firstWorld(time: SimulatedTime, settings: Settings, random: Rand
   const isTakenOver = random.chance(0.5);
   if (isTakenOver) putImports(disk);
   const state = isTakenOver ? TAKEN_OVER : new Map();
-  const past = new Past(0, state, settings.policy, settings.wal, KNOWN);
+  const past = new Past(0, state, NOTHING, settings.policy, settings.wal, KNOWN);
   return new World(disk, time, settings, past.bounds(0, 0), "power", 20261122);
 }
 
@@ -194,6 +195,9 @@ export function settingsOf(random: Random, previous?: Settings): Settings {
     bytesMax: random.pick([1024, 4096, 1 << 20, 1 << 20]),
     wal,
     dumpsKept: previous?.dumpsKept ?? random.below(3),
+    answersMax: previous?.answersMax ?? random.pick([6, 1000]),
+    ageMaxSeconds: previous?.ageMaxSeconds ?? random.pick([0, 0, 8]),
+    streamsKeptMax: previous?.streamsKeptMax ?? random.pick([2, 1000]),
   };
 }
 

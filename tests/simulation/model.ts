@@ -8,6 +8,7 @@
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import type { Forest } from "../../lib/tree/forest.ts";
 import type { Tree } from "../../lib/tree/tree.ts";
+import { isHidden } from "../../lib/tree/tree_name.ts";
 import { Walk } from "../../lib/tree/walk.ts";
 
 /** The values of a counter's days; none is zero. */
@@ -81,7 +82,41 @@ export function withValue(counters: Counters, key: bigint, day: number, value: b
   return new Map(counters).set(key, counter);
 }
 
-/** The counters with the days in [from, to] taken from one, which is there then, or from all. */
+/** The counters with a day of one set, which is there then; zero takes the day away. */
+export function withDay(counters: Counters, key: bigint, day: number, value: bigint): Counters {
+  const counter = new Map(counters.get(key) ?? NONE);
+  counter.delete(day);
+  return withValue(new Map(counters).set(key, counter), key, day, value);
+}
+
+/** The counters with one that is there, if only without days. */
+export function withKey(counters: Counters, key: bigint): Counters {
+  return counters.has(key) ? counters : new Map(counters).set(key, NONE);
+}
+
+/** The counters that have days. */
+export function withoutEmpty(counters: Counters): Counters {
+  return new Map([...counters].filter(([, counter]) => counter.size > 0));
+}
+
+/** What a batch adds to days, or sets them to. */
+export type Item = readonly [key: bigint, day: number, value: bigint];
+
+/** The counters after a batch; null: one of them would pass 2^64-1, or all values together. */
+export function withItems(
+  counters: Counters,
+  items: readonly Item[],
+  how: "add" | "set",
+): Counters | null {
+  if (items.reduce((sum, [, , value]) => sum + value, 0n) > U64_MAX) return null;
+  for (const [key, day, value] of items) {
+    counters = (how === "add" ? withValue : withDay)(counters, key, day, value);
+    if (sumOf(counters.get(key)) > U64_MAX) return null;
+  }
+  return counters;
+}
+
+/** The counters with the days in [from, to] taken from one, if it is there, or from all. */
 export function withoutDays(
   counters: Counters,
   key: bigint | null,
@@ -89,7 +124,7 @@ export function withoutDays(
   to: number,
 ): Counters {
   const next = new Map(counters);
-  const keys = key === null ? [...counters.keys()] : [key];
+  const keys = [...counters.keys()].filter((each) => key === null || each === key);
   for (const each of keys) {
     const days = [...counters.get(each) ?? NONE];
     next.set(each, new Map(days.filter(([day]) => day < from || day > to)));
@@ -99,9 +134,16 @@ export function withoutDays(
 
 /** The sum of a counter's days; of one that is not there, zero. */
 export function totalOf(state: State, name: string, key: bigint): bigint {
-  let total = 0n;
-  for (const value of (state.get(name)?.counters.get(key) ?? NONE).values()) total += value;
-  return total;
+  return sumOf(state.get(name)?.counters.get(key));
+}
+
+function sumOf(counter: Counter = NONE): bigint {
+  return [...counter.values()].reduce((sum, value) => sum + value, 0n);
+}
+
+/** The trees that clients know of. */
+export function visible(state: State): string[] {
+  return [...state.keys()].filter((name) => !isHidden(name));
 }
 
 export function isOverflowing(state: State, name: string, key: bigint, value: bigint): boolean {

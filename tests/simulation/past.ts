@@ -7,11 +7,15 @@
 // Invariant: what was acknowledged is there after a crash of the process; after a power cut it is
 // with `always`, and else as far as a sync has come that was waited for, or a second ago was told
 // with `everysec`. And what is there is exactly the state after the record that the log ends with.
-// Trade: without counts in the log, each counter may be as it was at any time since the last dump.
+// What belongs together is there whole, or not at all. Trade: without counts in the log, each counter
+// may be as it was at any time since the last dump.
 
-import { dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
+import { dumpedName, dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
 import type { SyncPolicy } from "../../lib/log/owner.ts";
+import type { Registry, RegistryLimits } from "../../lib/registry/registry.ts";
+import { isHidden } from "../../lib/tree/tree_name.ts";
 import { type Counter, type Counters, difference, isSame, type State } from "./model.ts";
+import { registryDifference, registryOf, type RegistryState } from "./registry_model.ts";
 
 /** Dumps that were not made here are older than all others. */
 const IMPORTED_SECONDS_MAX = 9999;
@@ -26,6 +30,7 @@ export interface Change {
   /** The last record of the log when it had happened. */
   readonly lsn: number;
   readonly state: State;
+  readonly registry: RegistryState;
 }
 
 /** A dump that was completed, or that was there before. */
@@ -62,6 +67,8 @@ export class Past {
   readonly isCounted: boolean;
   /** Of this past and those before, in the order of their completion. */
   readonly dumps: KnownDump[];
+  /** Records that belong together: behind the first LSN, up to the second. */
+  readonly spans: (readonly [from: number, to: number])[] = [];
   acked: number;
   synced: number;
   readonly #acks: { time: number; lsn: number }[] = [];
@@ -70,11 +77,12 @@ export class Past {
   constructor(
     lsn: number,
     state: State,
+    registry: RegistryState,
     policy: SyncPolicy,
     isCounted: boolean,
     dumps: readonly KnownDump[],
   ) {
-    this.changes.push({ lsn, state });
+    this.changes.push({ lsn, state, registry });
     this.policy = policy;
     this.isCounted = isCounted;
     this.acked = this.synced = lsn;
@@ -85,8 +93,16 @@ export class Past {
     return this.changes[this.changes.length - 1].state;
   }
 
+  get registry(): RegistryState {
+    return this.changes[this.changes.length - 1].registry;
+  }
+
   change(lsn: number, state: State): void {
-    this.changes.push({ lsn, state });
+    this.changes.push({ lsn, state, registry: this.registry });
+  }
+
+  note(lsn: number, registry: RegistryState): void {
+    this.changes.push({ lsn, state: this.state, registry });
   }
 
   ack(lsn: number, time: number): void {
@@ -95,11 +111,13 @@ export class Past {
   }
 
   /** A dump of a tree was completed that began behind change `from`. */
-  dumped(file: string, tree: string, serial: number, from: number): void {
+  dumped(file: string, serial: number, from: number): void {
+    const tree = dumpedName(file);
     const counters = new Map<bigint, Counter[]>();
     for (const { state } of this.changes.slice(from)) {
-      const found = state.get(tree);
-      if (found?.serial !== serial) continue;
+      // Not by its name: it may get another one meanwhile.
+      const found = [...state.values()].find((other) => other.serial === serial);
+      if (found === undefined) continue;
       for (const [key, counter] of found.counters) {
         const others = counters.get(key);
         if (others === undefined) counters.set(key, [counter]);
@@ -122,16 +140,40 @@ export class Past {
   }
 }
 
-/** What is wrong with a state that a restart found, its last record being that one; null if nothing. */
-export function faultOf(bounds: Bounds, ending: Ending, lsn: number, found: State): string | null {
-  const { past, count } = bounds;
+/** What there must be if the log ends with that record. */
+export function expectedAt({ past, count }: Bounds, lsn: number): Change {
+  let index = count - 1;
+  while (past.changes[index].lsn > lsn) index--;
+  return past.changes[index];
+}
+
+/** What is wrong with the end of the log that a restart found; null if nothing. */
+export function faultOfEnd(bounds: Bounds, ending: Ending, lsn: number): string | null {
+  const { past } = bounds;
   const least = ending === "kill" ? bounds.acked : bounds.synced;
   if (lsn < least) return `record ${least} was safe, and the log ends at ${lsn}`;
   if (lsn > bounds.lsn) return `the log ends at ${lsn}, and record ${bounds.lsn} was the last`;
-  let index = count - 1;
-  while (past.changes[index].lsn > lsn) index--;
-  const expected = past.changes[index].state;
-  if (past.isCounted) {
+  const cut = past.spans.find(([from, to]) => from < lsn && lsn < to);
+  if (cut === undefined) return null;
+  return `records ${cut[0] + 1} to ${cut[1]} belong together, and the log ends at ${lsn}`;
+}
+
+/** What is wrong with the registry that it found; null if nothing. */
+export function faultOfRegistry(
+  bounds: Bounds,
+  lsn: number,
+  registry: Registry,
+  limits: RegistryLimits,
+): string | null {
+  const { registry: expected } = expectedAt(bounds, lsn);
+  const fault = registryDifference(expected, registryOf(registry), limits);
+  return fault && `after record ${lsn}, ${fault}`;
+}
+
+/** What is wrong with the trees that it found; null if nothing. */
+export function faultOfTrees(bounds: Bounds, lsn: number, found: State): string | null {
+  const { state: expected } = expectedAt(bounds, lsn);
+  if (bounds.past.isCounted) {
     const fault = difference(expected, found);
     return fault && `after record ${lsn}, ${fault}`;
   }
@@ -179,7 +221,9 @@ export function faultOfFiles(
   files: readonly string[],
   dumpsKept: number,
 ): string | null {
-  const own = past.dumps.slice(0, dumps).filter((dump) => dump.past !== null);
+  const own = past.dumps.slice(0, dumps).filter(({ past, tree }) =>
+    past !== null && !isHidden(tree)
+  );
   for (const tree of new Set(own.map(({ tree }) => tree))) {
     const { group } = parseDumpFileName(dumpFileName(0, tree))!;
     const there = files.map(parseDumpFileName).filter((dump) => dump?.group === group);

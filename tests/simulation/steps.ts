@@ -6,14 +6,11 @@
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import type { Reply } from "../../lib/command/reply.ts";
 import type { Random } from "../support/random.ts";
-import { isOverflowing, totalOf } from "./model.ts";
+import { isHidden } from "../../lib/tree/tree_name.ts";
+import { isOverflowing, totalOf, visible } from "./model.ts";
+import { ingest } from "./ingest_steps.ts";
+import { DAY_FIRST, DAYS, KEYS, KINDS_V2, TREES } from "./steps_v2.ts";
 import type { World } from "./world.ts";
-
-const TREES = ["a", "b", "a long name, so that sizes vary", "ü/%"];
-/** On both sides of where the branches of imported trees begin. */
-const KEYS = ["0", "1", "99", "100", "101", "200", "201", "18446744073709551615"];
-const DAY_FIRST = 20261120;
-const DAYS = 6;
 
 /** What chance alone would hardly bring about. */
 const EVENTS: readonly ((world: World, random: Random) => Promise<void>)[] = [
@@ -39,6 +36,8 @@ const KINDS: readonly [number, (world: World, random: Random) => void][] = [
   [3, load],
   [8, sum],
   [1, (world) => change(world, { command: "dumps" })],
+  [28, ingest],
+  ...KINDS_V2,
 ];
 const WEIGHTS = KINDS.reduce((sum, [weight]) => sum + weight, 0);
 
@@ -100,7 +99,7 @@ async function duringDump(world: World, random: Random): Promise<void> {
 /** All trees are dropped, and the log is shortened. */
 async function nothingLeft(world: World, random: Random): Promise<void> {
   const left = random.below(2);
-  for (const name of [...world.past.state.keys()].reverse().slice(left)) {
+  for (const name of visible(world.past.state).reverse().slice(left)) {
     change(world, { command: "drop", tree_name: name });
     if (world.isOver) return;
   }
@@ -181,7 +180,7 @@ function dump(world: World, random: Random): void {
 
 /** Loads a dump that is or was there. */
 function load(world: World, random: Random): void {
-  const { dumps } = world.past;
+  const dumps = world.past.dumps.filter(({ tree }) => !isHidden(tree));
   if (dumps.length === 0) return;
   // A late one more often than not: of the others most are gone.
   const recent = dumps.slice(-6);

@@ -8,7 +8,8 @@
 import type { Appending, Disk, Reading, Writing } from "../../lib/host/disk.ts";
 import type { Kind, MemoryDisk } from "../support/memory_disk.ts";
 
-const RESERVE_BYTES_MAX = 4096;
+/** Enough for all that is ever reserved together. */
+const RESERVE_BYTES_MAX = 16_384;
 
 /** A promise of its own each time: one for all would remember everybody who ever waited for it. */
 function never(): Promise<never> {

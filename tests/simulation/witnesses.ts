@@ -1,23 +1,46 @@
 // Witnesses: the parts of Karma that are asked for changes, each telling the model what it has done.
 //
 // Invariant: they do nothing but call what they stand for, and tell of it at the same moment; a change
-// that was refused is not told.
+// that was refused is not told. Trade: the log's buffer is full more often than it would be, always
+// where it may be: between the requests of a turn, and never within what was reserved together.
 
-import type { Journal } from "../../lib/dump/transfer.ts";
-import type { Dumped } from "../../lib/dump/transfer.ts";
-import { DumpStore } from "../../lib/dump/store.ts";
-import { Ledger, type Outcome } from "../../lib/engine/ledger.ts";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
+import { ITEM_WORDS, type Items } from "../../lib/command/items.ts";
+import { DumpStore } from "../../lib/dump/store.ts";
+import type { Dumped, Journal } from "../../lib/dump/transfer.ts";
+import { Ledger, type Outcome } from "../../lib/engine/ledger.ts";
+import { GROUP_WORDS } from "../../lib/log/format.ts";
 import { Log } from "../../lib/log/log.ts";
+import { PRUNE, type Registry, type RegistryLimits } from "../../lib/registry/registry.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import type { Tree } from "../../lib/tree/tree.ts";
-import { type Counters, withCounters, withoutDays, withValue } from "./model.ts";
+import {
+  type Counters,
+  type Item,
+  withCounters,
+  withItems,
+  withKey,
+  withoutDays,
+  withoutEmpty,
+  withValue,
+} from "./model.ts";
 import type { Past } from "./past.ts";
+import { noted } from "./registry_model.ts";
+
+/** Enough for all that is ever reserved at once. */
+const PENDING_WORDS = 3072;
+
+/** Words of the buffer that the log keeps free. */
+const SPARE_WORDS = 16;
+
+/** How often the buffer is full when room is asked for. */
+const FULL_EVERY = 5;
 
 /** A forest that tells of trees that come and go. */
 export class WatchedForest extends Forest {
   onPut: ((tree: Tree) => void) | null = null;
   onRemove: ((tree: Tree) => void) | null = null;
+  onAdopt: ((tree: Tree, was: string) => void) | null = null;
 
   override put(tree: Tree, number?: number, serial?: number): void {
     super.put(tree, number, serial);
@@ -28,11 +51,36 @@ export class WatchedForest extends Forest {
     super.remove(tree);
     this.onRemove?.(tree);
   }
+
+  override adopt(tree: Tree, name: string): void {
+    const was = tree.name;
+    super.adopt(tree, name);
+    this.onAdopt?.(tree, was);
+  }
 }
 
 /** A log that tells what is on the disk. */
 export class WatchedLog extends Log {
   onSynced: (lsn: number) => void = () => {};
+  override words = new Uint32Array(PENDING_WORDS);
+  /** Up to where there is room for records that belong together. */
+  #granted = 0;
+  #asks = 0;
+
+  override hasRoom(words: number): boolean {
+    const isGranted = this.at + words <= this.#granted;
+    if (!isGranted && this.at > GROUP_WORDS && ++this.#asks % FULL_EVERY === 0) {
+      super.hasRoom(this.words.length - SPARE_WORDS - this.at + 1); // writes what waits
+    }
+    const hasRoom = super.hasRoom(words);
+    if (!isGranted) this.#granted = hasRoom ? this.at + words : 0;
+    return hasRoom;
+  }
+
+  /** What was reserved is done. */
+  release(): void {
+    this.#granted = 0;
+  }
 
   override async sync(): Promise<void> {
     const { lsn } = this;
@@ -62,15 +110,49 @@ export class WatchedDumps extends DumpStore {
   }
 }
 
-/** A ledger that tells of changes of counters. */
+/** A ledger that tells of changes of counters and of the registry, and which belong together. */
 export class WatchedLedger extends Ledger {
-  readonly #log: Log;
+  readonly #log: WatchedLog;
   readonly #past: Past;
+  readonly #registry: Registry;
+  readonly #limits: RegistryLimits;
+  /** The record before those that belong together, and the last of them; null: none do. */
+  #from: number | null = null;
+  #to = 0;
+  /** The request that is carried out, as its line; null: not known. */
+  line: string | null = null;
+  onFault: (fault: string) => void = () => {};
 
-  constructor(forest: Forest, log: Log, past: Past) {
-    super(forest, log, past.isCounted);
+  constructor(
+    forest: Forest,
+    registry: Registry,
+    log: WatchedLog,
+    past: Past,
+    limits: RegistryLimits,
+  ) {
+    super(forest, registry, log, past.isCounted);
     this.#log = log;
     this.#past = past;
+    this.#registry = registry;
+    this.#limits = limits;
+  }
+
+  /** A request is carried out: what comes now belongs to others. */
+  done(): void {
+    this.#log.release();
+    this.line = null;
+    const [from, to] = [this.#from, this.#to];
+    if (from !== null && to > from + 1) this.#past.spans.push([from, to]);
+    this.#from = null;
+  }
+
+  override reserve(records: number, bytes: number, amounts: number): boolean {
+    const hasRoom = super.reserve(records, bytes, amounts);
+    if (this.#from === null) {
+      this.#from = this.#to = this.#log.lsn;
+      queueMicrotask(() => this.done()); // where nobody else says so
+    }
+    return hasRoom;
   }
 
   override add(
@@ -99,30 +181,83 @@ export class WatchedLedger extends Ledger {
     return outcome;
   }
 
-  override remove(tree: Tree, keyLo: number, keyHi: number, from: number, to: number): Outcome {
-    const outcome = super.remove(tree, keyLo, keyHi, from, to);
-    if (outcome !== "done") return outcome;
+  override addAll(tree: Tree, items: Items): Outcome {
+    return this.#all("add", tree, items, super.addAll(tree, items));
+  }
+
+  override setAll(tree: Tree, items: Items): Outcome {
+    return this.#all("set", tree, items, super.setAll(tree, items));
+  }
+
+  override drop(tree: Tree): Outcome {
+    return this.#done(super.drop(tree));
+  }
+
+  override adopt(tree: Tree, name: string): Outcome {
+    return this.#done(super.adopt(tree, name));
+  }
+
+  override create(name: string): Outcome {
+    return this.#done(super.create(name));
+  }
+
+  override touch(tree: Tree, keyLo: number, keyHi: number): Outcome {
     const key = u64ToBigInt(keyLo, keyHi);
-    // Two records: the counter is there, then the days are gone.
-    const touched = (counters: Counters) => withoutDays(counters, key, 1, 0);
-    this.#changed(tree, this.#past.isCounted ? this.#log.lsn - 1 : this.#log.lsn, touched);
-    this.#changed(tree, this.#log.lsn, (counters) => withoutDays(counters, key, from, to));
-    return outcome;
+    return this.#changed(tree, super.touch(tree, keyLo, keyHi), (all) => withKey(all, key));
+  }
+
+  override remove(tree: Tree, keyLo: number, keyHi: number, from: number, to: number): Outcome {
+    const key = u64ToBigInt(keyLo, keyHi);
+    const outcome = super.remove(tree, keyLo, keyHi, from, to);
+    return this.#changed(tree, outcome, (all) => withoutDays(all, key, from, to));
   }
 
   override sweep(tree: Tree, from: number, to: number): Outcome {
     const outcome = super.sweep(tree, from, to);
+    return this.#changed(tree, outcome, (all) => withoutDays(all, null, from, to));
+  }
+
+  override compact(tree: Tree): Outcome {
+    return this.#changed(tree, super.compact(tree), withoutEmpty);
+  }
+
+  override note(kind: number, payload: Uint8Array): Outcome {
+    if (kind === PRUNE) this.done(); // it comes alone, at any time
+    const outcome = super.note(kind, payload);
     if (outcome !== "done") return outcome;
-    this.#changed(tree, this.#log.lsn, (counters) => withoutDays(counters, null, from, to));
+    this.#to = this.#log.lsn;
+    const { registry } = this.#past;
+    const next = noted(registry, this.#limits, kind, payload, this.line);
+    this.#past.note(this.#log.lsn, next);
+    const pruned = registry.answers.size - next.answers.size;
+    if (kind === PRUNE && this.#registry.pruned !== pruned) {
+      this.onFault(`${this.#registry.pruned} answers were forgotten, not ${pruned}`);
+    }
     return outcome;
+  }
+
+  #all(how: "add" | "set", tree: Tree, { count, words }: Items, outcome: Outcome): Outcome {
+    const items = Array.from({ length: count }, (_, index): Item => {
+      const [keyLo, keyHi, day, lo, hi] = words.subarray(ITEM_WORDS * index);
+      return [u64ToBigInt(keyLo, keyHi), day, u64ToBigInt(lo, hi)];
+    });
+    return this.#changed(tree, outcome, (all) => withItems(all, items, how)!);
   }
 
   #count(tree: Tree, keyLo: number, keyHi: number, day: number, value: bigint): void {
     const key = u64ToBigInt(keyLo, keyHi);
-    this.#changed(tree, this.#log.lsn, (counters) => withValue(counters, key, day, value));
+    this.#changed(tree, "done", (counters) => withValue(counters, key, day, value));
   }
 
-  #changed(tree: Tree, lsn: number, change: (counters: Counters) => Counters): void {
-    this.#past.change(lsn, withCounters(this.#past.state, tree.name, change));
+  #changed(tree: Tree, outcome: Outcome, change: (counters: Counters) => Counters): Outcome {
+    if (outcome !== "done") return outcome;
+    this.#past.change(this.#log.lsn, withCounters(this.#past.state, tree.name, change));
+    return this.#done(outcome);
+  }
+
+  /** A record, if it is one, belongs to what was reserved. */
+  #done(outcome: Outcome): Outcome {
+    this.#to = this.#log.lsn;
+    return outcome;
   }
 }

@@ -2,13 +2,15 @@
 // time, from its start to the moment that it ends.
 //
 // Invariant: whatever it promises to anybody is noted in its past at that moment, and nothing is
-// noted once it `isOver`. What should not happen becomes `fault`. Trade: requests come as lines of
-// protocol v1, and replies are looked at as the engine gives them, without sessions and sockets.
+// noted once it `isOver`. What should not happen becomes `fault`. Trade: requests come as lines, and
+// replies are looked at as the engine gives them, without sessions and sockets.
 
+import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { RegistryStore } from "../../lib/dump/registry_store.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -16,10 +18,23 @@ import { Recovery } from "../../lib/engine/recovery.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import type { LogPosition } from "../../lib/log/reader.ts";
 import { HostError } from "../../lib/errors.ts";
+import { Registry, type RegistryLimits } from "../../lib/registry/registry.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
 import { countersOf, difference, stateOf, withoutTree, withTree } from "./model.ts";
-import { type Bounds, type Ending, faultOf, faultOfDump, faultOfFiles, Past } from "./past.ts";
+import {
+  type Bounds,
+  type Change,
+  type Ending,
+  expectedAt,
+  faultOfDump,
+  faultOfEnd,
+  faultOfFiles,
+  faultOfRegistry,
+  faultOfTrees,
+  Past,
+} from "./past.ts";
+import { registryDifference, registryOf } from "./registry_model.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 import { WatchedDisk } from "./watched_disk.ts";
 import { WatchedDumps, WatchedForest, WatchedLedger, WatchedLog } from "./witnesses.ts";
@@ -29,7 +44,15 @@ export const DIRECTORY = "/karma";
 /** A start takes no simulated time but for delays of the disk: beyond, something waits for ever. */
 const PATIENCE_MS = 120_000;
 
-export interface Settings extends LogOptions {
+/** What is not short for the sake of the simulation. */
+const LIMITS = {
+  queryTimeoutMs: 0,
+  replyBytesMax: 1 << 20,
+  streamsMax: 1000,
+  stagedItemsMax: 1000,
+};
+
+export interface Settings extends LogOptions, RegistryLimits {
   readonly wal: boolean;
   readonly dumpsKept: number;
 }
@@ -48,6 +71,7 @@ export class World {
   readonly disk: WatchedDisk;
   readonly time: SimulatedTime;
   readonly forest = new WatchedForest();
+  readonly registry: Registry;
   readonly settings: Settings;
   /** What was told to the operator. */
   readonly told: string[] = [];
@@ -55,6 +79,7 @@ export class World {
   engine!: Engine;
   dumper!: Dumper;
   log!: WatchedLog;
+  ledger!: WatchedLedger;
   past!: Past;
   /** The date as YYYYMMDD. */
   today: number;
@@ -71,6 +96,7 @@ export class World {
   /** Is told of every moment at which the process could end. */
   onMoment: (where: string) => void = () => {};
   readonly #dumps: WatchedDumps;
+  readonly #registries: RegistryStore;
   readonly #dialect = new Interpreter(new Access(null, null), 10_000, 0);
   readonly #tell = (line: string) => void this.told.push(line);
   /** Until it serves, what the one before it has left. */
@@ -101,6 +127,8 @@ export class World {
     };
     const { pool } = this.forest;
     const { dumpsKept } = settings;
+    this.registry = new Registry(settings);
+    this.#registries = new RegistryStore(DIRECTORY, this.disk, this.#clock);
     this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, this.#tell);
   }
 
@@ -121,6 +149,11 @@ export class World {
   end(): void {
     this.isOver = this.disk.isOff = true;
     this.time.forget();
+  }
+
+  /** The time that requests see, in seconds since 1970. */
+  get seconds(): number {
+    return Math.floor(this.#clock.now() / 1000);
   }
 
   fail(fault: string): void {
@@ -156,9 +189,10 @@ export class World {
   }
 
   async #start(): Promise<void> {
-    const { forest, disk, settings } = this;
+    const { forest, registry, disk, settings } = this;
     const tell = this.#tell;
-    const recovery = new Recovery(DIRECTORY, disk, this.#dumps, forest);
+    const [dumps, registries, clock] = [this.#dumps, this.#registries, this.#clock];
+    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
     await recovery.read();
     const position = await recovery.settle(tell);
     if (!await this.#hasRead(position)) return;
@@ -170,13 +204,16 @@ export class World {
     });
     log.begin();
     await log.sync();
+    await recovery.finish(tell);
     if (this.isOver) return;
     this.#serve(position.lsn);
-    const ledger = new WatchedLedger(forest, log, this.past);
-    this.dumper = new Dumper(forest, this.#dumps, log, ledger, tell);
+    const ledger = this.ledger = new WatchedLedger(forest, registry, log, this.past, settings);
+    ledger.onFault = (fault) => this.fail(fault);
+    this.dumper = new Dumper(forest, dumps, log, ledger, registries, registry, tell);
     const { dumper } = this;
-    const parts = { forest, ledger, log, dumps: this.#dumps, dumper, clock: this.#clock };
-    this.engine = new Engine(parts, tell);
+    const parts = { forest, registry, ledger, log, dumps, registries, dumper, clock };
+    const { dumpsKept } = settings;
+    this.engine = new Engine({ ...parts, memoryBytes: () => 0 }, { ...LIMITS, dumpsKept }, tell);
     if (disk.inner.filesOpen !== 1 && this.isCalm) {
       this.fail(`${disk.inner.filesOpen} files are open, not only the log`);
     }
@@ -192,9 +229,12 @@ export class World {
     if (await this.wait(stopped) === "over" || this.lost !== null) return;
     this.past.acked = this.past.synced = this.log.lsn;
     if (!this.isCalm) return;
-    const segments = (await this.files()).filter((file) => file.endsWith(".wal"));
-    if (failures > 0) this.fail(`${failures} trees could not be dumped`);
+    const files = await this.files();
+    const segments = files.filter((file) => file.endsWith(".wal"));
+    const registries = files.filter((file) => file.endsWith(`-${this.log.id}.registry`));
+    if (failures > 0) this.fail(`${failures} dumps could not be made`);
     if (segments.length > 1) this.fail(`After dumps of all, the log is ${segments.join(", ")}`);
+    if (registries.length !== 1) this.fail(`Dumps of the registry are ${registries.join(", ")}`);
     const { filesOpen } = this.disk.inner;
     // Where the log is always too large, the next dumps may have begun.
     if (filesOpen > (this.settings.bytesMax <= 4096 ? 1 : 0)) {
@@ -212,10 +252,13 @@ export class World {
 
   /** Compares what was read with what must be there. */
   async #hasRead({ lsn, id }: LogPosition): Promise<boolean> {
-    const found = stateOf(this.forest);
-    const fault = faultOf(this.#bounds, this.#ending, lsn, found);
+    const bounds = this.#bounds;
+    const fault = faultOfEnd(bounds, this.#ending, lsn) ??
+      faultOfTrees(bounds, lsn, stateOf(this.forest)) ??
+      faultOfRegistry(bounds, lsn, this.registry, this.settings);
     if (fault !== null) this.fail(`After ${this.#ending}: ${fault}`);
     for (const tree of this.forest.trees()) checkTree(tree);
+    this.registry.check();
     const { filesOpen } = this.disk.inner;
     if (filesOpen > 0) this.fail(`${filesOpen} files are open after the recovery of log ${id}`);
     const missing = faultOfFiles(this.#bounds, await this.files(), this.settings.dumpsKept);
@@ -230,7 +273,8 @@ export class World {
   #serve(lsn: number): void {
     const { forest, settings: { policy, wal }, log } = this;
     const dumps = this.#bounds.past.dumps.slice(0, this.#bounds.dumps);
-    const past = this.past = new Past(lsn, stateOf(forest), policy, wal, dumps);
+    const { registry } = expectedAt(this.#bounds, lsn);
+    const past = this.past = new Past(lsn, stateOf(forest), registry, policy, wal, dumps);
     this.isServing = true;
     log.onSynced = (lsn) => {
       if (!this.isOver) past.synced = Math.max(past.synced, lsn);
@@ -239,10 +283,14 @@ export class World {
       const state = { serial: tree.serial, counters: countersOf(tree) };
       past.change(log.lsn + 1, withTree(past.state, tree.name, state));
     };
+    forest.onAdopt = (tree, was) => {
+      const state = past.state.get(was)!;
+      past.change(log.lsn + 1, withTree(withoutTree(past.state, was), tree.name, state));
+    };
     forest.onRemove = ({ name }) => past.change(log.lsn + 1, withoutTree(past.state, name));
     this.#dumps.onBegin = () => past.changes.length - 1;
     this.#dumps.onDumped = (file, tree, from) => {
-      if (!this.isOver) past.dumped(file, tree.name, tree.serial, from);
+      if (!this.isOver) past.dumped(file, tree.serial, from);
     };
     this.#dumps.onLoaded = (file, { tree }) => {
       const known = past.dumps.find((dump) => dump.file === file);
@@ -258,8 +306,11 @@ export class World {
     this.onMoment("lost");
   }
 
-  /** Carries out a request; a reply that takes time is waited for later. */
-  execute(line: string, check: (reply: Reply) => string | null): void {
+  /**
+   * Carries out a request; a reply that takes time is waited for later. `check` tells what is wrong
+   * with the reply, or with the line that it makes; null: nothing.
+   */
+  execute(line: string, check: (reply: Reply, answer: string) => string | null): void {
     const request = new Request();
     const reply = new Reply();
     const bytes = new TextEncoder().encode(line);
@@ -267,18 +318,38 @@ export class World {
     if (!this.#dialect.decode(bytes, 0, bytes.length, "v1", request, reply)) {
       return this.fail(`${line}: ${reply.text}`);
     }
+    const { length } = this.past.changes;
+    const before = this.past.changes[length - 1];
+    this.ledger.line = line;
     this.engine.execute(request, reply);
+    this.ledger.done();
     const answered = () => {
-      const fault = this.isOver ? null : check(reply);
+      if (this.isOver) return;
+      const out = new SendBuffer(256);
+      if (reply.walk === null) this.#dialect.encode(request, reply, out);
+      const answer = new TextDecoder().decode(out.view(0)).trimEnd();
+      const fault = check(reply, answer);
       if (fault !== null) this.fail(`${line}: ${fault}`);
     };
-    if (reply.pending === null) return answered();
+    if (reply.pending === null) {
+      const fault = this.#faultOfNothing(reply, before, this.past.changes.length - length);
+      if (fault !== null) this.fail(`${line}: ${reply.code}, and ${fault}`);
+      return answered();
+    }
     this.pending++;
     reply.pending.then(() => {
       this.pending--;
       answered();
       this.settle();
     }, (error) => this.fail(`${line}: ${error.stack}`));
+  }
+
+  /** What fails, or was done before, changes nothing. */
+  #faultOfNothing(reply: Reply, before: Change, changes: number): string | null {
+    if (reply.code === null && reply.isRepeated !== true || changes === 0) return null;
+    if (reply.code === "storage_full" || reply.isRepeated) return `there were ${changes} changes`;
+    const { state, registry } = this.past;
+    return registry === before.registry ? difference(before.state, state) : "the registry changed";
   }
 
   /** What a session does before it answers. */
@@ -304,7 +375,9 @@ export class World {
       if (this.time.now > end) this.fail(`${this.pending} requests are never answered`);
     }
     if (this.isOver || !this.isServing) return;
-    const wrong = difference(this.past.state, stateOf(this.forest));
+    const { state, registry } = this.past;
+    const wrong = difference(state, stateOf(this.forest)) ??
+      registryDifference(registry, registryOf(this.registry), this.settings);
     if (wrong !== null) this.fail(`The state in memory: ${wrong}`);
   }
 }

@@ -44,7 +44,7 @@ export class Client implements Disposable {
     }
   }
 
-  /** The next line, without its CR LF. */
+  /** The next line, without its CR LF, or, of protocol v2, its LF. */
   async line(): Promise<string> {
     let searched = this.#head;
     let end = -1;
@@ -53,10 +53,14 @@ export class Client implements Disposable {
       if (!await this.#fill()) throw new Error(`The server closed after: ${this.#rest()}`);
       searched += this.#head;
     }
-    const line = this.#received.subarray(this.#head, end - 1);
-    if (this.#received[end - 1] !== CARRIAGE_RETURN) throw new Error("A line ended in LF alone");
+    const hasReturn = this.#received[end - 1] === CARRIAGE_RETURN;
+    const line = decoder.decode(this.#received.subarray(this.#head, hasReturn ? end - 1 : end));
+    const isV2 = line.startsWith('{"protocol_version":2,');
+    if (hasReturn === isV2) {
+      throw new Error(`A line ended ${hasReturn ? "in CR LF" : "in LF alone"}`);
+    }
     this.#head = end + 1;
-    return decoder.decode(line);
+    return line;
   }
 
   async lines(count: number): Promise<string[]> {
@@ -142,4 +146,10 @@ export class Client implements Disposable {
       clearTimeout(cut);
     }
   }
+}
+
+/** The line that tells an error in protocol v2. */
+export function failureV2(sentence: string, code: string): string {
+  const response = JSON.stringify(sentence);
+  return `{"protocol_version":2,"success":false,"response":${response},"error_code":"${code}"}`;
 }

@@ -42,7 +42,7 @@ export class TemporaryDirectory implements Disposable {
 
   /** As `files`, without those of the log. */
   dumps(): string[] {
-    return this.files().filter((name) => !name.endsWith(".wal"));
+    return this.files().filter((name) => !/\.(wal|registry)$/.test(name));
   }
 
   /** The path of a file in it. */
