@@ -11,6 +11,7 @@ import type { Log } from "../log/log.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
+import { isHidden } from "../tree/tree_name.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** How long after dumps that removed nothing they are tried again, when the log is too large. */
@@ -80,22 +81,24 @@ export class Dumper {
     // A tree that is on its way is in no dump at the end: its records must stay.
     const needed = this.#ledger.firstStaged;
     const begun = this.#log.begin();
+    const trees = this.#forest.trees();
+    const hidden = new Set(trees.filter(({ name }) => isHidden(name)).map(({ serial }) => serial));
     let failures = 0;
-    for (const tree of this.#forest.trees()) {
+    for (const tree of trees) {
       if (!this.#forest.has(tree)) continue; // dropped or replaced meanwhile
       failures += await this.#attempt(() => this.#dumps.write(tree, this.#log));
     }
     failures += await this.#attempt(() => this.#registries.write(this.#registry, this.#log));
     if (failures > 0 || begun === null) return failures;
-    return await this.#attempt(() => this.#removeOld(Math.min(begun, needed)));
+    return await this.#attempt(() => this.#removeOld(Math.min(begun, needed), hidden));
   }
 
-  /** Removes what the dumps have made useless. */
-  async #removeOld(lsn: number): Promise<void> {
+  /** Removes what the dumps have made useless; `hidden`: trees that were hidden when these began. */
+  async #removeOld(lsn: number, hidden: ReadonlySet<number>): Promise<void> {
     await this.#log.removeBefore(lsn);
     await this.#registries.removeOld();
-    // Trees that were hidden have their names by now, or are gone.
-    await this.#dumps.removeHidden((name, serial) => this.#forest.named(name)?.serial === serial);
+    // The log goes on from those that were hidden then, also where they have got a name since.
+    await this.#dumps.removeHidden((_, serial) => hidden.has(serial));
   }
 
   /** Does something for all trees; returns how many failures there were. */

@@ -88,8 +88,9 @@ export class Limiter {
     const { applied, used, hasRefused } = verdict;
     const sum = this.#sum;
     verdict.begin(limits);
-    applied[0] = lanes[VALUE];
-    applied[1] = lanes[VALUE + 1];
+    const isPart = mode === "saturate"; // of the one cost of all limits, perhaps their own
+    applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
+    applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];
     verdict.deniedBy = -1;
     for (let index = 0; index < limits.count; index++) {
       const first = limits.first(index);
@@ -105,7 +106,7 @@ export class Limiter {
       hasRefused[index] = !fits;
       if (fits) continue;
       if (verdict.deniedBy < 0) verdict.deniedBy = index;
-      if (mode === "saturate") reduce(applied, limits, index, sum[0], sum[1]);
+      if (isPart) reduce(applied, limits, index, sum[0], sum[1]);
     }
     if (mode === "reject" && verdict.deniedBy >= 0) applied[0] = applied[1] = 0;
     const isNothing = applied[0] === 0 && applied[1] === 0;
@@ -140,6 +141,8 @@ export class Limiter {
   /** Whether nothing that can go wrong will: names, sums beyond 64 bits, space. */
   #isChargeable(request: Request, reply: Reply): boolean {
     const { limits } = request;
+    const { applied } = this.#verdict;
+    const isPart = request.mode === "saturate";
     const sum = this.#sum;
     let created = 0;
     for (let index = 0; index < limits.count; index++) {
@@ -154,7 +157,9 @@ export class Limiter {
       }
       const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
       tree.sum(keyLo, keyHi, 0, DAY_MAX, sum);
-      if (u64Fits(sum[0], sum[1], limits.lo(index, COST), limits.hi(index, COST))) continue;
+      const lo = isPart ? applied[0] : limits.lo(index, COST);
+      const hi = isPart ? applied[1] : limits.hi(index, COST);
+      if (u64Fits(sum[0], sum[1], lo, hi)) continue;
       overflow(reply, "", keyLo, keyHi, this.today);
       return false;
     }

@@ -72,14 +72,15 @@ export class Replay {
         return this.#replay(words, from, to, lsn, records);
       },
     );
-    for (const fault of this.#absent.values()) throw this.#damaged(fault);
+    for (const fault of this.#absent.values()) throw this.#incomplete(fault);
     const { file, lsn } = this.#latest;
     if (lsn > reader.lsn) throw ahead(`Dump ${file}`, lsn, reader);
     const registryLsn = this.#registryLsn ?? 0;
     if (registryLsn > reader.lsn) throw ahead("The dump of the registry", registryLsn, reader);
   }
 
-  #damaged(fault: string): DamagedError {
+  /** The log goes on from something that is not there. */
+  #incomplete(fault: string): DamagedError {
     const hint = "To start from the dumps alone, move the log (*.wal) away";
     const aside = this.#reader.aside.map((file) => `; log ${file} was not read`).join("");
     return new DamagedError(`${fault}${aside}. ${hint}`);
@@ -90,8 +91,9 @@ export class Replay {
     const { nextSerial, trees, hasRegistry } = decodeCatalogue(preamble);
     const { lsn } = this.#reader;
     if (hasRegistry && (this.#registryLsn ?? -1) < lsn) {
-      const fault = `No dump of the registry is there, and the log goes on at ${lsn + 1}`;
-      throw this.#damaged(fault);
+      throw this.#incomplete(
+        `No dump of the registry is there as of record ${lsn}, and the log goes on from it`,
+      );
     }
     for (const { number, serial, name } of trees) {
       const fault = await this.#restore(name, number, serial);

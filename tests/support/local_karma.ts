@@ -14,7 +14,7 @@ import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Ledger } from "../../lib/engine/ledger.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
-import { HostClock } from "../../lib/host/clock.ts";
+import { type Calendar, HostClock } from "../../lib/host/clock.ts";
 import { Log } from "../../lib/log/log.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import { Registry } from "../../lib/registry/registry.ts";
@@ -60,6 +60,8 @@ export interface LocalOptions extends Partial<LogOptions>, Partial<typeof LIMITS
   /** The tokens, of everything and of reading. */
   readonly token?: string;
   readonly readToken?: string;
+  /** When days begin; at midnight in Greenwich. */
+  readonly calendar?: Calendar;
 }
 
 export class LocalKarma {
@@ -131,7 +133,8 @@ export class LocalKarma {
     this.dumper = new Dumper(forest, dumps, this.wal, ledger, registries, registry, tell);
     const { dumper } = this;
     const parts = { forest, registry, ledger, log: this.wal, dumps, registries, dumper, clock };
-    this.engine = new Engine({ ...parts, calendar: UTC, memoryBytes: () => 0 }, this.#limits, tell);
+    const { calendar = UTC } = this.#options;
+    this.engine = new Engine({ ...parts, calendar, memoryBytes: () => 0 }, this.#limits, tell);
   }
 
   /** Puts a file into the directory of dumps. */
