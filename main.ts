@@ -9,11 +9,12 @@ import { DumpStore } from "./lib/dump/store.ts";
 import { encodeCatalogue } from "./lib/engine/catalogue.ts";
 import { Dumper } from "./lib/engine/dumper.ts";
 import { Engine, type EngineLimits } from "./lib/engine/engine.ts";
-import { examine } from "./lib/engine/examination.ts";
+import { examine, type Opening } from "./lib/engine/examination.ts";
 import { Ledger } from "./lib/engine/ledger.ts";
 import { Recovery } from "./lib/engine/recovery.ts";
+import { StillDisk } from "./lib/engine/still_disk.ts";
 import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
-import { HostClock } from "./lib/host/clock.ts";
+import { type Clock, HostClock } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
 import { lockDirectory } from "./lib/host/lock.ts";
 import { memoryBytes } from "./lib/host/memory.ts";
@@ -76,21 +77,25 @@ function readCommandLine(): { kind: "run" | "check"; config: Config } {
 
 /** `karma check`: examines the data, changes nothing, and ends. */
 async function check(config: Config): Promise<never> {
-  const { directory, timeZone, dumpsKept } = config;
   const disk = new HostDisk();
-  const clock = new HostClock(timeZone);
-  const dumpsFor = ({ pool }: Forest) => {
-    return new DumpStore(directory, disk, clock, pool, dumpsKept, announce);
-  };
-  const recoveryFor = (forest: Forest) => {
-    const registries = new RegistryStore(directory, disk, clock);
-    const registry = new Registry(registryLimits(config));
-    return new Recovery(directory, disk, dumpsFor(forest), forest, registries, registry, clock);
-  };
-  const { faults, notes } = await examine(dumpsFor, recoveryFor).catch(failToStart);
+  const open = opening(config, new HostClock(config.timeZone), announce);
+  const view = () => Promise.resolve(disk);
+  const { faults, notes } = await examine(open, view).catch(failToStart);
   for (const line of [...notes, ...faults]) announce(line);
   if (faults.length === 0) announce("No damage");
   Deno.exit(faults.length === 0 ? 0 : EXIT_DAMAGED);
+}
+
+/** What opens the data of a configuration, for whoever reads it as a start would. */
+function opening(config: Config, clock: Clock, tell: (line: string) => void): Opening {
+  const { directory, dumpsKept } = config;
+  return (disk, forest) => {
+    const dumps = new DumpStore(directory, disk, clock, forest.pool, dumpsKept, tell);
+    const registries = new RegistryStore(directory, disk, clock);
+    const registry = new Registry(registryLimits(config));
+    const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
+    return { dumps, recovery };
+  };
 }
 
 /** Makes the data directory if there is none, and takes it for this process. */
@@ -184,7 +189,9 @@ async function main(): Promise<void> {
   const ledger = new Ledger(forest, registry, wal, config.wal);
   dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, log);
   const parts = { forest, registry, ledger, log: wal, dumps, registries, dumper, clock };
-  const outside = { calendar: clock, memoryBytes };
+  const open = opening(config, clock, () => {});
+  const examination = () => examine(open, () => StillDisk.of(disk, directory, wal));
+  const outside = { calendar: clock, memoryBytes, examine: examination };
   const engine = new Engine({ ...parts, ...outside }, engineLimits(config), log);
 
   const spares = holdSpares(config.directory);

@@ -4,6 +4,7 @@
 // what is of the right shape but no good in `later`.
 
 import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../bytes/json_scanner.ts";
+import { KEY_WORDS } from "../command/items.ts";
 import type { Field } from "../command/operation.ts";
 import { COST, type LimitMode, type Limits } from "../command/limits.ts";
 import { KEY, type Request, VALUE } from "../command/request.ts";
@@ -157,8 +158,17 @@ function haveOneCost({ limits }: Request): boolean {
   return true;
 }
 
-/** Whether limits on one counter have one cost: it is charged once. */
-function areCostsAgreed({ limits }: Request): boolean {
+/** Whether limits on one counter have one cost, which is charged once, whichever key is asked about. */
+function areCostsAgreed({ limits, hasKeys, items: { count, words } }: Request): boolean {
+  if (!hasKeys) return isCostAgreed(limits);
+  for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
+    limits.useKey(words[at], words[at + 1]);
+    if (!isCostAgreed(limits)) return false;
+  }
+  return true;
+}
+
+function isCostAgreed(limits: Limits): boolean {
   for (let index = 1; index < limits.count; index++) {
     if (!isSameCost(limits, limits.first(index), index)) return false;
   }

@@ -66,17 +66,18 @@ export class LimitList {
 
   #limit(scanner: JsonScanner): Limit | string {
     const draft: Draft = { name: null, tree: null, window: null, max: null, cost: null, key: null };
-    let fault: string | null = null;
+    const faults: (string | null)[] = MEMBERS.map(() => null);
     scanner.openObject();
     for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
       const index = MEMBER_TABLE.find(scanner.bytes, scanner.start, scanner.end);
       this.#value.next(scanner);
-      if (index >= 0) fault ??= this.#member(MEMBERS[index], draft);
+      if (index >= 0) faults[index] = this.#member(MEMBERS[index], draft); // the last one counts
     }
+    const fault = faults.find((fault) => fault !== null);
     const { max, cost, key, window } = draft;
     const name = draft.tree ?? draft.name; // as in the request itself
     if (name === null) return "Field limits[].series is required";
-    if (fault !== null) return fault;
+    if (fault) return fault;
     if (max === null) return "Field limits[].max is required";
     if (window === null) return "Field limits[].window is required";
     return { name, window, max, cost, key };

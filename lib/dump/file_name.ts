@@ -4,7 +4,10 @@
 //   a/b          1700000000_a%2Fb.tree                     what is unsafe in a file name is encoded
 //   300 x's      1700000000_xxxx...%~0123456789abcdef.tree   cut, with a hash; the header has the name
 //
-// Invariant: two trees never share a file name. Seconds order the dumps of a tree.
+// Invariant: two trees never share a file name. Seconds order the dumps of a tree. Hidden trees have
+// dumps like all others; who tells of dumps leaves theirs out.
+
+import { HIDDEN, isHidden, treeName } from "../tree/tree_name.ts";
 
 /** What Linux allows. */
 export const FILE_NAME_BYTES_MAX = 255;
@@ -56,6 +59,18 @@ export function dumpedName(file: string): string {
   const base = file.slice(file.lastIndexOf("/") + 1);
   const name = base.slice(base.indexOf("_") + 1);
   return decoded(name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name);
+}
+
+/** Whether a file is the dump of a tree that clients don't know of. */
+export function isHiddenDump({ tree }: DumpFile): boolean {
+  return tree !== null && isHidden(tree);
+}
+
+/** The name that bytes are, that of a hidden tree too; null when no tree can have it. */
+export function dumpableName(bytes: Uint8Array): string | null {
+  const start = bytes[0] === HIDDEN.charCodeAt(0) ? 1 : 0;
+  const name = treeName(bytes, start, bytes.length);
+  return name === null || start === 0 ? name : HIDDEN + name;
 }
 
 /** Decodes the encoded bytes; what is no code (`50%`, in dumps of the original) stays as it is. */

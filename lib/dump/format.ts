@@ -1,7 +1,7 @@
 // What the frames of a dump hold: MessagePack maps with columns, written and read with @std/msgpack.
 //
 //   head    {format: "karma-dump", version: 1, tree: bin, UTF-8, seconds: UNIX TIME, log: ID,
-//            serial: bin 8}
+//            serial: bin 8, lsn: bin 8}
 //   branch  {start: bin 8, lsn: bin 8, keys: bin 8n, counts: bin 4n, days: bin 4c, lows: bin 4c,
 //            highs: bin 4c or 0}                                     columns of little-endian lanes
 //   ...     one a branch, in ascending order of the first keys of their ranges, the first being 0
@@ -9,15 +9,16 @@
 //
 // `log` is the id of the log that `lsn` counts in, 16 hexadecimal digits, `serial` the tree's number
 // in it; dumps of Karma without a log had neither. `lsn` is the number of the last record that a
-// branch holds. Only strings, bins and integers
-// below 2^32 are used, so that every MessagePack encoder writes the same bytes and every decoder
-// reads them back exactly. Invariant: reading gives what was written, or a DamagedError.
+// branch holds; in the head, of the last one when the dump was begun, which older dumps don't tell.
+// Only strings, bins and integers below 2^32 are used, so that every MessagePack encoder writes the
+// same bytes and every decoder reads them back exactly. Invariant: reading gives what was written, or
+// a DamagedError.
 
 import { decode, encode } from "@std/msgpack";
 import { highLane, LANE, lowLane } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import { Columns } from "../tree/columns.ts";
-import { treeName } from "../tree/tree_name.ts";
+import { dumpableName } from "./file_name.ts";
 
 const FORMAT = "karma-dump";
 const VERSION = 1;
@@ -28,6 +29,8 @@ export interface Head {
   /** Empty in dumps of Karma without a log; the serial is 0 then. */
   readonly log: string;
   readonly serial: number;
+  /** Every branch holds the records up to this one. 0: it is not known. */
+  readonly lsn: number;
 }
 
 /** How many branches, keys and cells there are: exact below 2^53. */
@@ -37,7 +40,7 @@ export interface Counts {
   cells: number;
 }
 
-export function encodeHead({ tree, seconds, log, serial }: Head): Uint8Array {
+export function encodeHead({ tree, seconds, log, serial, lsn }: Head): Uint8Array {
   // As bytes: @std/msgpack drops a byte order mark from the beginning of a string.
   const name = new TextEncoder().encode(tree);
   return encode({
@@ -47,6 +50,7 @@ export function encodeHead({ tree, seconds, log, serial }: Head): Uint8Array {
     seconds: seconds >>> 0,
     log,
     serial: lanesOf(serial),
+    lsn: lanesOf(lsn),
   });
 }
 
@@ -62,9 +66,10 @@ export function decodeHead(payload: Uint8Array): Head {
   if (!isComplete) {
     throw new DamagedError("its head is incomplete");
   }
-  const name = treeName(tree, 0, tree.length);
+  const name = dumpableName(tree);
   if (name === null) throw new DamagedError("its head names no tree");
-  return { tree: name, seconds, log, serial: map.serial === undefined ? 0 : u64(map, "serial") };
+  const known = (field: string) => map[field] === undefined ? 0 : u64(map, field);
+  return { tree: name, seconds, log, serial: known("serial"), lsn: known("lsn") };
 }
 
 export function encodeBranch(

@@ -80,6 +80,21 @@ export class RegistryStore {
   async #write(registry: Registry, journal: Journal): Promise<void> {
     const temporary = join(this.#directory, TEMPORARY);
     try {
+      const written = await this.#writeFile(temporary, registry, journal);
+      await this.#disk.syncDirectory(this.#directory);
+      this.#newest = written;
+    } catch (error) {
+      if (error instanceof HostError || error instanceof AssertionFailed) throw error;
+      throw new HostError("The registry could not be dumped", error);
+    }
+  }
+
+  async #writeFile(
+    temporary: string,
+    registry: Registry,
+    journal: Journal,
+  ): Promise<RegistryDump> {
+    try {
       const file = await this.#disk.create(temporary);
       // From here on, as of one record: what comes first is written down at once.
       const seconds = Math.floor(this.#clock.now() / 1000);
@@ -94,11 +109,11 @@ export class RegistryStore {
       }
       await journal.sync();
       await this.#disk.rename(temporary, join(this.#directory, name));
-      await this.#disk.syncDirectory(this.#directory);
-      this.#newest = { ...head, ...written, file: name };
+      return { ...head, ...written, file: name };
     } catch (error) {
-      if (error instanceof HostError || error instanceof AssertionFailed) throw error;
-      throw new HostError("The registry could not be dumped", error);
+      // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
+      await this.#disk.remove(temporary).catch(() => {});
+      throw error;
     }
   }
 

@@ -35,23 +35,35 @@ export interface Journal {
   sync(): Promise<void>;
 }
 
-/** Writes a dump of a tree, which may go on changing. */
+/**
+ * Writes a dump of a tree, which may go on changing, under a name that it had; returns its head and how
+ * long the file is.
+ */
 export async function writeTree(
   tree: Tree,
   seconds: number,
   file: Writing,
   journal: Journal,
-): Promise<void> {
+  name = tree.name,
+): Promise<{ head: Head; bytes: number }> {
   const counts: Counts = { branches: 0, keys: 0, cells: 0 };
-  const { name, serial } = tree;
-  await file.write(framed(encodeHead({ tree: name, seconds, log: journal.id, serial })));
+  const { serial } = tree;
+  const head = { tree: name, seconds, log: journal.id, serial, lsn: journal.lsn };
+  let bytes = 0;
+  const write = async (payload: Uint8Array) => {
+    const frame = framed(payload);
+    bytes += frame.length;
+    await file.write(frame);
+  };
+  await write(encodeHead(head));
   for (const { payload, columns } of parts(tree, () => journal.lsn)) {
     counts.branches++;
     counts.keys += columns.keyCount;
     counts.cells += columns.cellCount;
-    await file.write(framed(payload));
+    await write(payload);
   }
-  await file.write(framed(encodeEnd(counts)));
+  await write(encodeEnd(counts));
+  return { head, bytes };
 }
 
 /** The branches of a tree, which may go on changing, each encoded when its turn comes. */

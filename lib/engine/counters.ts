@@ -178,9 +178,12 @@ export class Counters {
   removeDays(request: Request, reply: Reply, shape: "ok" | "true"): void {
     const { lanes, dayFrom, dayTo, touches } = request;
     const [lo, hi] = [lanes[KEY], lanes[KEY + 1]];
+    // For a tree too, if one is created: without room for all of it there is to be none.
+    const isChange = request.missing === "create" || this.#finder.peek(request) !== null;
+    if (isChange && !this.#ledger.reserve(3, 0, 0)) return void isDone("full", reply);
     const tree = this.#finder.find(request, reply);
     reply.shape = shape;
-    if (tree === null || !this.#ledger.reserve(2, 0, 0) && !isDone("full", reply)) return;
+    if (tree === null) return;
     if (touches) this.#ledger.touch(tree, lo, hi);
     isDone(this.#ledger.remove(tree, lo, hi, dayFrom, dayTo), reply);
   }

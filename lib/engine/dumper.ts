@@ -11,7 +11,6 @@ import type { Log } from "../log/log.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
-import { isHidden } from "../tree/tree_name.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** How long after dumps that removed nothing they are tried again, when the log is too large. */
@@ -69,10 +68,10 @@ export class Dumper {
     if (this.#isShortening) return;
     this.#isShortening = true;
     while (this.#log.isLarge) {
-      const { oldest } = this.#log;
+      const oldest = this.#log.segments[0]?.lsn;
       await this.dumpAll();
       // What came meanwhile may well be as much again; what doesn't help waits.
-      if (this.#log.oldest === oldest) await sleep(RETRY_MS);
+      if (this.#log.segments[0]?.lsn === oldest) await sleep(RETRY_MS);
     }
     this.#isShortening = false;
   }
@@ -82,7 +81,7 @@ export class Dumper {
     const needed = this.#ledger.firstStaged;
     const begun = this.#log.begin();
     const trees = this.#forest.trees();
-    const hidden = new Set(trees.filter(({ name }) => isHidden(name)).map(({ serial }) => serial));
+    const catalogue = new Map(trees.map(({ serial, name }) => [serial, name])); // as the segment's
     let failures = 0;
     for (const tree of trees) {
       if (!this.#forest.has(tree)) continue; // dropped or replaced meanwhile
@@ -90,15 +89,18 @@ export class Dumper {
     }
     failures += await this.#attempt(() => this.#registries.write(this.#registry, this.#log));
     if (failures > 0 || begun === null) return failures;
-    return await this.#attempt(() => this.#removeOld(Math.min(begun, needed), hidden));
+    return await this.#attempt(() => this.#removeOld(Math.min(begun, needed), catalogue));
   }
 
-  /** Removes what the dumps have made useless; `hidden`: trees that were hidden when these began. */
-  async #removeOld(lsn: number, hidden: ReadonlySet<number>): Promise<void> {
+  /** Removes what the dumps have made useless. */
+  async #removeOld(lsn: number, catalogue: ReadonlyMap<number, string>): Promise<void> {
     await this.#log.removeBefore(lsn);
     await this.#registries.removeOld();
-    // The log goes on from those that were hidden then, also where they have got a name since.
-    await this.#dumps.removeHidden((_, serial) => hidden.has(serial));
+    // Trees that were hidden before have other names by now, or are gone. One that got its name while
+    // all was dumped may be in no other dump, and the log still begins with it as a hidden one.
+    await this.#dumps.removeHidden((name, serial) => {
+      return catalogue.get(serial) === name || this.#forest.named(name)?.serial === serial;
+    });
   }
 
   /** Does something for all trees; returns how many failures there were. */

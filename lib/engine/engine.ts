@@ -18,6 +18,7 @@ import type { Tree } from "../tree/tree.ts";
 import { Administration } from "./administration.ts";
 import { Counters } from "./counters.ts";
 import type { Dumper } from "./dumper.ts";
+import type { Findings } from "./examination.ts";
 import { Finder } from "./finder.ts";
 import { Ingest } from "./ingest.ts";
 import { infoOf, keysOf, summaryOf, topOf } from "./inspection.ts";
@@ -45,6 +46,8 @@ export interface Parts {
   readonly calendar: Calendar;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
+  /** Examines what a start would find now. */
+  readonly examine: () => Promise<Findings>;
 }
 
 export interface EngineLimits {
@@ -93,7 +96,8 @@ export class Engine {
     this.#counters = new Counters(forest, ledger, this.#finder, statistics, queryTimeoutMs);
     this.#once = new Once(registry, ledger, clock, statistics);
     const receipts = new Receipts(forest, registry, ledger, clock);
-    this.#limiter = new Limiter(forest, ledger, receipts, new Spans(parts.calendar));
+    const spans = new Spans(parts.calendar);
+    this.#limiter = new Limiter(forest, ledger, receipts, spans, limits.replyBytesMax);
     const ingest = new Ingest(forest, registry, ledger, this.#finder, clock, statistics, limits);
     const snapshots = new Snapshots(parts, limits, tell);
     const administration = new Administration({

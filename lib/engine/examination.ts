@@ -1,31 +1,47 @@
-// The examination of a data directory (`karma check`): what a start would find, without starting.
+// The examination of a data directory (`karma check`, and `snapshot.verify`): what a start would find,
+// without starting.
 //
 // Invariant: nothing is changed, and nothing is written. Trade: everything is read as a start would
 // read it, into memory, because that is the only proof that it can be.
 
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
+import type { Disk } from "../host/disk.ts";
 import { Forest } from "../tree/forest.ts";
 import type { Recovery } from "./recovery.ts";
+
+/** Opens what a start would read, on a disk, into a forest. */
+export type Opening = (disk: Disk, forest: Forest) => { dumps: DumpStore; recovery: Recovery };
+
+/** How much a start would find; of the log as far as it can be read. */
+export interface Amounts {
+  readonly dumps: number;
+  /** Dumps that are not Karma's own, and so have no head. */
+  readonly originals: number;
+  readonly trees: number;
+  readonly keys: number;
+  readonly segments: number;
+  readonly records: number;
+  /** The number of the last record. */
+  readonly lsn: number;
+}
 
 /** What is damaged, and what else there is to say. */
 export interface Findings {
   readonly faults: readonly string[];
   readonly notes: readonly string[];
+  readonly amounts: Amounts;
 }
 
 /** A server that goes on meanwhile removes files, and looks damaged: what is damaged is so again. */
 const ATTEMPTS_MAX = 5;
 
-/** Examines all dumps and the log. */
-export async function examine(
-  dumpsFor: (forest: Forest) => DumpStore,
-  recoveryFor: (forest: Forest) => Recovery,
-): Promise<Findings> {
+/** Examines all dumps and the log; `view` tells for each attempt what disk to look at. */
+export async function examine(open: Opening, view: () => Promise<Disk>): Promise<Findings> {
   let before = "";
   for (let attempt = 1;; attempt++) {
     try {
-      const findings = await look(dumpsFor, recoveryFor);
+      const findings = await look(await view(), open);
       const faults = findings.faults.join("\n");
       if (faults === "" || faults === before || attempt === ATTEMPTS_MAX) return findings;
       before = faults;
@@ -35,27 +51,30 @@ export async function examine(
   }
 }
 
-async function look(
-  dumpsFor: (forest: Forest) => DumpStore,
-  recoveryFor: (forest: Forest) => Recovery,
-): Promise<Findings> {
+async function look(disk: Disk, open: Opening): Promise<Findings> {
   const faults: string[] = [];
   const notes: string[] = [];
-  const store = dumpsFor(new Forest());
-  const files = await store.list();
-  for (const file of files) await noted(faults, () => store.load(file));
+  const { dumps } = open(disk, new Forest());
+  const files = await dumps.list();
+  let originals = 0;
+  for (const file of files) {
+    const isWhole = await noted(faults, () => dumps.load(file));
+    if (isWhole && (await dumps.shelf.describe(file))?.head === null) originals++;
+  }
   const forest = new Forest();
-  const recovery = recoveryFor(forest);
+  const { recovery } = open(disk, forest);
   const isReadable = await noted(faults, () => recovery.read());
   if (recovery.unfinished !== null) notes.push(recovery.unfinished);
-  notes.push(`${files.length} dumps, ${recovery.segments} files of the log`);
+  const { segments, records, lsn } = recovery;
+  notes.push(`${files.length} dumps, ${segments} files of the log`);
+  const trees = forest.visible();
+  const keys = trees.reduce((sum, tree) => sum + tree.keys, 0);
   if (isReadable) {
     notes.push(...recovery.news);
-    const trees = forest.visible();
-    const keys = trees.reduce((sum, tree) => sum + tree.keys, 0);
     notes.push(`A start would find ${trees.length} trees with ${keys} counters`);
   }
-  return { faults, notes };
+  const sizes = { dumps: files.length, originals, trees: trees.length, keys };
+  return { faults, notes, amounts: { ...sizes, segments, records, lsn } };
 }
 
 /** Does something; what is damaged is noted, once. */

@@ -5,7 +5,7 @@
 
 import { u64ToBigInt } from "../bytes/u64.ts";
 import { dayOf, isDay, ordinal } from "../command/day.ts";
-import { nextOf, spanOf, type Window } from "../command/window.ts";
+import { nextOf, type Span, spanOf, type Window } from "../command/window.ts";
 import { DAY_MAX } from "../command/request.ts";
 import { Cells } from "../tree/cells.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -15,7 +15,10 @@ interface Counted {
   readonly value: bigint;
 }
 
-/** The first day from which `cost` fits under `max`; 0: none. */
+/**
+ * The first day from which `cost` fits under `max`; 0: none. `dayAt` gives, for a day, itself or the
+ * first one after it that there is: zones left days out when they moved across the date line.
+ */
 export function retryDayOf(
   window: Window,
   today: number,
@@ -24,12 +27,19 @@ export function retryDayOf(
   keyHi: number,
   max: bigint,
   cost: bigint,
+  dayAt: (day: number) => number,
 ): number {
   if (cost > max || window.kind === "total") return 0;
+  const room = max - cost;
   const counted = tree === null ? [] : countedFrom(tree, keyLo, keyHi, spanOf(window, today).from);
-  return window.kind === "days"
-    ? retryRolling(window.days, today, counted, max - cost)
-    : retryOfCalendar(window, today, counted, max - cost);
+  for (let after = today;;) {
+    const day = window.kind === "days"
+      ? retryRolling(window.days, after, counted, room)
+      : retryOfCalendar(window, after, counted, room);
+    const actual = day === 0 ? 0 : dayAt(day);
+    if (actual === day || usedIn(spanOf(window, actual), counted) <= room) return actual;
+    after = actual;
+  }
 }
 
 /** Windows follow each other; one that has nothing in it has room. */
@@ -40,14 +50,19 @@ function retryOfCalendar(
   room: bigint,
 ): number {
   let from = nextOf(window, spanOf(window, today).from);
-  for (;;) {
-    const { to } = spanOf(window, from);
-    const used = counted.reduce((sum, { day, value }) => {
-      return day >= from && day <= to ? sum + value : sum;
-    }, 0n);
+  for (let index = 0;;) {
+    const next = nextOf(window, from);
+    let used = 0n;
+    for (; index < counted.length && counted[index].day < next; index++) {
+      if (counted[index].day >= from) used += counted[index].value;
+    }
     if (used <= room) return from;
-    from = nextOf(window, from);
+    from = next;
   }
+}
+
+function usedIn({ from, to }: Span, counted: readonly Counted[]): bigint {
+  return counted.reduce((sum, { day, value }) => day >= from && day <= to ? sum + value : sum, 0n);
 }
 
 /** A rolling window has room first on a day on which another leaves it. */

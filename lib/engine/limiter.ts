@@ -21,22 +21,35 @@ import { retryDayOf } from "./limit_retry.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Spans } from "./spans.ts";
 
+/** The most bytes of a reply beside what it tells of each limit, and of that beside the name. */
+const ENVELOPE_BYTES = 256;
+const LIMIT_BYTES = 192;
+
 export class Limiter {
   readonly #forest: Forest;
   readonly #ledger: Ledger;
   readonly #receipts: Receipts;
   readonly #spans: Spans;
   readonly #verdict: Verdict;
+  readonly #replyBytesMax: number;
   readonly #out = new SendBuffer(1024);
   readonly #sum = new Uint32Array(2);
   readonly #trees: (Tree | null)[] = [];
   today = 0;
 
-  constructor(forest: Forest, ledger: Ledger, receipts: Receipts, spans: Spans) {
+  /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
+  constructor(
+    forest: Forest,
+    ledger: Ledger,
+    receipts: Receipts,
+    spans: Spans,
+    replyBytesMax: number,
+  ) {
     this.#forest = forest;
     this.#ledger = ledger;
     this.#receipts = receipts;
     this.#spans = spans;
+    this.#replyBytesMax = replyBytesMax;
     this.#verdict = new Verdict((day) => spans.momentOf(day));
   }
 
@@ -46,7 +59,8 @@ export class Limiter {
     this.#judge(request);
     reply.isKept = isCharged(request, verdict);
     if (reply.isKept) {
-      if (!this.#isChargeable(request, reply) || !this.#charge(request, reply)) return;
+      if (!this.#isTellable(request, reply) || !this.#isChargeable(request, reply)) return;
+      if (!this.#charge(request, reply)) return;
       this.#addUsed(request);
       if (request.wantsReceipt) {
         verdict.receipt = this.#receipts.issue(request, this.today, verdict.applied);
@@ -138,6 +152,18 @@ export class Limiter {
     return isDone(this.#ledger.create(name), reply) ? this.#forest.named(name) : null;
   }
 
+  /** Whether the reply, however it turns out, is not too long to be given. */
+  #isTellable({ limits }: Request, reply: Reply): boolean {
+    if (this.#replyBytesMax === 0) return true;
+    let bytes = ENVELOPE_BYTES;
+    for (let index = 0; index < limits.count; index++) {
+      bytes += LIMIT_BYTES + 2 * limits.name(index).length; // of which any may be escaped
+    }
+    if (bytes <= this.#replyBytesMax) return true;
+    reply.fail("response_too_large", `Response exceeds ${this.#replyBytesMax} bytes`);
+    return false;
+  }
+
   /** Whether nothing that can go wrong will: names, sums beyond 64 bits, space. */
   #isChargeable(request: Request, reply: Reply): boolean {
     const { limits } = request;
@@ -191,7 +217,8 @@ export class Limiter {
       if (!hasRefused[index]) continue;
       const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
       const max = u64ToBigInt(limits.lo(index, MAX), limits.hi(index, MAX));
-      retryDay[index] = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost);
+      const dayAt = (day: number) => this.#spans.dayAt(day);
+      retryDay[index] = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost, dayAt);
     }
   }
 }

@@ -60,6 +60,11 @@ export class Recovery {
     return this.#replay?.records ?? 0;
   }
 
+  /** The number of the log's last record. */
+  get lsn(): number {
+    return this.#reader?.lsn ?? 0;
+  }
+
   /** How many segments the log has. */
   get segments(): number {
     return this.#reader?.segments.length ?? 0;

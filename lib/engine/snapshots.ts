@@ -1,70 +1,310 @@
-// Snapshots, as the wire calls dumps (in the making).
+// Snapshots, as the wire calls dumps: made, loaded, told of, given out and examined.
+//
+// Invariant: clients name and are told files, never paths. What is too long for a reply is refused
+// before any of it is read. Nothing here changes the state but `load`, which does so by the ledger.
 
 import type { Json } from "../command/json.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
+import { writeJson } from "../command/response.ts";
+import { SendBuffer } from "../bytes/send_buffer.ts";
 import { dumpedName } from "../dump/file_name.ts";
+import type { RegistryStore } from "../dump/registry_store.ts";
+import type { Description } from "../dump/shelf.ts";
+import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import type { Forest } from "../tree/forest.ts";
+import type { Dumper } from "./dumper.ts";
+import type { Findings } from "./examination.ts";
 import { isDone } from "./finder.ts";
-import type { EngineLimits, Parts } from "./engine.ts";
+import type { Ledger } from "./ledger.ts";
+
+export interface SnapshotParts {
+  readonly forest: Forest;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly dumps: DumpStore;
+  readonly registries: RegistryStore;
+  readonly dumper: Dumper;
+  /** Examines what a start would find now. */
+  readonly examine: () => Promise<Findings>;
+}
+
+export interface SnapshotLimits {
+  /** How long a reply may be in protocol v2; 0: as long as it is. */
+  readonly replyBytesMax: number;
+  readonly dumpsKept: number;
+}
+
+/** No file's name is nearly as long; beyond, an answer would not even repeat it. */
+const NAME_BYTES_MAX = 4096;
+
+/** What a file may take in a reply that has no limit: more would stop everybody for too long. */
+const FETCH_BYTES_MAX = 1 << 26;
+
+/** The name that Karma 1.x gave to the dump of what we call the registry. */
+const REGISTRY_FILE = "karma.idempotency.json";
+
+const ENVELOPE = '{"protocol_version":2,"success":true,"response":,"error_code":null}';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class Snapshots {
-  readonly #parts: Parts;
+  readonly #parts: SnapshotParts;
+  readonly #limits: SnapshotLimits;
   readonly #tell: (line: string) => void;
-  constructor(parts: Parts, _limits: EngineLimits, tell: (line: string) => void) {
+  /** What was told the last time, for when the directory can't be read. */
+  #count = 0;
+  #latest: { lastLsn: number; latest: Json[] } = { lastLsn: 0, latest: [] };
+  /** The next examination, while it waits. */
+  #next: Promise<Findings> | null = null;
+
+  constructor(parts: SnapshotParts, limits: SnapshotLimits, tell: (line: string) => void) {
     this.#parts = parts;
+    this.#limits = limits;
     this.#tell = tell;
   }
+
   dump(request: Request, reply: Reply): void {
-    const tree = this.#parts.forest.find(request.bytes, request.nameStart, request.nameEnd);
-    const name = request.bytes.slice(request.nameStart, request.nameEnd);
-    if (tree === null) return reply.notFound("Tree", name);
+    const { forest, dumper } = this.#parts;
+    const tree = forest.find(request.bytes, request.nameStart, request.nameEnd);
+    if (tree === null) return reply.notFound("Tree", nameOf(request));
     reply.shape = "text";
     reply.text = `Tree "${tree.name}" saved`;
-    reply.pending = this.#told(reply, () => this.#parts.dumper.dump(tree));
+    reply.pending = this.#told(reply, () => dumper.dump(tree));
   }
-  dumpAll(_request: Request, reply: Reply): void {
+
+  dumpAll(request: Request, reply: Reply): void {
     reply.shape = "ok";
-    this.#parts.dumper.dumpAll();
+    const dumped = this.#parts.dumper.dumpAll();
+    if (request.dialect === "v1") return; // failures are in the log; the reply does not wait
+    reply.pending = dumped.then((failures) => {
+      if (failures > 0) reply.fail("internal_error", "Not everything could be dumped");
+    });
   }
+
   list(_request: Request, reply: Reply): void {
     reply.shape = "names";
     reply.pending = this.#told(reply, async () => {
       reply.names = await this.#parts.dumps.list();
     });
   }
+
   load(request: Request, reply: Reply): void {
-    const file = new TextDecoder().decode(request.bytes.slice(request.nameStart, request.nameEnd));
-    if (file === "" || file.length > 4096) {
-      return reply.fail("validation_error", "Field tree_name must name a dump file");
+    const { dumps, ledger } = this.#parts;
+    const isLong = request.nameEnd - request.nameStart > NAME_BYTES_MAX;
+    const file = isLong ? "" : decoder.decode(nameOf(request));
+    if (file === "") {
+      const field = request.dialect === "v1" ? "tree_name" : "file";
+      return reply.fail("validation_error", `Field ${field} must name a dump file`);
     }
     reply.shape = "text";
     reply.pending = this.#told(reply, async () => {
-      const dumped = await this.#parts.dumps.load(file);
-      if (dumped === null) {
-        return reply.notFound("Dump", new TextEncoder().encode(dumpedName(file)));
-      }
+      const dumped = await dumps.load(file);
+      if (dumped === null) return reply.notFound("Dump", encoder.encode(dumpedName(file)));
       reply.text = `Tree "${dumped.tree.name}" loaded`;
-      isDone(await this.#parts.ledger.put(dumped.tree), reply);
+      isDone(await ledger.put(dumped.tree), reply);
     });
   }
-  info(_r: Reply) {}
-  verify(_r: Reply) {}
-  fetch(_q: Request, _r: Reply) {}
-  fetchChunk(_q: Request, _r: Reply) {}
+
+  info(reply: Reply): void {
+    const { log, ledger, dumps, registries } = this.#parts;
+    reply.pending = this.#told(reply, async () => {
+      const { length } = await dumps.list();
+      const { lastLsn, latest } = await this.#look();
+      reply.object({
+        dump_count: length,
+        latest_by_tree: latest,
+        idempotency_snapshot: toldOfRegistry(registries),
+        last_snapshot_lsn: lastLsn,
+        wal_enabled: ledger.isCounted,
+        wal_bytes: log.bytes,
+        wal_current_lsn: log.lsn,
+        dump_retention_per_tree: this.#limits.dumpsKept,
+      });
+    });
+  }
+
+  /** Reads everything as a start would, as it is at one moment from now on. */
+  verify(reply: Reply): void {
+    const { lsn } = this.#parts.log;
+    reply.pending = this.#told(reply, async () => {
+      const { faults, amounts } = await this.#examined();
+      const isShort = faults.length === 0 && amounts.lsn < lsn;
+      const short = `The log ends at record ${amounts.lsn}, and ${lsn} were written`;
+      const told = isShort ? [short] : faults;
+      for (const fault of told) this.#tell(fault);
+      if (told.length > 0) return reply.fail("validation_error", told[0]);
+      const { dumps, originals, trees, keys, records } = amounts;
+      reply.object({
+        status: "ok",
+        dump_count: dumps,
+        trees,
+        keys,
+        snapshot_metadata_checked: dumps - originals,
+        snapshot_missing_metadata: originals,
+        restore_snapshot_lsn: (await this.#look()).lastLsn,
+        wal_entries_checked: records,
+        wal_first_lsn: records > 0 ? amounts.lsn - records + 1 : 0,
+        wal_last_lsn: records > 0 ? amounts.lsn : 0,
+        wal_lsn_file: 0,
+      });
+    }, "The data could not be read");
+  }
+
+  fetch(request: Request, reply: Reply): void {
+    this.#give(request, reply, ({ file, bytes }, metadata) => {
+      const response = (data: string) => ({ metadata, data_base64: data });
+      if (!this.#fits(reply, response(""), bytes)) return Promise.resolve(null);
+      return this.#read(file, 0, bytes, response);
+    });
+  }
+
+  fetchChunk(request: Request, reply: Reply): void {
+    const offset = request.details.get("offset") as number;
+    const { limit } = request;
+    this.#give(request, reply, ({ file, bytes: size }, metadata) => {
+      if (offset > size) {
+        reply.fail("validation_error", "Field offset exceeds snapshot size");
+        return Promise.resolve(null);
+      }
+      const bytes = Math.min(limit, size - offset);
+      const next = offset + bytes;
+      const response = (data: string) => ({
+        metadata,
+        offset,
+        limit,
+        bytes,
+        total_bytes: size,
+        next_offset: next,
+        done: next === size,
+        data_base64: data,
+      });
+      if (!this.#fits(reply, response(""), bytes)) return Promise.resolve(null);
+      return this.#read(file, offset, bytes, response);
+    });
+  }
+
+  /** How many dumps there are, or were when the directory could be read last. */
   async count(): Promise<number> {
-    return (await this.#parts.dumps.list()).length;
+    try {
+      this.#count = (await this.#parts.dumps.list()).length;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#tell(error.message);
+    }
+    return this.#count;
   }
-  latest(): Promise<{ lastLsn: number; latest: Json }> {
-    return Promise.resolve({ lastLsn: 0, latest: [] });
+
+  /** The newest dump of each tree, and what record they all hold, or did when they could be read last. */
+  async latest(): Promise<{ lastLsn: number; latest: Json[] }> {
+    try {
+      this.#latest = await this.#look();
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#tell(error.message);
+    }
+    return this.#latest;
   }
-  async #told(reply: Reply, work: () => Promise<void>): Promise<void> {
+
+  /** An examination that begins from now on, when no dump is being written: all who wait share it. */
+  #examined(): Promise<Findings> {
+    return this.#next ??= this.#parts.dumps.hold(() => {
+      this.#next = null;
+      return this.#parts.examine();
+    });
+  }
+
+  async #look(): Promise<{ lastLsn: number; latest: Json[] }> {
+    const { forest, dumps } = this.#parts;
+    const descriptions = await dumps.shelf.latest();
+    // Those of trees that are gone, or of other logs, say nothing of how far the dumps are.
+    const ours = descriptions.filter(({ tree, head }) => {
+      return this.#isOfLog(head) && head?.serial === forest.named(tree)?.serial;
+    });
+    const lsns = ours.map(({ head }) => head!.lsn);
+    return {
+      lastLsn: lsns.length === 0 ? 0 : lsns.reduce((least, lsn) => Math.min(least, lsn)),
+      latest: descriptions.map((description) => this.#metadata(description)),
+    };
+  }
+
+  #isOfLog(head: Description["head"]): boolean {
+    return head?.log === this.#parts.log.id;
+  }
+
+  #metadata({ tree, file, seconds, bytes, head }: Description): Json {
+    const lsn = this.#isOfLog(head) ? head!.lsn : 0; // others count otherwise
+    return { tree, file, timestamp: seconds, bytes, last_lsn: lsn, metadata_file: null };
+  }
+
+  /** Replies with something of a dump, unless there is none, or `give` has said why not. */
+  #give(
+    request: Request,
+    reply: Reply,
+    give: (description: Description, metadata: Json) => Promise<Json | null>,
+  ): void {
+    const name = nameOf(request);
+    reply.pending = this.#told(reply, async () => {
+      const description = await this.#parts.dumps.shelf.describe(decoder.decode(name));
+      if (description === null) return reply.notFound("Snapshot", name);
+      const response = await give(description, this.#metadata(description));
+      if (response !== null) reply.object(response);
+      else if (reply.code === null) reply.notFound("Snapshot", name); // removed just now
+    });
+  }
+
+  async #read(
+    file: string,
+    offset: number,
+    count: number,
+    response: (data: string) => Json,
+  ): Promise<Json | null> {
+    const bytes = await this.#parts.dumps.shelf.bytes(file, offset, count);
+    return bytes === null ? null : response(bytes.toBase64());
+  }
+
+  /** Whether so many bytes can be told in a response that has all else; if not, the reply says so. */
+  #fits(reply: Reply, response: Json, bytes: number): boolean {
+    const { replyBytesMax } = this.#limits;
+    const most = replyBytesMax === 0 ? FETCH_BYTES_MAX : replyBytesMax;
+    const rest = new SendBuffer(1024);
+    writeJson(response, rest);
+    if (ENVELOPE.length + rest.length + 4 * Math.ceil(bytes / 3) <= most) return true;
+    reply.fail("response_too_large", `Response exceeds ${most} bytes`);
+    return false;
+  }
+
+  /** Does work with files; what goes wrong outside becomes the reply's error and a line in the log. */
+  async #told(reply: Reply, work: () => Promise<void>, what?: string): Promise<void> {
     try {
       await work();
     } catch (error) {
       if (!(error instanceof HostError || error instanceof DamagedError)) throw error;
       this.#tell(error.message);
-      reply.fail("internal_error", error instanceof HostError ? error.what : error.message);
+      // Paths and what the system said are the operator's.
+      const sentence = error instanceof HostError ? what ?? error.what : error.message;
+      reply.fail("internal_error", sentence);
     }
   }
+}
+
+function nameOf({ bytes, nameStart, nameEnd }: Request): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.subarray(nameStart, nameEnd));
+}
+
+/** What clients know of the registry's dump; null: there is nothing in it that they ask for. */
+function toldOfRegistry({ newest }: RegistryStore): Json {
+  if (newest === null || newest.answers === 0 && newest.streams === 0) return null;
+  const { seconds, bytes, lsn, answers, streams } = newest;
+  return {
+    file: REGISTRY_FILE,
+    timestamp: seconds,
+    bytes,
+    last_lsn: lsn,
+    record_count: answers,
+    committed_stream_count: streams,
+  };
 }

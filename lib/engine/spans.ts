@@ -19,10 +19,16 @@ interface Kept extends Span {
   readonly next: number;
 }
 
+/** When a day begins, and which one then begins: zones have left days out. */
+interface Moment {
+  readonly text: Uint8Array;
+  readonly day: number;
+}
+
 export class Spans {
   readonly #calendar: Calendar;
   readonly #spans = new Map<Window, Kept>();
-  readonly #moments = new Map<number, Uint8Array>();
+  readonly #moments = new Map<number, Moment>();
   #today = 0;
 
   constructor(calendar: Calendar) {
@@ -54,10 +60,20 @@ export class Spans {
 
   /** The moment at which a day begins, as a JSON string of RFC 3339. */
   momentOf(day: number): Uint8Array {
+    return this.#moment(day).text;
+  }
+
+  /** The day, or the first one after it that there is. */
+  dayAt(day: number): number {
+    return this.#moment(day).day;
+  }
+
+  #moment(day: number): Moment {
     const known = this.#moments.get(day);
     if (known !== undefined) return known;
-    const text = new Date(this.#calendar.startOf(day)).toISOString().replace(".000Z", "Z");
-    const moment = encoder.encode(`"${text}"`);
+    const ms = this.#calendar.startOf(day);
+    const text = new Date(ms).toISOString().replace(".000Z", "Z");
+    const moment = { text: encoder.encode(`"${text}"`), day: this.#calendar.dayAt(ms) };
     if (this.#moments.size >= MOMENTS_MAX) this.#moments.clear();
     this.#moments.set(day, moment);
     return moment;

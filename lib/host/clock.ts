@@ -19,6 +19,8 @@ export interface Clock {
 export interface Calendar {
   /** The moment at which a day, YYYYMMDD, begins, in milliseconds since 1970. */
   startOf(day: number): number;
+  /** The date, as YYYYMMDD, at a moment. */
+  dayAt(ms: number): number;
 }
 
 export class HostClock implements Clock, Calendar {
@@ -47,7 +49,7 @@ export class HostClock implements Clock, Calendar {
     const minute = Math.floor(now / MINUTE_MS);
     if (minute !== this.#minute) {
       this.#minute = minute;
-      this.#today = this.#dateAt(now);
+      this.#today = this.dayAt(now);
     }
     return this.#today;
   }
@@ -63,13 +65,13 @@ export class HostClock implements Clock, Calendar {
     let since = (utc + OFFSET_MS_MAX + DAY_MS) / MINUTE_MS;
     while (since - before > 1) {
       const middle = Math.floor((before + since) / 2);
-      if (this.#dateAt(middle * MINUTE_MS) >= day) since = middle;
+      if (this.dayAt(middle * MINUTE_MS) >= day) since = middle;
       else before = middle;
     }
     return since * MINUTE_MS;
   }
 
-  #dateAt(ms: number): number {
+  dayAt(ms: number): number {
     return Number(this.#format.format(ms).replaceAll("-", ""));
   }
 }

@@ -7,8 +7,9 @@
 /** What space is reserved with. */
 const ZEROS = new Uint8Array(1048576);
 
-/** A file that is being read from its beginning. */
+/** A file that is being read, from its beginning or from where it was opened. */
 export interface Reading {
+  /** Of the whole file. */
   readonly size: number;
   /** Reads some bytes into an array and returns how many; null at the end. */
   read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
@@ -45,8 +46,8 @@ export interface Appending {
 export interface Disk {
   /** The names of the regular files in a directory, links to such files included. */
   list(directory: string): Promise<string[]>;
-  /** Opens a file; null when there is no regular file of that name. */
-  open(path: string): Promise<Reading | null>;
+  /** Opens a file, to be read from an offset on; null when there is no regular file of that name. */
+  open(path: string, offset?: number): Promise<Reading | null>;
   /** Creates a file, or empties the one that is there. */
   create(path: string): Promise<Writing>;
   exists(path: string): Promise<boolean>;
@@ -75,7 +76,7 @@ export class HostDisk implements Disk {
     return names;
   }
 
-  async open(path: string): Promise<Reading | null> {
+  async open(path: string, offset = 0): Promise<Reading | null> {
     if (!await isFile(path)) return null;
     let file: Deno.FsFile;
     try {
@@ -85,6 +86,7 @@ export class HostDisk implements Disk {
       throw error;
     }
     const { size } = await file.stat();
+    if (offset > 0) await file.seek(offset, Deno.SeekMode.Start);
     return { size, read: (into) => file.read(into), close: () => file.close() };
   }
 

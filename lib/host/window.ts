@@ -4,16 +4,20 @@
 //                   '- at                  '- end
 //
 // Invariant: bytes[at..end) are the file's bytes from `offset` on. Memory is bounded by the largest
-// piece that is asked for at once, not by the file.
+// piece that is asked for at once, not by the file; for a small file it is small, since there may be
+// ten thousand of them to open.
 
 import type { Reading } from "./disk.ts";
 
 /** Bytes of one read: large enough that a read costs little beside what is done with it. */
 const READ_BYTES = 262144;
 
+/** Room behind a small file for the read that meets its end, and for what is first asked for. */
+const SPARE_BYTES = 1024;
+
 export class Window {
   readonly #file: Reading;
-  bytes = new Uint8Array(2 * READ_BYTES);
+  bytes: Uint8Array<ArrayBuffer>;
   at = 0;
   end = 0;
   #endOffset = 0;
@@ -21,6 +25,8 @@ export class Window {
 
   constructor(file: Reading) {
     this.#file = file;
+    const size = 8 * Math.ceil(file.size / 8) + SPARE_BYTES; // whole words: some look at it by them
+    this.bytes = new Uint8Array(Math.min(2 * READ_BYTES, size));
   }
 
   /** Where in the file bytes[at] is. */

@@ -89,9 +89,9 @@ export class Log {
     return this.bytes >= this.#options.bytesMax;
   }
 
-  /** The LSN that the oldest segment begins with. */
-  get oldest(): number {
-    return (this.#closed[0] ?? this.#open[0])?.lsn ?? this.lsn + 1;
+  /** The segments there are, the oldest first, each with what was written to it by now. */
+  get segments(): readonly SegmentFile[] {
+    return [...this.#closed, ...this.#open].sort((a, b) => a.lsn - b.lsn);
   }
 
   /** Whether a record, or several that belong together, of so many words can be appended now. */

@@ -7,6 +7,7 @@
 // turns; the others go on. Without minutes it is one; with none, each has its turn once.
 
 import { fuzzDecoder } from "./decoder_fuzz.ts";
+import { fuzzDecoderV2 } from "./decoder_v2_fuzz.ts";
 import { fuzzDump } from "./dump_fuzz.ts";
 import { fuzzFrames } from "./frames_fuzz.ts";
 import { fuzzOriginal } from "./original_fuzz.ts";
@@ -16,6 +17,7 @@ import { fuzzTree } from "./tree_fuzz.ts";
 export const FUZZERS: Record<string, (seed: number) => void | Promise<void>> = {
   tree: (seed) => fuzzTree(seed, 20_000),
   decoder: (seed) => fuzzDecoder(seed, 1000),
+  decoderV2: (seed) => fuzzDecoderV2(seed, 300),
   frames: (seed) => fuzzFrames(seed, 20),
   dump: (seed) => fuzzDump(seed, 40),
   original: (seed) => fuzzOriginal(seed, 10),

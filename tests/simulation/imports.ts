@@ -22,7 +22,8 @@ const BRANCHES: readonly (readonly [start: bigint, counters: Counters])[] = [
 const ORIGINAL: [bigint, Counter][] = [[1n, new Map([[DAY, 5n]])], [200n, new Map([[DAY, 1n]])]];
 
 function branched(): Uint8Array {
-  const frames = [framed(encodeHead({ tree: "a", seconds: 1000, log: "", serial: 0 }))];
+  const head = { tree: "a", seconds: 1000, log: "", serial: 0, lsn: 0 };
+  const frames = [framed(encodeHead(head))];
   let keys = 0;
   let cells = 0;
   for (const [start, counters] of BRANCHES) {

@@ -9,7 +9,7 @@ import type { Appending, Disk, Reading, Writing } from "../../lib/host/disk.ts";
 import type { Kind, MemoryDisk } from "../support/memory_disk.ts";
 
 /** Enough for all that is ever reserved together. */
-const RESERVE_BYTES_MAX = 16_384;
+const RESERVE_BYTES_MAX = 49_152;
 
 /** A promise of its own each time: one for all would remember everybody who ever waited for it. */
 function never(): Promise<never> {
@@ -36,8 +36,8 @@ export class WatchedDisk implements Disk {
     return this.inner.list(directory);
   }
 
-  open(path: string): Promise<Reading | null> {
-    return this.inner.open(path);
+  open(path: string, offset?: number): Promise<Reading | null> {
+    return this.inner.open(path, offset);
   }
 
   create(path: string): Promise<Writing> {

@@ -28,7 +28,7 @@ import type { Past } from "./past.ts";
 import { noted } from "./registry_model.ts";
 
 /** Enough for all that is ever reserved at once. */
-const PENDING_WORDS = 3072;
+const PENDING_WORDS = 9216;
 
 /** Words of the buffer that the log keeps free. */
 const SPARE_WORDS = 16;

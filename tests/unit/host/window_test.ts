@@ -83,6 +83,28 @@ Deno.test("window: a long file goes through memory that does not grow", async ()
   assertEquals(await window.fill(1), false);
 });
 
+Deno.test("window: a small file takes little memory, and all of it is read in one go", async () => {
+  for (const length of [1, 7, 8, 1000, 4096, 100_003]) {
+    const bytes = numbered(length);
+    let reads = 0;
+    const window = new Window(reading(bytes, () => ++reads && Infinity));
+    assertEquals(await take(window, length), bytes);
+    assertEquals(await window.fill(1), false);
+    assert(window.bytes.length <= length + 1032 && window.bytes.length % 8 === 0);
+    assertEquals(reads, 2);
+  }
+});
+
+Deno.test("window: a file that has grown since it was opened is read to its end", async () => {
+  const bytes = numbered(600_000);
+  const window = new Window({ ...reading(bytes, () => 5000), size: 10 });
+  assertEquals(await take(window, 9), bytes.slice(0, 9));
+  for (let offset = 9; offset < 600_000; offset += 199_997) {
+    assert(equal(await take(window, 199_997), bytes.subarray(offset, offset + 199_997)));
+  }
+  assertEquals(await window.fill(1), false);
+});
+
 Deno.test("window: a large piece makes it grow to about that piece", async () => {
   const bytes = numbered(3_000_000);
   const window = new Window(reading(bytes, () => 65536));
