@@ -160,12 +160,14 @@ function haveOneCost({ limits }: Request): boolean {
 
 /** Whether limits on one counter have one cost, which is charged once, whichever key is asked about. */
 function areCostsAgreed({ limits, hasKeys, items: { count, words } }: Request): boolean {
-  if (!hasKeys) return isCostAgreed(limits);
-  for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
+  let areAgreed = isCostAgreed(limits);
+  if (!hasKeys) return areAgreed;
+  for (let at = 0; at < KEY_WORDS * count && areAgreed; at += KEY_WORDS) {
     limits.useKey(words[at], words[at + 1]);
-    if (!isCostAgreed(limits)) return false;
+    areAgreed = isCostAgreed(limits);
   }
-  return true;
+  limits.useKey(0, 0);
+  return areAgreed;
 }
 
 function isCostAgreed(limits: Limits): boolean {

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Client, failure, success } from "../support/client.ts";
 import { dumpsOf, filesOf, segmentsOf } from "../support/files.ts";
 import { Random } from "../support/random.ts";
-import { Server, TemporaryDirectory } from "../support/server.ts";
+import { eventually, Server, TemporaryDirectory } from "../support/server.ts";
 import { type State, stateOf, Writer, WrongState } from "../support/writers.ts";
 
 const increment = (tree: string, key: number) =>
@@ -121,6 +121,8 @@ async function endUnderLoad(signal: "SIGTERM" | "SIGINT", option: string): Promi
     await using server = await Server.start({ directory: directory.path, args });
     const writing = writers.map((writer) => writer.run(server.port).catch((error) => error));
     await new Promise((done) => setTimeout(done, 100 + random.below(100)));
+    // However slow the machine is.
+    await eventually("Requests are answered", () => writers.every(({ answers }) => answers > 200));
     assertEquals(await server.stop(signal), 0);
     for (const error of await Promise.all(writing)) if (error instanceof WrongState) throw error;
     assertEquals(server.stderr, "");
