@@ -26,6 +26,9 @@ export const KEYS = ["0", "1", "99", "100", "101", "200", "201", "18446744073709
 export const DAY_FIRST = 20261120;
 export const DAYS = 6;
 
+/** A day on which nothing else happens, nearly. */
+const DAY_LAST = DAY_FIRST + 8;
+
 /** Values that overflow sooner or later, and others. */
 const VALUES = [1n, 1n, 1n, 2n, 3n, 70_000n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 5n];
 
@@ -55,6 +58,7 @@ interface Step {
 /** Its steps, and how often each comes. */
 export const KINDS_V2: readonly [number, (world: World, random: Random) => void][] = [
   [12, (world, random) => perform(world, stepOf(random), null)],
+  [5, overflow],
   [20, once],
   [3, sweepOnce],
   [3, (world, random) => ofAll(world, "series.compact", tree(random))],
@@ -131,6 +135,26 @@ function once(world: World, random: Random): void {
   const number = random.below(random.chance(0.8) ? USUAL_KEYS : OTHER_KEYS);
   const variant = random.chance(0.06) ? 1 : 0;
   perform(world, stepOf(new Random(2 * number + variant)), `key ${number}`);
+}
+
+/** A batch that overflows behind some of its items, and before others: nothing may change. */
+function overflow(world: World, random: Random): void {
+  const how = random.pick(["add", "set"] as const);
+  const { series } = tree(random);
+  const small = () => itemsOf(random, true).map(([key, day]): Item => [key, day, 3n]);
+  const before = small();
+  const { state } = world.past;
+  const full = [...countersOf(state, series)].find(([, days]) => {
+    return [...days].some(([day, value]) => day !== DAY_LAST && value > 1000n);
+  });
+  if (full === undefined) return;
+  const [key, days] = full;
+  const rest = [...days].reduce(
+    (sum, [day, value]) => day === DAY_LAST ? sum : sum - value,
+    U64_MAX,
+  );
+  const items = [...before, [key, DAY_LAST, rest + 1n] as const, ...small()];
+  perform(world, stepOfBatch(series, how, items), null);
 }
 
 /** A change of a whole tree under a key. */
@@ -216,7 +240,10 @@ function decrement(random: Random): Step {
 function batch(random: Random): Step {
   const { series } = tree(random);
   const how = random.pick(["add", "set"] as const);
-  const items = itemsOf(random, how === "add");
+  return stepOfBatch(series, how, itemsOf(random, how === "add"));
+}
+
+function stepOfBatch(series: string, how: "add" | "set", items: readonly Item[]): Step {
   const outcome = (state: State): Outcome => {
     const isGood = withItems(countersOf(state, series), items, how) !== null;
     if (!isGood) return { code: "validation_error" };

@@ -36,8 +36,8 @@ export class WatchedDisk implements Disk {
     return this.inner.list(directory);
   }
 
-  open(path: string, offset?: number): Promise<Reading | null> {
-    return this.inner.open(path, offset);
+  open(path: string): Promise<Reading | null> {
+    return this.inner.open(path);
   }
 
   create(path: string): Promise<Writing> {

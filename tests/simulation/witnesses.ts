@@ -36,6 +36,9 @@ const SPARE_WORDS = 16;
 /** How often the buffer is full when room is asked for. */
 const FULL_EVERY = 5;
 
+/** Requests of which all records belong together, whether they were reserved or not. */
+const IS_WHOLE = /"idempotency_key"|"op":"(ingest\.|series\.batch_)/;
+
 /** A forest that tells of trees that come and go. */
 export class WatchedForest extends Forest {
   onPut: ((tree: Tree) => void) | null = null;
@@ -120,7 +123,7 @@ export class WatchedLedger extends Ledger {
   #from: number | null = null;
   #to = 0;
   /** The request that is carried out, as its line; null: not known. */
-  line: string | null = null;
+  #line: string | null = null;
   onFault: (fault: string) => void = () => {};
 
   constructor(
@@ -137,10 +140,16 @@ export class WatchedLedger extends Ledger {
     this.#limits = limits;
   }
 
-  /** A request is carried out: what comes now belongs to others. */
+  /** A request is carried out now. */
+  begin(line: string): void {
+    this.#line = line;
+    if (IS_WHOLE.test(line)) this.#from = this.#to = this.#log.lsn;
+  }
+
+  /** It is done: what comes now belongs to others. */
   done(): void {
     this.#log.release();
-    this.line = null;
+    this.#line = null;
     const [from, to] = [this.#from, this.#to];
     if (from !== null && to > from + 1) this.#past.spans.push([from, to]);
     this.#from = null;
@@ -227,7 +236,7 @@ export class WatchedLedger extends Ledger {
     if (outcome !== "done") return outcome;
     this.#to = this.#log.lsn;
     const { registry } = this.#past;
-    const next = noted(registry, this.#limits, kind, payload, this.line);
+    const next = noted(registry, this.#limits, kind, payload, this.#line);
     this.#past.note(this.#log.lsn, next);
     const pruned = registry.answers.size - next.answers.size;
     if (kind === PRUNE && this.#registry.pruned !== pruned) {

@@ -328,7 +328,7 @@ export class World {
     }
     const { length } = this.past.changes;
     const before = this.past.changes[length - 1];
-    this.ledger.line = line;
+    this.ledger.begin(line);
     this.engine.execute(request, reply);
     this.ledger.done();
     const answered = () => {

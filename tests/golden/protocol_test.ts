@@ -1,0 +1,54 @@
+// docs/protocol.md, held to the server: every example in it is sent, in order, on one connection, and
+// must be answered as it says; `…` stands for anything. And it leaves nothing out.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { OPERATIONS } from "../../lib/command/operation.ts";
+import { Client } from "../support/client.ts";
+import { Server } from "../support/server.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const text = Deno.readTextFileSync(new URL("docs/protocol.md", ROOT));
+
+/** A request and the answer that follows it. */
+function examples(): { line: number; sent: string; answered: string }[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, index) => {
+    if (!line.startsWith("→ ")) return [];
+    const next = lines[index + 1];
+    assert(next.startsWith("← "), `line ${index + 1} has no answer`);
+    return [{ line: index + 1, sent: line.slice(2), answered: next.slice(2) }];
+  });
+}
+
+Deno.test("protocol.md: every example is answered as it says", async () => {
+  await using server = await Server.start();
+  using client = await Client.connect(server.port);
+  const wrong: string[] = [];
+  for (const { line, sent, answered } of examples()) {
+    const found = await client.ask(sent);
+    const pattern = answered.split("…").map(RegExp.escape).join("[^,{}]+");
+    if (!new RegExp(`^${pattern}$`).test(found)) {
+      wrong.push(`line ${line}: ${sent}\n  says ${answered}\n  is   ${found}`);
+    }
+  }
+  assertEquals(wrong.join("\n"), "");
+});
+
+Deno.test("protocol.md: every operation is there under all its names, every command, every code", () => {
+  for (const { v1, v2 } of OPERATIONS) {
+    for (const op of v2?.ops ?? []) assert(text.includes(`\`${op}\``), `${op} is missing`);
+    if (v1) assert(text.includes(`\`${v1.command}\``), `${v1.command} is missing`);
+  }
+  const codes = Deno.readTextFileSync(new URL("lib/errors.ts", ROOT)).match(/(?<=\| ")\w+(?=")/g)!;
+  assert(codes.length > 10);
+  for (const code of codes) assertMatch(text, new RegExp(`^\\| \`${code}\` +\\|`, "m"));
+});
+
+Deno.test("protocol.md: every operation but those that need files has an example", () => {
+  const sent = examples().map(({ sent }) => sent).join("\n");
+  const without = OPERATIONS.filter(({ v2 }) => !v2!.ops.some((op) => sent.includes(`"${op}"`)));
+  // Their answers are all names, sizes and times; tests/unit/engine/snapshots_test.ts has them.
+  const LEFT = ["stats", "metrics", "drop", "resetAll", "deleteAll", "compact", "compactAll"]
+    .concat(["dumpAll", "snapshotInfo", "verify", "fetchChunk", "replication"]);
+  assertEquals(without.map(({ id }) => id).sort(), LEFT.sort());
+});
