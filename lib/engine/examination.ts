@@ -6,6 +6,7 @@
 
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
+import { pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import { Forest } from "../tree/forest.ts";
 import type { Recovery } from "./recovery.ts";
@@ -63,7 +64,7 @@ async function look(disk: Disk, open: Opening): Promise<Findings> {
   }
   const forest = new Forest();
   const { recovery } = open(disk, forest);
-  const isReadable = await noted(faults, () => recovery.read());
+  const isReadable = await noted(faults, () => recovery.read(pace()));
   if (recovery.unfinished !== null) notes.push(recovery.unfinished);
   const { segments, records, lsn } = recovery;
   notes.push(`${files.length} dumps, ${segments} files of the log`);

@@ -89,8 +89,8 @@ export class Recovery {
     return this.#reader === null && this.#takeover !== null ? this.#takeover.told : [];
   }
 
-  /** Brings the forest to the state that is on the disk. */
-  async read(): Promise<void> {
+  /** Brings the forest to the state that is on the disk; `rest` is awaited now and then. */
+  async read(rest: (() => Promise<void>) | null = null): Promise<void> {
     // Before the log: where a server goes on meanwhile (`karma check`), none is ahead of it then.
     const newest = await this.#dumps.newest();
     this.#takeover = await Takeover.open(this.#directory, this.#disk);
@@ -108,7 +108,7 @@ export class Recovery {
     }
     const registryLsn = await this.#registries.read(this.#registry, reader.id);
     this.#replay = new Replay(reader, this.#dumps, this.#forest, this.#registry, registryLsn);
-    await this.#replay.run();
+    await this.#replay.run(rest);
   }
 
   /**

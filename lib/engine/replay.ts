@@ -31,6 +31,9 @@ import {
 } from "./change.ts";
 import { settleNow } from "./sweeping.ts";
 
+/** After so many records, some 0.3 ms of work, others may be due. */
+const REST_RECORDS = 256;
+
 export class Replay {
   readonly #reader: LogReader;
   readonly #dumps: DumpStore;
@@ -47,6 +50,7 @@ export class Replay {
   #latest = { file: "", lsn: 0 };
   /** How many records were replayed. */
   records = 0;
+  #rest: (() => Promise<void>) | null = null;
 
   constructor(
     reader: LogReader,
@@ -62,9 +66,10 @@ export class Replay {
     this.#registryLsn = registryLsn;
   }
 
-  /** Replays the whole log. */
-  async run(): Promise<void> {
+  /** Replays the whole log; `rest` is awaited now and then, where others are served meanwhile. */
+  async run(rest: (() => Promise<void>) | null = null): Promise<void> {
     const reader = this.#reader;
+    this.#rest = rest;
     await reader.read(
       (preamble) => this.#begin(preamble),
       (words, from, to, lsn, records) => {
@@ -135,6 +140,10 @@ export class Replay {
     for (let at = from; records > 0; records--, lsn++) {
       const size = recordWords(words, at);
       if (size === 0 || at + size > to) throw unreadable(lsn);
+      if (this.#rest !== null && records % REST_RECORDS === 0 && at > from) {
+        const [next, nextLsn, left] = [at, lsn, records];
+        return this.#rest().then(() => this.#replay(words, next, to, nextLsn, left));
+      }
       try {
         if (isOfTrees(words, at)) {
           const [next, nextLsn, left] = [at + size, lsn + 1, records - 1];
