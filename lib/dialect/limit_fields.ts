@@ -160,8 +160,8 @@ function haveOneCost({ limits }: Request): boolean {
 
 /** Whether limits on one counter have one cost, which is charged once, whichever key is asked about. */
 function areCostsAgreed({ limits, hasKeys, items: { count, words } }: Request): boolean {
-  let areAgreed = isCostAgreed(limits);
-  if (!hasKeys) return areAgreed;
+  if (!hasKeys || count === 0) return isCostAgreed(limits);
+  let areAgreed = true;
   for (let at = 0; at < KEY_WORDS * count && areAgreed; at += KEY_WORDS) {
     limits.useKey(words[at], words[at + 1]);
     areAgreed = isCostAgreed(limits);

@@ -400,14 +400,18 @@ function limits(r: Reading): void {
   if (told.length === 0) r.wrong("Field limits must not be empty");
   if (told.length > 16) r.wrong("Field limits exceeds max size");
   const subject = r.has("key") ? r.u64(r.members.key, "key", true) : 0n;
-  const costs = new Map<string, bigint>();
   const kept = told.slice(0, 16);
-  for (const { name, key, cost } of kept) {
-    const counter = `${key ?? subject} ${name}`;
-    if ((costs.get(counter) ?? cost) !== cost) {
-      r.wrong("Field limits[].cost must be one for each series and key");
+  const keys = r.operation.id === "checkLimits" && r.has("keys") ? r.members.keys as Value[] : [];
+  const subjects = keys.map((key) => r.u64(key, "keys[]", true));
+  for (const asked of subjects.length > 0 ? subjects : [subject]) {
+    const costs = new Map<string, bigint>();
+    for (const { name, key, cost } of kept) {
+      const counter = `${key ?? asked} ${name}`;
+      if ((costs.get(counter) ?? cost) !== cost) {
+        r.wrong("Field limits[].cost must be one for each series and key");
+      }
+      if (!costs.has(counter)) costs.set(counter, cost);
     }
-    if (!costs.has(counter)) costs.set(counter, cost);
   }
   const texts = kept.map(({ name, max, cost, key, window }) => {
     return `${JSON.stringify(name)}:${max}:${cost}:${key ?? subject}:${window}`;

@@ -10,6 +10,7 @@ const SEEDS: Record<string, number> = {
   decoderV2: 20,
   frames: 15,
   dump: 100,
+  limits: 20,
   original: 100,
 };
 

@@ -10,6 +10,7 @@ import { fuzzDecoder } from "./decoder_fuzz.ts";
 import { fuzzDecoderV2 } from "./decoder_v2_fuzz.ts";
 import { fuzzDump } from "./dump_fuzz.ts";
 import { fuzzFrames } from "./frames_fuzz.ts";
+import { fuzzLimits } from "./limits_fuzz.ts";
 import { fuzzOriginal } from "./original_fuzz.ts";
 import { fuzzTree } from "./tree_fuzz.ts";
 
@@ -20,6 +21,7 @@ export const FUZZERS: Record<string, (seed: number) => void | Promise<void>> = {
   decoderV2: (seed) => fuzzDecoderV2(seed, 300),
   frames: (seed) => fuzzFrames(seed, 20),
   dump: (seed) => fuzzDump(seed, 40),
+  limits: (seed) => fuzzLimits(seed, 200),
   original: (seed) => fuzzOriginal(seed, 10),
 };
 

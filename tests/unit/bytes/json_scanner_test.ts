@@ -332,3 +332,97 @@ Deno.test("json_scanner: a scanner that met a fault reads the next text like a n
     assertEquals(kindOf("[".repeat(DEPTH_MAX) + "]".repeat(DEPTH_MAX)), ARRAY, text);
   }
 });
+
+Deno.test("json_scanner: integers have a span, with their sign", () => {
+  for (const text of ["0", "-0", "7", "-12", "18446744073709551615"]) {
+    for (const list of [`[${text}]`, `[${text} ]`, `[ ${text},1]`]) {
+      open(list);
+      assert(scanner.openArray());
+      assertEquals(scanner.element(true), 1);
+      scanner.value();
+      assertEquals(span(), text);
+    }
+  }
+});
+
+/** The elements of an array as their kinds, or where and why it is wrong. */
+function elements(text: string): unknown[] {
+  open(text);
+  const found: unknown[] = [];
+  let more = scanner.openArray() ? scanner.element(true) : -1;
+  for (; more > 0; more = scanner.element(false)) {
+    const kind = scanner.value();
+    if (kind === WRONG) {
+      more = -1;
+      break;
+    }
+    found.push(kind);
+  }
+  if (more < 0 || !scanner.takeEnd()) return [...found, scanner.fault, scanner.at - 3];
+  return found;
+}
+
+const ARRAYS: [text: string, ...elements: unknown[]][] = [
+  ["[]"],
+  [" [ ] "],
+  ["[1]", INTEGER],
+  ['[ 1 , "a" , [ ] , { } , -1 , 1.5 ] ', INTEGER, STRING, ARRAY, OBJECT, NEGATIVE, FRACTION],
+  ["{}", CHARACTER, 0],
+  ["", END, 0],
+  ["[", END, 1],
+  ["[,]", CHARACTER, 1],
+  ["[1", INTEGER, END, 2],
+  ["[1,", INTEGER, END, 3],
+  ["[1,]", INTEGER, CHARACTER, 3],
+  ["[1,,2]", INTEGER, CHARACTER, 3],
+  ["[1 2]", INTEGER, CHARACTER, 3],
+  ["[1}", INTEGER, CHARACTER, 2],
+  ["[1]]", INTEGER, CHARACTER, 3],
+];
+
+Deno.test("json_scanner: the elements of an array one by one", () => {
+  for (const [text, ...expected] of ARRAYS) assertEquals(elements(text), expected, text);
+});
+
+Deno.test("json_scanner: what was passed over can be gone into later, and is as it was", () => {
+  const inner = '{"\\u0061\\n":["\\u0062",{"c":"\\"\\\\"}]}';
+  const bytes = open(`[${inner},"\\u0064"]`);
+  assert(scanner.openArray());
+  assertEquals(scanner.element(true), 1);
+  assertEquals(scanner.value(), OBJECT);
+  const { start, end } = scanner;
+  assertEquals(scanner.element(false), 1);
+  assertEquals(scanner.value(), STRING);
+  assertEquals(span(), "d");
+  assertEquals(decoder.decode(bytes.subarray(start, end)), inner);
+  const later = new JsonScanner();
+  later.open(bytes, start, end);
+  const text = () => decoder.decode(bytes.subarray(later.start, later.end));
+  assert(later.openObject());
+  assertEquals([later.member(true), text()], [1, "a\n"]);
+  assert(later.openArray());
+  assertEquals([later.element(true), later.value(), text()], [1, STRING, "b"]);
+  assertEquals([later.element(false), later.value(), text()], [1, OBJECT, '{"c":"\\"\\\\"}']);
+  assertEquals([later.element(false), later.member(false), later.takeEnd()], [0, 0, true]);
+});
+
+const BEYOND: [text: string, isBeyond: boolean][] = [
+  ["18446744073709551615", false],
+  ["18446744073709551616", true],
+  ["-18446744073709551615", false],
+  ["-18446744073709551616", true],
+  ['[1,[{"a":184467440737095516150}]]', true],
+  ["18446744073709551616.5", false],
+  ["1e308", false],
+  ["1e309", true],
+  ["[-1.0E+999]", true],
+  ['"18446744073709551616"', false],
+  ['{"18446744073709551616":1}', false],
+];
+
+Deno.test("json_scanner: whether some number is beyond what numbers can be", () => {
+  for (const [text, isBeyond] of BEYOND) {
+    assert(kindOf(text) !== WRONG, text);
+    assertEquals(scanner.isBeyond, isBeyond, text);
+  }
+});

@@ -1,6 +1,6 @@
 // The members of a request: where each one's value is, of what kind, and what is no request at all.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   ABSENT,
   ARRAY,
@@ -16,7 +16,7 @@ import {
   TRUE,
 } from "../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
-import { Members } from "../../../lib/dialect/members.ts";
+import { MEMBER, Members } from "../../../lib/dialect/members.ts";
 
 const NAMES = ["command", "tree_name", "key", "time_from", "time_to"];
 
@@ -132,4 +132,39 @@ Deno.test("members: what is not one JSON object is refused, with the byte counte
 
 Deno.test("members: nameOf tells the name of each member", () => {
   assertEquals(NAMES.map((_, member) => Members.nameOf(member)), NAMES);
+});
+
+Deno.test("members: every member has a place of its own, and is found there", () => {
+  const names = Object.keys(MEMBER) as (keyof typeof MEMBER)[];
+  assertEquals(names.map((name) => MEMBER[name]), [...names.keys()]);
+  for (const name of names) {
+    scan(`{"other":1,"${name}":7,"x${name}":8}`);
+    assertEquals(names.filter((other) => members.has(MEMBER[other])), [name]);
+    assertEquals(members.lanes[2 * MEMBER[name]], 7);
+  }
+  scan("{}");
+  assertEquals(names.filter((name) => members.has(MEMBER[name])), []);
+});
+
+Deno.test("members: what was read before a fault is there", () => {
+  scan('{"op":1,"v":2,"key":');
+  assert(members.has(MEMBER.op) && members.has(MEMBER.v) && !members.has(MEMBER.key));
+});
+
+Deno.test("members: a number that is too large anywhere in the line", () => {
+  const rows: [line: string, isBeyond: boolean][] = [
+    ['{"x":18446744073709551616}', true],
+    ['{"x":18446744073709551615}', false],
+    ['{"x":[[{"y":-18446744073709551616}]]}', true],
+    ['{"x":-18446744073709551615}', false],
+    ['{"key":1e309,"key":1}', true],
+    ['{"key":1e308}', false],
+    [`{"x":${"9".repeat(310)}.0}`, true],
+    [`{"x":"${"9".repeat(310)}"}`, false],
+    ["{}", false],
+  ];
+  for (const [line, isBeyond] of rows) {
+    scan(line);
+    assertEquals(members.isBeyond, isBeyond, line);
+  }
 });

@@ -1,0 +1,187 @@
+// What limits mean, said a second time: maps of bigints, days counted since 1970, and windows that
+// are found by going from day to day.
+//
+// Invariant: nothing of lib/ is used here. A day is the number of days since 1970; whether one lies
+// in a window is asked of each by itself, and when something changes by asking day after day.
+
+import { days, textOf } from "./limits_days.ts";
+
+export const U64_MAX = (1n << 64n) - 1n;
+
+export type Window = "day" | "week" | "month" | "year" | "total" | { days: number } | {
+  month_from: number;
+};
+
+export interface Limit {
+  readonly series: string;
+  readonly max: bigint;
+  readonly window: Window;
+  readonly key?: bigint;
+  readonly cost?: bigint;
+}
+
+export interface Question {
+  readonly key: bigint;
+  readonly cost: bigint;
+  readonly limits: readonly Limit[];
+  readonly mode: "reject" | "saturate" | "force";
+}
+
+export interface Charge {
+  readonly series: string;
+  readonly key: bigint;
+  readonly amount: bigint;
+}
+
+type Counter = Map<number, bigint>;
+
+const sum = (values: Iterable<bigint>) => [...values].reduce((sum, value) => sum + value, 0n);
+
+/** What windows of the calendar are told apart by: days in one have it in common. */
+function nameOf(window: Window, day: number): string {
+  const { year, month, date, last, weekday } = days.at(day);
+  if (window === "day") return `${day}`;
+  if (window === "week") return `${day - (weekday + 6) % 7}`;
+  if (window === "month") return `${year} ${month}`;
+  if (window === "year") return `${year}`;
+  if (typeof window !== "object" || !("month_from" in window)) return "";
+  return `${12 * year + month - (date >= Math.min(window.month_from, last) ? 0 : 1)}`;
+}
+
+/** Whether a day is counted in the window of today. */
+export function isIn(window: Window, day: number, today: number): boolean {
+  if (typeof window === "object" && "days" in window) {
+    return day <= today && day > today - window.days;
+  }
+  return nameOf(window, day) === nameOf(window, today);
+}
+
+export class Model {
+  readonly trees = new Map<string, Map<bigint, Counter>>();
+
+  /** The days of a counter, which it need not have. */
+  counter(series: string, key: bigint): Counter {
+    return this.trees.get(series)?.get(key) ?? new Map();
+  }
+
+  total(series: string, key: bigint): bigint {
+    return sum(this.counter(series, key).values());
+  }
+
+  /** Sets what a day holds. */
+  set(series: string, key: bigint, day: number, value: bigint): void {
+    if (!this.trees.has(series)) this.trees.set(series, new Map());
+    const tree = this.trees.get(series)!;
+    if (!tree.has(key)) tree.set(key, new Map());
+    if (value > 0n) tree.get(key)!.set(day, value);
+    else tree.get(key)!.delete(day);
+  }
+
+  add(series: string, key: bigint, day: number, value: bigint): void {
+    this.set(series, key, day, (this.counter(series, key).get(day) ?? 0n) + value);
+  }
+
+  subtract(series: string, key: bigint, day: number, value: bigint): void {
+    const held = this.counter(series, key).get(day) ?? 0n;
+    this.set(series, key, day, held > value ? held - value : 0n);
+  }
+
+  used({ series, window }: Limit, key: bigint, today: number): bigint {
+    const counted = [...this.counter(series, key)].filter(([day]) => isIn(window, day, today));
+    return sum(counted.map(([, value]) => value));
+  }
+
+  /** What would be applied of a cost, and the first limit in its way, or -1. */
+  judge({ key, cost, limits, mode }: Question, today: number): Judgement {
+    const rooms = limits.map((limit) => {
+      const used = this.used(limit, limit.key ?? key, today);
+      return used > limit.max ? 0n : limit.max - used;
+    });
+    const hasRefused = limits.map((limit) => {
+      const used = this.used(limit, limit.key ?? key, today);
+      return mode !== "force" && used + (limit.cost ?? cost) > limit.max;
+    });
+    const deniedBy = hasRefused.indexOf(true);
+    let applied = cost;
+    if (mode === "saturate") {
+      applied = limits[0].cost ?? cost; // all have the same
+      for (const room of rooms) if (room < applied) applied = room;
+    } else if (deniedBy >= 0) applied = 0n;
+    const isAllowed = deniedBy < 0 || mode === "saturate" && applied > 0n;
+    return { isAllowed, applied, deniedBy, hasRefused };
+  }
+
+  /** What consuming charges, each counter once. */
+  chargesOf({ key, cost, limits, mode }: Question, { applied }: Judgement): Charge[] {
+    const charges: Charge[] = [];
+    for (const limit of limits) {
+      const { series } = limit;
+      const subject = limit.key ?? key;
+      if (charges.some((other) => other.series === series && other.key === subject)) continue;
+      const amount = mode === "saturate" ? applied : limit.cost ?? cost;
+      charges.push({ series, key: subject, amount });
+    }
+    return charges;
+  }
+
+  /** The day on which a limit's window no longer holds what it holds today; null: never. */
+  resetDay({ series, window }: Limit, key: bigint, today: number): number | null {
+    if (window === "total") return null;
+    let watched = today;
+    if (typeof window === "object" && "days" in window) {
+      const counted = [...this.counter(series, key).keys()].filter((day) =>
+        isIn(window, day, today)
+      );
+      if (counted.length === 0) return null;
+      watched = Math.min(...counted);
+    }
+    for (let day = today + 1;; day++) if (!isIn(window, watched, day)) return day;
+  }
+
+  /** The first of the days that there are in a zone on which a limit's cost fits; null: never. */
+  retryDay(
+    limit: Limit,
+    key: bigint,
+    cost: bigint,
+    today: number,
+    isThere: (day: number) => boolean,
+  ) {
+    if (cost > limit.max || limit.window === "total") return null;
+    for (let day = today + 1;; day++) {
+      if (isThere(day) && this.used(limit, key, day) + cost <= limit.max) return day;
+    }
+  }
+
+  /** What `check` answers. */
+  checked(question: Question, zone: string, today: number): string {
+    return `${this.answer(question, this.judge(question, today), zone, today)}}`;
+  }
+
+  /** What both `consume` and `check` answer, without the end. */
+  answer(question: Question, judgement: Judgement, zone: string, today: number): string {
+    const { isAllowed, applied, deniedBy, hasRefused } = judgement;
+    const limits = question.limits.map((limit, index) => {
+      const key = limit.key ?? question.key;
+      const used = this.used(limit, key, today);
+      const remaining = used > limit.max ? 0n : limit.max - used;
+      const resets = textOf(zone, this.resetDay(limit, key, today));
+      let text = `{"series":${JSON.stringify(limit.series)},"max":${limit.max},"used":${used},` +
+        `"remaining":${remaining},"resets_at":${resets}`;
+      if (hasRefused[index]) {
+        const cost = limit.cost ?? question.cost;
+        const isThere = (day: number) => days.isThere(zone, day);
+        text += `,"retry_at":${textOf(zone, this.retryDay(limit, key, cost, today, isThere))}`;
+      }
+      return `${text}}`;
+    });
+    return `{"allowed":${isAllowed},"applied":${applied},` +
+      `"denied_by":${deniedBy < 0 ? null : deniedBy},"limits":[${limits.join()}]`;
+  }
+}
+
+export interface Judgement {
+  readonly isAllowed: boolean;
+  readonly applied: bigint;
+  readonly deniedBy: number;
+  readonly hasRefused: readonly boolean[];
+}

@@ -1,0 +1,141 @@
+// Karma for histories of limits: in process, with a clock that is moved and a zone that a restart may
+// change. The date is told by the real clock's calendar, and must be the model's.
+
+import { assertEquals } from "@std/assert";
+import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
+import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
+import { Access } from "../../lib/command/access.ts";
+import { Reply } from "../../lib/command/reply.ts";
+import { Request } from "../../lib/command/request.ts";
+import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { HostClock } from "../../lib/host/clock.ts";
+import { Cells } from "../../lib/tree/cells.ts";
+import { checkTree } from "../../lib/tree/check.ts";
+import { LocalKarma, type LocalOptions } from "../support/local_karma.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
+import type { Random } from "../support/random.ts";
+import { days } from "./limits_days.ts";
+
+export const ZONES = ["UTC", "Europe/Berlin", "Pacific/Apia"];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** The real clock, with hands that are moved. */
+class SetClock extends HostClock {
+  ms = 0;
+
+  override now(): number {
+    return this.ms;
+  }
+}
+
+const clocks = new Map(ZONES.map((zone) => [zone, new SetClock(zone)]));
+
+export class World {
+  readonly #disk = new MemoryDisk("/dumps");
+  readonly #request = new Request();
+  readonly #reply = new Reply();
+  readonly #out = new SendBuffer(4096);
+  readonly #options: LocalOptions;
+  #interpreter: Interpreter;
+  karma!: LocalKarma;
+  zone: string;
+  /** The moment, and the day that it lies in, counted since 1970. */
+  ms: number;
+  today = 0;
+
+  /** `ageMaxSeconds`: how long answers are kept; 0: for ever. */
+  constructor(zone: string, ms: number, ageMaxSeconds: number, options: LocalOptions = {}) {
+    this.zone = zone;
+    this.ms = ms;
+    this.#options = { policy: "always", segmentBytes: 20_000, ageMaxSeconds, ...options };
+    this.#interpreter = this.#interpret();
+  }
+
+  get seconds(): number {
+    return Math.floor(this.ms / 1000);
+  }
+
+  async start(): Promise<void> {
+    const calendar = clocks.get(this.zone)!;
+    this.karma = new LocalKarma(this.#disk, { ...this.#options, calendar });
+    this.moveTo(this.ms);
+    await this.karma.start();
+    this.#interpreter = this.#interpret();
+  }
+
+  /** Kills it, or turns the power off, and starts it again in a zone. */
+  async restart(random: Random, zone: string): Promise<void> {
+    if (random.chance(0.5)) this.#disk.kill();
+    else this.#disk.crashAt(random);
+    this.zone = zone;
+    await this.start();
+  }
+
+  async end(): Promise<void> {
+    await this.karma.wal.close();
+    assertEquals(this.karma.lost, null);
+  }
+
+  moveTo(ms: number): void {
+    const clock = clocks.get(this.zone)!;
+    this.ms = clock.ms = this.karma.now = ms;
+    this.today = days.in(this.zone, ms);
+    this.karma.today = clock.today();
+    assertEquals(this.karma.today, days.number(this.today));
+  }
+
+  /** Sends a line of protocol v2; returns the one that answers it. */
+  async ask(line: string): Promise<string> {
+    const { engine } = this.karma;
+    const request = this.#request;
+    const reply = this.#reply;
+    const out = this.#out;
+    const bytes = encoder.encode(line);
+    reply.clear();
+    out.clear();
+    engine.beginTurn();
+    if (this.#interpreter.decode(bytes, 0, bytes.length, "v2", request, reply)) {
+      engine.execute(request, reply);
+    }
+    await reply.pending;
+    this.#interpreter.encode(request, reply, out);
+    const text = decoder.decode(out.view(0));
+    await engine.settled();
+    return text;
+  }
+
+  /** All that is counted by a counter: each day and its value. */
+  counted(series: string, key: bigint): string[] {
+    const cells = new Cells();
+    const tree = this.karma.forest.named(series);
+    tree?.collect(lowLane(key), highLane(key), 0, 0xffffffff, cells);
+    return Array.from({ length: cells.count }, (_, at) => {
+      const [day, lo, hi] = cells.words.subarray(3 * at);
+      return `${day} ${u64ToBigInt(lo, hi)}`;
+    });
+  }
+
+  /** An interpreter that has read nothing yet. */
+  #interpret(): Interpreter {
+    const { replyBytesMax = 1 << 20 } = this.#options;
+    return new Interpreter(new Access(null, null), 10_000, replyBytesMax);
+  }
+
+  /** Asserts that all is well inside. */
+  check(): void {
+    for (const tree of this.karma.forest.visible()) checkTree(tree);
+    this.karma.registry.answers.check();
+  }
+}
+
+/** The line of an answer; of one that is done once, whether it had been done before. */
+export function success(response: string, isRepeated: boolean | null): string {
+  const idempotent = isRepeated === null ? "" : `,"idempotent":${isRepeated}`;
+  return `{"protocol_version":2,"success":true,"response":${response}${idempotent},"error_code":null}\n`;
+}
+
+export function failure(code: string, sentence: string): string {
+  return `{"protocol_version":2,"success":false,"response":"${sentence}","error_code":"${code}"}\n`;
+}

@@ -1,0 +1,59 @@
+// A client of protocol v2 without a connection between: a request in, what came of it out.
+//
+// Requests are decoded from bytes, carried out when the log has settled, and encoded, as sessions do it.
+
+import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
+import { Access } from "../../lib/command/access.ts";
+import { Reply } from "../../lib/command/reply.ts";
+import { Request } from "../../lib/command/request.ts";
+import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import type { LocalKarma } from "./local_karma.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+const SUCCESS =
+  /^\{"protocol_version":2,"success":true,"response":(.*?)(,"idempotent":(true|false))?,"error_code":null\}\n$/s;
+const FAILURE =
+  /^\{"protocol_version":2,"success":false,"response":(".*"),"error_code":"(\w+)"\}\n$/s;
+
+export class V2Client {
+  readonly #karma: LocalKarma;
+  readonly #interpreter: Interpreter;
+
+  /** `replyBytesMax` is that of the Karma. */
+  constructor(karma: LocalKarma, replyBytesMax = 0) {
+    this.#karma = karma;
+    this.#interpreter = new Interpreter(new Access(null, null), 10_000, replyBytesMax);
+  }
+
+  /**
+   * Sends a request, its members as they are in JSON: `"counter.sum"`, `"series":"t","key":1`. Returns
+   * the response, with `first: ` or `again: ` before it where it is told, or `CODE: SENTENCE`.
+   */
+  async ask(op: string, members = ""): Promise<string> {
+    const { engine } = this.#karma;
+    const [request, reply, out] = [new Request(), new Reply(), new SendBuffer(64)];
+    const rest = members === "" ? "" : `,${members}`;
+    const bytes = encoder.encode(`{"v":2,"op":"${op}"${rest}}`);
+    engine.beginTurn();
+    if (this.#interpreter.decode(bytes, 0, bytes.length, "v2", request, reply)) {
+      engine.execute(request, reply);
+    }
+    await reply.pending;
+    await engine.settled();
+    this.#interpreter.encode(request, reply, out);
+    return told(decoder.decode(out.view(0)));
+  }
+}
+
+function told(line: string): string {
+  const success = SUCCESS.exec(line);
+  if (success !== null) {
+    const again = success[3] === undefined ? "" : success[3] === "true" ? "again: " : "first: ";
+    return again + success[1];
+  }
+  const failure = FAILURE.exec(line);
+  if (failure === null) throw new Error(`Not a line of protocol v2: ${line}`);
+  return `${failure[2]}: ${JSON.parse(failure[1])}`;
+}

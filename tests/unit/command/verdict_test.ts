@@ -1,0 +1,95 @@
+// Verdicts as they are told: numbers to 2^64-1, what remains, and the moments that there are.
+
+import { assertEquals } from "@std/assert";
+import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
+import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
+import { Limits, LimitSet } from "../../../lib/command/limits.ts";
+import { Verdict } from "../../../lib/command/verdict.ts";
+
+const U64_MAX = (1n << 64n) - 1n;
+const encoder = new TextEncoder();
+
+const lanes = (value: bigint): [number, number] => [lowLane(value), highLane(value)];
+
+/** A verdict on limits of which so much is used, of which nothing else is known. */
+function verdictOn(...limits: [series: string, max: bigint, used: bigint][]): Verdict {
+  const all = new Limits();
+  const window = { kind: "day" } as const;
+  const set = new LimitSet(limits.map(([series, max]) => {
+    return { name: encoder.encode(series), window, max: lanes(max), cost: null, key: null };
+  }));
+  all.use(set, 1, 0, 1, 0);
+  const verdict = new Verdict((day) => encoder.encode(`"day ${day}"`));
+  verdict.begin(all);
+  limits.forEach(([, , used], index) => {
+    verdict.used.set(lanes(used), 2 * index);
+    verdict.hasRefused[index] = false;
+    verdict.resetsDay[index] = verdict.retryDay[index] = 0;
+  });
+  return verdict;
+}
+
+function text(verdict: Verdict): string {
+  const out = new SendBuffer(16);
+  verdict.write(out);
+  return new TextDecoder().decode(out.view(0));
+}
+
+Deno.test("verdict: what remains is what the limit leaves, and never less than nothing", () => {
+  const REMAINING: [max: bigint, used: bigint, remaining: bigint][] = [
+    [10n, 3n, 7n],
+    [10n, 10n, 0n],
+    [10n, 11n, 0n],
+    [0n, U64_MAX, 0n],
+    [U64_MAX, 0n, U64_MAX],
+    [U64_MAX, U64_MAX, 0n],
+    [U64_MAX - 1n, U64_MAX, 0n],
+    [1n << 32n, 1n, 0xffffffffn],
+    [(1n << 32n) + 1n, 0xffffffffn, 2n],
+    [3n << 32n, (1n << 32n) + 1n, 0x1ffffffffn],
+    [1n << 32n, (1n << 32n) + 1n, 0n],
+  ];
+  for (const [max, used, remaining] of REMAINING) {
+    const expected = `{"series":"s","max":${max},"used":${used},"remaining":${remaining},` +
+      `"resets_at":null}`;
+    const told = text(verdictOn(["s", max, used]));
+    assertEquals(told, `{"allowed":false,"applied":0,"denied_by":null,"limits":[${expected}]}`);
+  }
+});
+
+Deno.test("verdict: an admission, with a receipt and names that need escapes", () => {
+  const verdict = verdictOn(['a "b"', 5n, 1n], ["é", 5n, 1n]);
+  verdict.isAllowed = true;
+  verdict.applied.set(lanes(U64_MAX));
+  verdict.resetsDay[1] = 20261123;
+  verdict.receipt = "r-1";
+  assertEquals(
+    text(verdict),
+    `{"allowed":true,"applied":${U64_MAX},"denied_by":null,"limits":[` +
+      '{"series":"a \\"b\\"","max":5,"used":1,"remaining":4,"resets_at":null},' +
+      '{"series":"é","max":5,"used":1,"remaining":4,"resets_at":"day 20261123"}],"receipt":"r-1"}',
+  );
+});
+
+Deno.test("verdict: limits that refused, and only they, tell when to come again", () => {
+  const verdict = verdictOn(["a", 5n, 5n], ["b", 5n, 5n], ["c", 9n, 5n]);
+  verdict.deniedBy = 0;
+  verdict.hasRefused[0] = verdict.hasRefused[1] = true;
+  verdict.retryDay.splice(1, 2, 20270101, 20270102);
+  const row = (series: string, max: number, rest: string) =>
+    `{"series":"${series}","max":${max},"used":5,"remaining":${max - 5},"resets_at":null${rest}}`;
+  const limits = [
+    row("a", 5, ',"retry_at":null'),
+    row("b", 5, ',"retry_at":"day 20270101"'),
+    row("c", 9, ""),
+  ];
+  const expected = `{"allowed":false,"applied":0,"denied_by":0,"limits":[${limits}]}`;
+  assertEquals(text(verdict), expected);
+});
+
+Deno.test("verdict: another begins without the receipt of the one before", () => {
+  const verdict = verdictOn(["a", 5n, 5n]);
+  verdict.receipt = "r-1";
+  verdict.begin(new Limits());
+  assertEquals(text(verdict), '{"allowed":false,"applied":0,"denied_by":null,"limits":[]}');
+});

@@ -1,0 +1,95 @@
+// Windows of the calendar, rolling ones and billing months: their ends, and every day of decades
+// beside a model that asks of each day whether it is in (tests/fuzz/limits_model.ts).
+
+import { assert, assertEquals } from "@std/assert";
+import { nextOf, spanOf, type Window } from "../../../lib/command/window.ts";
+import { days } from "../../fuzz/limits_days.ts";
+import { isIn, type Window as Named } from "../../fuzz/limits_model.ts";
+
+const monthFrom = (day: number): Window => ({ kind: "monthFrom", day });
+const rolling = (days: number): Window => ({ kind: "days", days });
+
+const SPANS: [window: Window, day: number, from: number, to: number][] = [
+  [{ kind: "day" }, 20240229, 20240229, 20240229],
+  // Weeks of ISO 8601, also across years: the last days of 2024 are in the first week of 2025.
+  [{ kind: "week" }, 20241230, 20241230, 20250105],
+  [{ kind: "week" }, 20250105, 20241230, 20250105],
+  [{ kind: "week" }, 20250106, 20250106, 20250112],
+  [{ kind: "week" }, 20240229, 20240226, 20240303],
+  [{ kind: "week" }, 19700101, 19691229, 19700104],
+  [{ kind: "month" }, 20240215, 20240201, 20240229],
+  [{ kind: "month" }, 20230228, 20230201, 20230228],
+  [{ kind: "month" }, 19000201, 19000201, 19000228],
+  [{ kind: "month" }, 20261231, 20261201, 20261231],
+  [{ kind: "year" }, 20240101, 20240101, 20241231],
+  [{ kind: "year" }, 20241231, 20240101, 20241231],
+  [{ kind: "total" }, 20261122, 0, 0xffffffff],
+  [rolling(1), 20261122, 20261122, 20261122],
+  [rolling(7), 20240303, 20240226, 20240303],
+  [rolling(30), 20260101, 20251203, 20260101],
+  [rolling(366), 20241231, 20240101, 20241231],
+  [rolling(36525), 20261122, 19261123, 20261122],
+  [monthFrom(1), 20240229, 20240201, 20240229],
+  [monthFrom(15), 20261114, 20261015, 20261114],
+  [monthFrom(15), 20261115, 20261115, 20261214],
+  [monthFrom(15), 20260101, 20251215, 20260114],
+  [monthFrom(15), 20251231, 20251215, 20260114],
+  // The 31st is the last day of shorter months.
+  [monthFrom(31), 20240131, 20240131, 20240228],
+  [monthFrom(31), 20240229, 20240229, 20240330],
+  [monthFrom(31), 20230228, 20230228, 20230330],
+  [monthFrom(31), 20230429, 20230331, 20230429],
+  [monthFrom(31), 20230430, 20230430, 20230530],
+  [monthFrom(30), 20240228, 20240130, 20240228],
+  [monthFrom(30), 20240229, 20240229, 20240329],
+  [monthFrom(29), 20230301, 20230228, 20230328],
+];
+
+Deno.test("windows: the first and the last day", () => {
+  for (const [window, day, from, to] of SPANS) {
+    assertEquals(spanOf(window, day), { from, to }, `${JSON.stringify(window)} on ${day}`);
+  }
+});
+
+Deno.test("windows: every day of two decades is in the window that the model says", () => {
+  const WINDOWS: [Window, Named][] = [
+    [{ kind: "day" }, "day"],
+    [{ kind: "week" }, "week"],
+    [{ kind: "month" }, "month"],
+    [{ kind: "year" }, "year"],
+    ...[1, 7, 30, 365].map((count): [Window, Named] => [rolling(count), { days: count }]),
+    ...[1, 15, 28, 29, 30, 31].map((day): [Window, Named] => [monthFrom(day), { month_from: day }]),
+  ];
+  const first = Date.UTC(2019, 11, 1) / 86_400_000;
+  for (const [window, named] of WINDOWS) {
+    for (let today = first; today < first + 7305; today++) {
+      const { from, to } = spanOf(window, days.number(today));
+      const inside = (number: number) => number >= from && number <= to;
+      const what = `${JSON.stringify(named)} on ${days.number(today)}: ${from} to ${to}`;
+      assert(inside(days.number(today)), what);
+      // As far as the ends may be, thinned out, and both ends themselves.
+      for (const step of [-366, -365, -364, -31, -30, -29, -28, -7, -6, -1, 1, 6, 7, 27, 30, 31]) {
+        assertEquals(inside(days.number(today + step)), isIn(named, today + step, today), what);
+      }
+    }
+  }
+});
+
+Deno.test("windows: the next begins behind the last day, and they follow each other without gaps", () => {
+  const WINDOWS: Window[] = [
+    ...(["day", "week", "month", "year"] as const).map((kind) => ({ kind })),
+    ...Array.from({ length: 31 }, (_, day) => monthFrom(day + 1)),
+  ];
+  for (const window of WINDOWS) {
+    let { from, to } = spanOf(window, 20230101);
+    while (from < 20320101) {
+      const next = nextOf(window, from);
+      const span = spanOf(window, next);
+      assertEquals(span.from, next, `${JSON.stringify(window)} after ${from}`);
+      assert(to < next);
+      const until = Date.UTC(Math.floor(to / 1e4), Math.floor(to / 100) % 100 - 1, to % 100 + 1);
+      assertEquals(days.number(until / 86_400_000), next, "the day behind the last");
+      ({ from, to } = span);
+    }
+  }
+});
