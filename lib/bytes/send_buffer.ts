@@ -11,6 +11,10 @@ const encoder = new TextEncoder();
 const HEX = encoder.encode("0123456789abcdef");
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const DELETE = 0x7f;
+
+/** Texts from here on (files in base 64) are looked at first: most need no room for escapes. */
+const LONG_BYTES = 4096;
 
 export class SendBuffer {
   bytes: Uint8Array<ArrayBuffer>;
@@ -106,12 +110,13 @@ export class SendBuffer {
 
   /** Writes bytes as part of a JSON string: `"`, `\` and control characters escaped, others as they are. */
   jsonText(text: Uint8Array): void {
+    if (text.length >= LONG_BYTES && isPlain(text)) return this.raw(text);
     this.reserve(6 * text.length);
     const bytes = this.bytes;
     let at = this.length;
     for (let index = 0; index < text.length; index++) {
       const byte = text[index];
-      if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte !== 0x7f) {
+      if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte !== DELETE) {
         bytes[at++] = byte;
         continue;
       }
@@ -129,6 +134,15 @@ export class SendBuffer {
     }
     this.length = at;
   }
+}
+
+/** Whether a text has nothing to escape. */
+function isPlain(text: Uint8Array): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const byte = text[index];
+    if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH || byte === DELETE) return false;
+  }
+  return true;
 }
 
 /** The letter behind the backslash of a short escape; 0 when there is none. */

@@ -11,6 +11,7 @@ import type { Checkpoint } from "../registry/checkpoints.ts";
 import { CHECKPOINT, encodeNote, PRUNE, type Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import { isDone } from "./finder.ts";
+import { isFitting } from "./fitting.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Statistics, StatsState } from "./statistics.ts";
 
@@ -27,6 +28,8 @@ export interface AdministrationParts {
   readonly memoryBytes: () => number;
   /** Resolves when the registry is not being dumped. */
   readonly registryIdle: () => Promise<void>;
+  /** How long a reply may be; 0: as long as it is. */
+  readonly replyBytesMax: number;
 }
 
 /** Answers that are forgotten in one go: it takes half a millisecond for a thousand. */
@@ -96,6 +99,7 @@ export class Administration {
       updated: Math.floor(clock.now() / 1000),
     };
     reply.object(toldOf(checkpoint));
+    if (!isFitting(reply, this.#parts.replyBytesMax)) return;
     isDone(ledger.note(CHECKPOINT, encodeNote(checkpoint)), reply);
   }
 

@@ -95,7 +95,7 @@ export class Engine {
     const { queryTimeoutMs } = limits;
     this.#counters = new Counters(forest, ledger, this.#finder, statistics, queryTimeoutMs);
     this.#once = new Once(registry, ledger, clock, statistics);
-    const receipts = new Receipts(forest, registry, ledger, clock);
+    const receipts = new Receipts(forest, registry, ledger, clock, limits.replyBytesMax);
     const spans = new Spans(parts.calendar);
     this.#limiter = new Limiter(forest, ledger, receipts, spans, limits.replyBytesMax);
     const ingest = new Ingest(forest, registry, ledger, this.#finder, clock, statistics, limits);
@@ -105,6 +105,7 @@ export class Engine {
       statistics,
       dumpCount: () => snapshots.count(),
       registryIdle: () => parts.registries.idle(),
+      replyBytesMax: limits.replyBytesMax,
     });
     const functions = {
       ...this.#functions(this.#counters, ingest, snapshots, administration),

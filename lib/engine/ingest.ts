@@ -4,13 +4,11 @@
 // replaces a tree fills a hidden one, which takes the tree's place in one step.
 // What a reply would say is known, and known to fit, before anything is changed.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
 import { u64ToBigInt } from "../bytes/u64.ts";
 import { ITEM_WORDS } from "../command/items.ts";
 import type { Json } from "../command/json.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
-import { writeResponse } from "../command/response.ts";
 import type { Clock } from "../host/clock.ts";
 import { encodeNote, type Registry, STREAM } from "../registry/registry.ts";
 import { CHUNKS_MAX, type Mode, type Stream, type StreamChange } from "../registry/streams.ts";
@@ -20,6 +18,7 @@ import type { Tree } from "../tree/tree.ts";
 import { overflow } from "./counters.ts";
 import { type Finder, isDone } from "./finder.ts";
 import { chunkFingerprintOf } from "./fingerprint.ts";
+import { isFitting } from "./fitting.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -30,9 +29,6 @@ export interface IngestLimits {
   /** 0: no limit. */
   readonly replyBytesMax: number;
 }
-
-/** What a reply has around its response, at most. */
-const ENVELOPE_BYTES = 128;
 
 /** More than a note of the registry takes: an id, a tree's name, a fingerprint. */
 const NOTE_BYTES_MAX = 4096;
@@ -47,7 +43,6 @@ export class Ingest {
   readonly #clock: Clock;
   readonly #statistics: Statistics;
   readonly #limits: IngestLimits;
-  readonly #scratch = new SendBuffer(256);
 
   constructor(
     forest: Forest,
@@ -85,7 +80,7 @@ export class Ingest {
       return reply.fail("validation_error", sentence);
     }
     reply.object(statusOf({ id, mode, tree: null, granularity, committed: null, lastChunk: 0 }));
-    if (this.#fits(reply) && this.#hasRoom(reply, 0)) {
+    if (isFitting(reply, this.#limits.replyBytesMax) && this.#hasRoom(reply, 0)) {
       this.#note({ kind: "begin", id, mode, granularity });
     }
   }
@@ -111,7 +106,7 @@ export class Ingest {
     }
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "committed", last_chunk_seq: lastChunk });
-    if (!this.#fits(reply) || !this.#hasRoom(reply, 0)) return;
+    if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
     if (staged !== null) this.#ledger.adopt(staged, stream.tree!);
     this.#note({ kind: "commit", id, seconds: this.#seconds() });
   }
@@ -124,7 +119,7 @@ export class Ingest {
     }
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "aborted", last_chunk_seq: lastChunk });
-    if (!this.#fits(reply) || !this.#hasRoom(reply, 0)) return;
+    if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
     const staged = this.#staged(stream);
     if (staged !== null) this.#ledger.drop(staged);
     this.#note({ kind: "abort", id });
@@ -146,7 +141,7 @@ export class Ingest {
     }
     const total = u64ToBigInt(items.total[0], items.total[1]);
     reply.object({ ...told, applied: items.count, total });
-    if (!this.#fits(reply) || !this.#hasRoom(reply, items.count)) return;
+    if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, items.count)) return;
     if (!this.#take(stream, request, reply, print)) return;
     this.#statistics.ingestChunksApplied++;
     this.#statistics.ingestItemsApplied += items.count;
@@ -244,17 +239,6 @@ export class Ingest {
 
   #seconds(): number {
     return Math.floor(this.#clock.now() / 1000);
-  }
-
-  /** Whether the reply is not too long, for replies that repeat what the client named. */
-  #fits(reply: Reply): boolean {
-    const { replyBytesMax } = this.#limits;
-    if (replyBytesMax === 0) return true;
-    this.#scratch.clear();
-    writeResponse(reply, this.#scratch);
-    if (this.#scratch.length + ENVELOPE_BYTES <= replyBytesMax) return true;
-    reply.fail("response_too_large", `Response exceeds ${replyBytesMax} bytes`);
-    return false;
   }
 }
 

@@ -13,6 +13,7 @@ import { answerWords, writeAnswer } from "../registry/answers.ts";
 import { ANSWER, type Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import { isDone } from "./finder.ts";
+import { isFitting } from "./fitting.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What the key of a receipt begins with: no text does, and so no client's idempotency key. */
@@ -42,12 +43,21 @@ export class Receipts {
   readonly #registry: Registry;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
+  readonly #replyBytesMax: number;
 
-  constructor(forest: Forest, registry: Registry, ledger: Ledger, clock: Clock) {
+  /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
+  constructor(
+    forest: Forest,
+    registry: Registry,
+    ledger: Ledger,
+    clock: Clock,
+    replyBytesMax: number,
+  ) {
     this.#forest = forest;
     this.#registry = registry;
     this.#ledger = ledger;
     this.#clock = clock;
+    this.#replyBytesMax = replyBytesMax;
   }
 
   /** The most bytes that a receipt takes in the log. */
@@ -84,7 +94,9 @@ export class Receipts {
     const text = request.text("receipt");
     const { answers } = this.#registry;
     const key = keyOf(text);
-    if (!answers.find(key, 0, key.length, this.#seconds())) {
+    const isKnown = answers.find(key, 0, key.length, this.#seconds());
+    // Bytes that are no text may be a client's key and begin as ours do; its answers have fingerprints.
+    if (!isKnown || answers.fingerprint.some((word) => word !== 0)) {
       return reply.notFound("Receipt", encoder.encode(text));
     }
     const { created } = answers;
@@ -94,7 +106,7 @@ export class Receipts {
     });
     reply.object({ refunded: !receipt.isRefunded, day: receipt.day, charges });
     reply.isKept = false; // a receipt is used up once, and needs no key for that
-    if (receipt.isRefunded) return;
+    if (receipt.isRefunded || !isFitting(reply, this.#replyBytesMax)) return;
     const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
     if (!isDone(this.#ledger.reserve(1, bytes, charges.length) ? "done" : "full", reply)) return;
     for (const { series, key, amount } of charges) {

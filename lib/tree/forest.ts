@@ -11,7 +11,9 @@ import { assert } from "../assert.ts";
 import { equals } from "../bytes/name_table.ts";
 import { BlockPool } from "./block_pool.ts";
 import { Tree } from "./tree.ts";
-import { isHidden } from "./tree_name.ts";
+import { HIDDEN, isHidden } from "./tree_name.ts";
+
+const HIDDEN_BYTE = HIDDEN.charCodeAt(0);
 
 /** How many trees there can be: records of the log have 24 bits for a number. */
 export const TREES_MAX = 1 << 24;
@@ -42,8 +44,9 @@ export class Forest {
     return this.#byName.get(name) ?? null;
   }
 
-  /** The tree whose name is bytes[start..end). */
+  /** The tree that clients call bytes[start..end): they may write the name of a hidden one, too. */
   find(bytes: Uint8Array, start: number, end: number): Tree | null {
+    if (bytes[start] === HIDDEN_BYTE) return null;
     const trees = this.#byHash.get(hash(bytes, start, end));
     if (trees === undefined) return null;
     for (let index = 0; index < trees.length; index++) {
