@@ -16,7 +16,7 @@ import {
 import { NameTable } from "../bytes/name_table.ts";
 import { ordinal } from "../command/day.ts";
 import type { Field } from "../command/operation.ts";
-import { DAY_MAX, KEY, type Request, VALUE } from "../command/request.ts";
+import { KEY, type Request, VALUE } from "../command/request.ts";
 import { readDetail } from "./details.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
@@ -36,7 +36,7 @@ export class Fields {
   readonly #lists = new Lists();
   readonly #limits: LimitFields;
   readonly #nested = new JsonScanner();
-  readonly #ends = new Uint32Array(2);
+  readonly #ends = [0, 0];
   /** The first thing that is no good; null: nothing. */
   later: string | null = null;
 
@@ -211,9 +211,7 @@ export class Fields {
     if (value.kind === ABSENT) return "Field before is required";
     const fault = value.date(name);
     if (fault !== null && fault !== BAD_DAY) return fault;
-    const isBeyond = !value.isText && value.lanes[1] > 0;
-    const before = isBeyond ? DAY_MAX : value.isText ? value.day : value.lanes[0];
-    request.dayTo = before - 1;
+    request.dayTo = value.day - 1;
     return null;
   }
 

@@ -6,7 +6,7 @@
 // that later, when the shapes of all fields are known to be right, as the original did.
 
 import { INTEGER, type JsonScanner, type Kind, NEGATIVE, STRING } from "../bytes/json_scanner.ts";
-import { parseU64 } from "../bytes/u64.ts";
+import { LANE, parseU64 } from "../bytes/u64.ts";
 import { isDay } from "../command/day.ts";
 import type { Members } from "./members.ts";
 
@@ -17,6 +17,9 @@ const DASH = 0x2d;
 
 /** A day's digits; what has more is none. */
 const DAY_DIGITS = 8;
+
+/** What stands for all numbers beyond 32 bits: no day is one. */
+const BEYOND = LANE;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -72,7 +75,7 @@ export class Value {
   date(name: string): string | null {
     const fault = this.isText ? this.#dateText(name) : this.integer(name);
     if (fault !== null) return fault;
-    if (!this.isText) this.day = this.lanes[1] === 0 ? this.lanes[0] : 0;
+    if (!this.isText) this.day = this.lanes[1] === 0 ? this.lanes[0] : BEYOND;
     return isDay(this.day) ? null : BAD_DAY;
   }
 
@@ -98,10 +101,12 @@ export class Value {
       if (bytes[at] === DASH) continue;
       const digit = bytes[at] - ZERO;
       if (digit < 0 || digit > 9) return `Field ${name} must be a bucket date`;
-      if (++digits <= DAY_DIGITS) number = number * 10 + digit;
+      digits++;
+      number = number * 10 + digit;
     }
-    this.day = digits <= DAY_DIGITS ? number : 0;
-    return digits === 0 ? `Field ${name} must be a bucket date` : null;
+    this.day = Math.min(number, BEYOND);
+    if (digits === 0) return `Field ${name} must be a bucket date`;
+    return digits > DAY_DIGITS ? BAD_DAY : null;
   }
 
   #isMinusZero(): boolean {

@@ -1,18 +1,19 @@
 // The decoder of requests beside JSON.parse and the rules of protocol v1, on lines of every kind.
 //
-// The model reads a line as Latin-1, a character a byte: JSON's grammar lies in ASCII, so that
-// JSON.parse then accepts what a reader of bytes must accept, valid UTF-8 or not. What JSON.parse
-// would round, drop or merge (integers, members given twice) is taken from the line's own tokens.
+// The model takes a line's tokens as they stand there (json_text.ts): JSON.parse would round integers
+// and drop members that are given twice.
 
 import { assert, assertEquals } from "@std/assert";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { DAY_MAX, KEY, Request } from "../../lib/command/request.ts";
+import { latin1 } from "../support/asker.ts";
 import { Random } from "../support/random.ts";
 import { needsOf, V1Lines } from "../support/v1.ts";
+import { JsonLines } from "./json_lines.ts";
+import { bytesOf, tokensOf } from "./json_text.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
-const DEPTH_MAX = 512;
 
 // --- The model ---------------------------------------------------------------------------------
 
@@ -42,28 +43,10 @@ interface Member {
 
 /** What a line asks for, or why it is refused, as one text. */
 function expected(line: Uint8Array): string {
-  const text = Array.from(line, (byte) => String.fromCharCode(byte)).join("");
-  try {
-    JSON.parse(text);
-  } catch {
-    return "invalid_json";
-  }
-  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s"[\]{}:,]+/g)!;
-  if (deepest(tokens) > DEPTH_MAX) return "invalid_json";
-  const strings = tokens.filter((token) => token.startsWith('"'));
-  if (!strings.every((token) => JSON.parse(token).isWellFormed())) return "invalid_json";
+  const tokens = tokensOf(line);
+  if (tokens === null) return "invalid_json";
   if (tokens[0] !== "{") return "validation_error Request must be a JSON object";
   return decided(membersOf(tokens));
-}
-
-function deepest(tokens: string[]): number {
-  let depth = 0;
-  let most = 0;
-  for (const token of tokens) {
-    if (token === "[" || token === "{") most = Math.max(most, ++depth);
-    else if (token === "]" || token === "}") depth--;
-  }
-  return most;
 }
 
 function membersOf(tokens: string[]): Member[] {
@@ -99,7 +82,7 @@ function decided(members: Member[]): string {
     return value === "null" ? null : value;
   };
   const command = bytesOf(commands.at(-1)!);
-  const operations = Object.entries(COMMANDS).find(([name]) => latin1(name) === command)?.[1];
+  const operations = Object.entries(COMMANDS).find(([name]) => name === command)?.[1];
   if (operations === undefined) return `unknown_command ${command}`;
   return asked(operations, last);
 }
@@ -129,22 +112,6 @@ function range(from: bigint, to: bigint, ranged = true): string {
   return from > last ? "none" : `${from}-${last}`;
 }
 
-/** The bytes that a string's token stands for, in hexadecimal. */
-function bytesOf(token: string): string {
-  const pair = /\\u[dD][89abAB]..\\u[dD][c-fC-F]../;
-  const pieces = token.slice(1, -1).match(new RegExp(`${pair.source}|\\\\u....|\\\\.|[^]`, "g")) ??
-    [];
-  return pieces.map((piece) => {
-    return piece.startsWith("\\")
-      ? new TextEncoder().encode(JSON.parse(`"${piece}"`)).toHex()
-      : latin1(piece);
-  }).join("");
-}
-
-function latin1(text: string): string {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0)).toHex();
-}
-
 // --- The real one ------------------------------------------------------------------------------
 
 const v1 = new V1Lines();
@@ -163,7 +130,7 @@ function decoded(line: Uint8Array): string {
   if (!done) {
     assert(reply.code !== null, "a refusal has a code");
     if (reply.code === "invalid_json") return checkedFault(reply.text, line);
-    if (reply.code === "unknown_command") return `unknown_command ${reply.subject.toHex()}`;
+    if (reply.code === "unknown_command") return `unknown_command ${latin1(reply.subject)}`;
     return `${reply.code} ${reply.text}`;
   }
   const { operation, lanes, dayFrom, dayTo, nameStart, nameEnd } = request;
@@ -171,7 +138,7 @@ function decoded(line: Uint8Array): string {
   const needs = needsOf(operation);
   return [
     operation.id,
-    needs.name ? bytes.subarray(nameStart, nameEnd).toHex() : "",
+    needs.name ? latin1(bytes.subarray(nameStart, nameEnd)) : "",
     needs.key ? key : "",
     needs.range === "no" ? "" : range(BigInt(dayFrom), BigInt(dayTo)),
   ].join(" ");
@@ -195,185 +162,45 @@ function checkedFault(sentence: string, line: Uint8Array): string {
 
 // --- Lines -------------------------------------------------------------------------------------
 
-const NUMBERS = [
-  ...[
-    0n,
-    1n,
-    9n,
-    10n,
-    1n << 31n,
-    1n << 32n,
-    1n << 53n,
-    1n << 63n,
-    1n << 64n,
-    1n << 65n,
-    10n ** 19n,
-  ],
-  ...[20260101n, 429496729n, 4294967290n, 1844674407370955161n, 18446744073709551610n, 10n ** 40n],
-];
-
 class Lines {
   readonly #random: Random;
-  /** Whether the current line may hold parts that are no JSON. */
-  #sloppy = false;
+  readonly #json: JsonLines;
 
   constructor(random: Random) {
     this.#random = random;
+    this.#json = new JsonLines(random);
   }
 
   /** One line: most are requests, many of them wrong in one place. */
   next(): Uint8Array {
     const random = this.#random;
-    this.#sloppy = random.chance(0.2);
+    const json = this.#json;
+    json.isSloppy = random.chance(0.2);
     const kind = random.below(10);
-    const text = kind === 0 ? this.#value(0) : kind === 1 ? this.#deep() : this.#request();
-    const line = new TextEncoder().encode(this.#space() + text + this.#space());
-    return random.chance(0.3) ? this.#mutated(line) : line;
+    const text = kind === 0 ? json.value(0) : kind === 1 ? json.deep() : this.#request();
+    const line = new TextEncoder().encode(json.space() + text + json.space());
+    return random.chance(0.3) ? json.mutated(line) : line;
   }
 
   #request(): string {
     const random = this.#random;
+    const json = this.#json;
     const members: string[] = [];
-    const add = (name: string, value: string) => members.push(this.#member(name, value));
-    if (random.chance(0.95)) add("command", this.#string(random.pick(Object.keys(COMMANDS))));
+    const add = (name: string, value: string) => members.push(json.member(name, value));
+    if (random.chance(0.95)) add("command", json.string(random.pick(Object.keys(COMMANDS))));
     if (random.chance(0.8)) {
-      add("tree_name", random.chance(0.9) ? this.#anyString() : this.#value(1));
+      add("tree_name", random.chance(0.9) ? json.anyString() : json.value(1));
     }
     for (const name of ["key", "time_from", "time_to"]) {
-      if (random.chance(0.7)) add(name, random.chance(0.9) ? this.#integer() : this.#value(1));
+      if (random.chance(0.7)) add(name, random.chance(0.9) ? json.integer() : json.value(1));
     }
     while (random.chance(0.2)) {
       const names = ["command", "tree_name", "key", "time_from", "time_to", "other", "", "keys"];
-      add(random.pick(names), this.#value(1));
+      add(random.pick(names), json.value(1));
     }
     members.sort(() => random.chance(0.7) ? 0 : random.below(3) - 1);
-    return `{${this.#space()}${members.join(`,${this.#space()}`)}${this.#space()}}`;
+    return `{${json.space()}${members.join(`,${json.space()}`)}${json.space()}}`;
   }
-
-  #member(name: string, value: string): string {
-    return `${this.#string(name)}${this.#space()}:${this.#space()}${value}${this.#space()}`;
-  }
-
-  #value(depth: number): string {
-    const random = this.#random;
-    const kind = random.below(depth > 4 ? 6 : 9);
-    if (kind < 2) return this.#number();
-    if (kind < 4) return this.#anyString();
-    if (kind < 6) return random.pick(["null", "true", "false"]);
-    const items = Array.from({ length: random.below(4) }, () => this.#value(depth + 1));
-    if (kind < 7) return `[${this.#space()}${items.join(`${this.#space()},`)}]`;
-    const members = items.map((item) =>
-      this.#member(random.pick(["key", "a", "command", ""]), item)
-    );
-    return `{${members.join(",")}}`;
-  }
-
-  /** Arrays and objects within each other, about as deep as is allowed. */
-  #deep(): string {
-    const random = this.#random;
-    const depth = DEPTH_MAX - 3 + random.below(6);
-    let text = random.chance(0.5) ? "" : "1";
-    let outer = "{";
-    for (let level = 1; level < depth; level++) {
-      outer = random.pick(["[", "{"]);
-      text = outer === "[" ? `[${text}]` : `{"a":${text || 0}}`;
-      if (random.chance(0.01)) text = `[[],${text}]`;
-    }
-    return random.chance(0.2) ? text : `{"command":"ping","x":${text}}`;
-  }
-
-  #integer(): string {
-    const random = this.#random;
-    const near = random.pick(NUMBERS) + BigInt(random.below(5)) - 2n;
-    return String(near < 0n || random.chance(0.2) ? random.u64() : near);
-  }
-
-  #number(): string {
-    const random = this.#random;
-    const pick = (chance: number, right: string[], wrong: string[]) => {
-      if (!random.chance(chance)) return "";
-      return random.pick(this.#sloppy ? [...right, ...wrong] : right);
-    };
-    const sign = pick(0.15, ["-"], ["+", "--", "0", "-0"]);
-    const fraction = pick(0.15, [".0", ".5", ".00000000001"], [".", ".5.5"]);
-    const exponent = pick(0.15, ["e3", "E+5", "e-0", "e400"], ["e", "E-", "e1.5"]);
-    return sign + this.#integer() + fraction + exponent;
-  }
-
-  /** A string that stands for `text`, some of its characters escaped. */
-  #string(text: string): string {
-    const random = this.#random;
-    if (random.chance(0.8)) return `"${text}"`;
-    const escaped = Array.from(text, (character) => {
-      return random.chance(0.3) ? unicodeEscape(character.charCodeAt(0), random) : character;
-    });
-    return `"${escaped.join("")}"`;
-  }
-
-  #anyString(): string {
-    const parts = Array.from({ length: this.#random.below(6) }, () => this.#stringPart());
-    return `"${parts.join("")}"`;
-  }
-
-  #stringPart(): string {
-    const random = this.#random;
-    const kind = random.below(this.#sloppy ? 7 : 5);
-    if (kind === 0) {
-      return random.pick(["t", "день", "日", "😀", " ", "\u007f", "\u2028", "{}[]:,"]);
-    }
-    if (kind === 1) return "\\" + random.pick([...'"\\/bfnrt']);
-    if (kind === 2) {
-      const high = unicodeEscape(0xd800 + random.below(0x400), random);
-      return high + unicodeEscape(0xdc00 + random.below(0x400), random);
-    }
-    if (kind === 3) return unicodeEscape(random.below(0xd800), random);
-    const edges = [0, 0x1f, 0x20, 0x22, 0x5c, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff];
-    if (kind === 4) return unicodeEscape(random.pick(edges), random);
-    if (kind === 5) return unicodeEscape(random.pick([0xd800, 0xdbff, 0xdc00, 0xdfff]), random);
-    return random.pick(["\\a", "\\0", "\\x41", "\\'", "\\u12", "\\u 123", "\\ud800x", "\n", "\0"]);
-  }
-
-  #space(): string {
-    const random = this.#random;
-    if (random.chance(0.9)) return "";
-    const wrong = ["\u00a0", "\f", "\ufeff", "\u2028", "\0"];
-    return random.pick([" ", "  ", "\t", "\r", "\n", " \t\r\n ", ...(this.#sloppy ? wrong : [])]);
-  }
-
-  /** The line with a few bytes changed, missing, added or said twice. */
-  #mutated(line: Uint8Array): Uint8Array {
-    const random = this.#random;
-    let bytes = [...line];
-    for (let change = 1 + random.below(3); change > 0; change--) {
-      const at = random.below(bytes.length + 1);
-      const count = 1 + random.below(random.pick([1, 1, 4, 40]));
-      switch (random.below(6)) {
-        case 0:
-          bytes[at] ^= 1 << random.below(8);
-          break;
-        case 1:
-          bytes.splice(at, count);
-          break;
-        case 2:
-          bytes.splice(at, 0, random.pick([...'"\\{}[]:,0-.eEu \t\n', "\0", "\xff"]).charCodeAt(0));
-          break;
-        case 3:
-          bytes.splice(at, 0, ...bytes.slice(at, at + count));
-          break;
-        case 4:
-          bytes = bytes.slice(0, at);
-          break;
-        default:
-          bytes[at] = random.below(256);
-      }
-    }
-    return Uint8Array.from(bytes);
-  }
-}
-
-function unicodeEscape(unit: number, random: Random): string {
-  const digits = unit.toString(16).padStart(4, "0");
-  return "\\u" + (random.chance(0.5) ? digits : digits.toUpperCase());
 }
 
 /** One round of so many lines; throws where the two differ. */

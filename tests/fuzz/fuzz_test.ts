@@ -7,7 +7,7 @@ import { FUZZERS, runSeed } from "./long.ts";
 const SEEDS: Record<string, number> = {
   tree: 15,
   decoder: 20,
-  decoderV2: 20,
+  requests: 20,
   frames: 15,
   dump: 100,
   limits: 20,

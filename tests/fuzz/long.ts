@@ -7,18 +7,18 @@
 // turns; the others go on. Without minutes it is one; with none, each has its turn once.
 
 import { fuzzDecoder } from "./decoder_fuzz.ts";
-import { fuzzDecoderV2 } from "./decoder_v2_fuzz.ts";
 import { fuzzDump } from "./dump_fuzz.ts";
 import { fuzzFrames } from "./frames_fuzz.ts";
 import { fuzzLimits } from "./limits_fuzz.ts";
 import { fuzzOriginal } from "./original_fuzz.ts";
+import { fuzzRequests } from "./request_fuzz.ts";
 import { fuzzTree } from "./tree_fuzz.ts";
 
 /** What one seed is for each fuzzer: a tenth of a second of work, or less. */
 export const FUZZERS: Record<string, (seed: number) => void | Promise<void>> = {
   tree: (seed) => fuzzTree(seed, 20_000),
   decoder: (seed) => fuzzDecoder(seed, 1000),
-  decoderV2: (seed) => fuzzDecoderV2(seed, 300),
+  requests: (seed) => fuzzRequests(seed, 500),
   frames: (seed) => fuzzFrames(seed, 20),
   dump: (seed) => fuzzDump(seed, 40),
   limits: (seed) => fuzzLimits(seed, 200),
