@@ -183,9 +183,9 @@ async function main(): Promise<void> {
     lost: (error) => fail(error.message, EXIT_BROKEN),
     tell: log,
   });
-  wal.begin();
+  const begun = wal.begin();
   await wal.sync(); // what is on the disk now is what a crash leaves
-  await recovery.finish(log).catch(failToStart);
+  if (begun !== null) await recovery.finish(log).catch(failToStart); // else there is no log yet
   const ledger = new Ledger(forest, registry, wal, config.wal);
   dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, log);
   const parts = { forest, registry, ledger, log: wal, dumps, registries, dumper, clock };

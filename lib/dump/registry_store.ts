@@ -70,23 +70,18 @@ export class RegistryStore {
     const newest = this.#newest;
     if (newest === null) return;
     const old = (await this.#files(newest.log)).filter((file) => file < newest.file);
-    try {
+    await told("Old dumps of the registry could not be removed", async () => {
       for (const file of old) await this.#disk.remove(join(this.#directory, file));
-    } catch (error) {
-      throw new HostError("Old dumps of the registry could not be removed", error);
-    }
+    });
   }
 
   async #write(registry: Registry, journal: Journal): Promise<void> {
     const temporary = join(this.#directory, TEMPORARY);
-    try {
+    await told("The registry could not be dumped", async () => {
       const written = await this.#writeFile(temporary, registry, journal);
       await this.#disk.syncDirectory(this.#directory);
       this.#newest = written;
-    } catch (error) {
-      if (error instanceof HostError || error instanceof AssertionFailed) throw error;
-      throw new HostError("The registry could not be dumped", error);
-    }
+    });
   }
 
   async #writeFile(
@@ -118,22 +113,21 @@ export class RegistryStore {
   }
 
   async #read(file: string, registry: Registry): Promise<RegistryDump | null> {
-    const reading = await this.#disk.open(join(this.#directory, file)).catch((error) => {
-      throw new HostError(`Registry ${file} could not be opened`, error);
+    const reading = await told(`Registry ${file} could not be opened`, () => {
+      return this.#disk.open(join(this.#directory, file));
     });
     if (reading === null) return null;
     try {
-      const window = new Window(reading);
-      const head = await readRegistryHead(window);
-      if (fileName(head) !== file) throw new DamagedError("it has another one's name");
-      const counts = await readRegistry(window, registry);
-      return { ...head, ...counts, file, bytes: reading.size };
+      return await told(`Registry ${file} could not be read`, async () => {
+        const window = new Window(reading);
+        const head = await readRegistryHead(window);
+        if (fileName(head) !== file) throw new DamagedError("it has another one's name");
+        const counts = await readRegistry(window, registry);
+        return { ...head, ...counts, file, bytes: reading.size };
+      });
     } catch (error) {
-      if (error instanceof DamagedError) {
-        throw new DamagedError(`Registry ${file} is damaged: ${error.message}`, { cause: error });
-      }
-      if (error instanceof AssertionFailed) throw error;
-      throw new HostError(`Registry ${file} could not be read`, error);
+      if (!(error instanceof DamagedError)) throw error;
+      throw new DamagedError(`Registry ${file} is damaged: ${error.message}`, { cause: error });
     } finally {
       reading.close();
     }
@@ -141,12 +135,21 @@ export class RegistryStore {
 
   /** The file names of a log's dumps, oldest first. */
   async #files(log: string): Promise<string[]> {
-    try {
-      const files = await this.#disk.list(this.#directory);
-      return files.filter((file) => file.endsWith(`-${log}.registry`)).sort();
-    } catch (error) {
-      throw new HostError(`Directory ${this.#directory} could not be listed`, error);
-    }
+    const files = await told(`Directory ${this.#directory} could not be listed`, () => {
+      return this.#disk.list(this.#directory);
+    });
+    return files.filter((file) => file.endsWith(`-${log}.registry`)).sort();
+  }
+}
+
+/** Does something with the disk; what the system says becomes a HostError, our mistakes stay ours. */
+async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isTold = error instanceof HostError || error instanceof DamagedError;
+    if (isTold || error instanceof AssertionFailed) throw error;
+    throw new HostError(what, error);
   }
 }
 

@@ -133,3 +133,86 @@ Deno.test("forest: a number that a tree has is given to no other, but to the one
   assertStrictEquals(forest.at(tree.number), next);
   assertEquals([forest.has(tree), forest.has(next), names(forest)], [false, true, ["t", "u"]]);
 });
+
+Deno.test("forest: what trees are called by whom", () => {
+  const forest = new Forest();
+  for (const name of ["a", "\0staged-1", "b", "\0"]) forest.create(name);
+  assertEquals(names(forest), ["a", "\0staged-1", "b", "\0"]);
+  assertEquals(forest.visible().map(({ name }) => name), ["a", "b"]);
+  for (const tree of forest.trees()) assertStrictEquals(forest.named(tree.name), tree);
+  assertEquals([forest.named("c"), forest.named("")], [null, null]);
+  // Clients may write any bytes, and a NUL is one that they can.
+  assertEquals([find(forest, "\0staged-1"), find(forest, "\0")], [null, null]);
+  assertStrictEquals(find(forest, "b"), forest.named("b"));
+});
+
+Deno.test("forest: a hidden tree takes the place of a name, or the last", () => {
+  for (const name of [...NAMES, "new"]) {
+    const forest = new Forest();
+    for (const other of NAMES.slice(0, 4)) forest.create(other);
+    const hidden = forest.create("\0staged-5");
+    for (const other of NAMES.slice(4)) forest.create(other);
+    hidden.add(1, 0, 20260101, 5, 0);
+    const { number, serial } = hidden;
+    const old = forest.named(name);
+    const { nextSerial } = forest;
+    forest.adopt(hidden, name);
+    assertEquals(names(forest), NAMES.includes(name) ? NAMES : [...NAMES, name]);
+    assertStrictEquals(find(forest, name), hidden);
+    assertStrictEquals(forest.named(name), hidden);
+    assertEquals([hidden.name, hidden.number, hidden.serial], [name, number, serial]);
+    assertStrictEquals(forest.at(number), hidden);
+    assertEquals([forest.has(hidden), forest.named("\0staged-5")], [true, null]);
+    assertEquals(forest.nextSerial, nextSerial, "it keeps its own");
+    if (old !== null) {
+      assertEquals([forest.has(old), forest.at(old.number)], [false, null]);
+      assertEquals(forest.freeNumber(), old.number, "its number is free");
+    }
+    for (const other of NAMES) if (other !== name) assert(find(forest, other) !== hidden);
+    assertEquals(hidden.count(1, 0), 1);
+    // And it goes as others go.
+    forest.remove(hidden);
+    assertEquals([find(forest, name), forest.named(name), forest.at(number)], [null, null, null]);
+    forest.create("\0staged-5");
+    checkTree(hidden);
+  }
+});
+
+Deno.test("forest: a random history of names, beside a model", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0];
+  const random = new Random(seed);
+  const forest = new Forest();
+  let model: Tree[] = [];
+  for (let step = 0; step < 4000; step++) {
+    const name = `${random.chance(0.3) ? "\0" : ""}${random.pick(NAMES.slice(0, 7))}`;
+    const held = model.find((tree) => tree.name === name);
+    const hidden = model.filter((tree) => tree.name.startsWith("\0"));
+    const choice = random.below(4);
+    if (choice === 0 && held !== undefined) {
+      forest.remove(held);
+      model = model.filter((tree) => tree !== held);
+    } else if (choice === 1 && hidden.length > 0 && !name.startsWith("\0")) {
+      const tree = random.pick(hidden);
+      forest.adopt(tree, name);
+      const others = model.filter((other) => other !== tree);
+      model = held === undefined ? [...others, tree] : others.map((o) => o === held ? tree : o);
+    } else if (choice === 2) {
+      const tree = new Tree(name, forest.pool);
+      forest.put(tree);
+      model = held === undefined ? [...model, tree] : model.map((o) => o === held ? tree : o);
+    } else if (held === undefined) {
+      model.push(forest.create(name));
+    }
+    const where = `seed ${seed}, step ${step}`;
+    assertEquals(names(forest), model.map(({ name }) => name), where);
+    const visible = model.filter((tree) => !tree.name.startsWith("\0"));
+    assertEquals(forest.visible().map(({ name }) => name), visible.map(({ name }) => name), where);
+    for (const tree of model) {
+      assertStrictEquals(forest.named(tree.name), tree, where);
+      assertStrictEquals(forest.at(tree.number), tree, where);
+      assertStrictEquals(find(forest, tree.name), visible.includes(tree) ? tree : null, where);
+    }
+    assertEquals(forest.at(forest.freeNumber()!), null, where);
+    assertEquals(new Set(model.map(({ serial }) => serial)).size, model.length, where);
+  }
+});

@@ -1,7 +1,7 @@
 // What may be the name of a tree and what may not, as bytes.
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { TREE_NAME_RULE, treeName } from "../../../lib/tree/tree_name.ts";
+import { HIDDEN, isHidden, TREE_NAME_RULE, treeName } from "../../../lib/tree/tree_name.ts";
 
 const NAMES = [
   ...["t", "0", " ", "a b", "a/b", "../x", "a\\b", ".", '"', "%41", "день", "日", "😀", "\u00a0"],
@@ -47,4 +47,15 @@ Deno.test("tree_name: no other bytes are a name", () => {
 
 Deno.test("tree_name: the rule is told in words that follow the name of a field", () => {
   assertMatch(TREE_NAME_RULE, /^must be 1 to 255 bytes of UTF-8/);
+});
+
+Deno.test("tree_name: what is hidden is what no client can name", () => {
+  for (const name of NAMES) {
+    assertEquals(isHidden(name), false, JSON.stringify(name));
+    const hidden = HIDDEN + name;
+    assertEquals(isHidden(hidden), true, JSON.stringify(hidden));
+    const bytes = new TextEncoder().encode(hidden);
+    assertEquals(treeName(bytes, 0, bytes.length), null, JSON.stringify(hidden));
+  }
+  assertEquals([isHidden(""), isHidden(HIDDEN), isHidden(`a${HIDDEN}`)], [false, true, false]);
 });
