@@ -29,6 +29,7 @@ export class Takeover {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #karma1: Karma1Directory;
+  #isRead = false;
 
   private constructor(directory: string, disk: Disk, karma1: Karma1Directory) {
     this.#directory = directory;
@@ -62,6 +63,7 @@ export class Takeover {
       snapshots.push({ tree: tree.name, file: dump.file });
     }
     await this.#karma1.replay(forest, snapshots, nowSeconds);
+    this.#isRead = true;
     this.#takeAnswers(registry);
     this.#takeStreams(forest, registry);
     const { checkpoints } = this.#karma1;
@@ -83,7 +85,8 @@ export class Takeover {
       if (error instanceof AssertionFailed) throw error;
       throw new HostError(`The files of Karma 1.x could not be moved to ${aside}`, error);
     }
-    tell(`Files of Karma 1.x are kept in ${aside}: ${files.join(", ")}`);
+    const reason = this.#isRead ? "" : " were not read, as there is a log of Karma 2 already, and";
+    tell(`Files of Karma 1.x${reason} are kept in ${aside}: ${files.join(", ")}`);
   }
 
   #takeAnswers(registry: Registry): void {
