@@ -4,7 +4,7 @@
 //   stream       {stream: {...}}          one for each
 //   checkpoint   {checkpoint: {...}}      one for each
 //   answers      {answers: bin}           whole answers one behind the other, as in the log
-//   end          {answers: COUNT, streams: COUNT, checkpoints: COUNT}
+//   end          {answers: COUNT, streams: COUNT, committed: COUNT, checkpoints: COUNT}
 //
 // `lsn` is the last record whose notes are in it for certain; of answers to later ones some may be,
 // and are replaced by themselves when the log is replayed. Streams and checkpoints are as of `lsn`.
@@ -36,6 +36,8 @@ export interface RegistryHead {
 export interface RegistryCounts {
   answers: number;
   streams: number;
+  /** Those of the streams that were committed. */
+  committed: number;
   checkpoints: number;
 }
 
@@ -56,7 +58,13 @@ export async function writeRegistry(
   const checkpoints = registry.checkpoints.all().map((checkpoint) => {
     return { checkpoint: { ...checkpoint } };
   });
-  const counts = { answers: 0, streams: streams.length, checkpoints: checkpoints.length };
+  const committed = registry.streams.committedCount;
+  const counts = {
+    answers: 0,
+    streams: streams.length,
+    committed,
+    checkpoints: checkpoints.length,
+  };
   await write({ format: FORMAT, version: VERSION, log, lsn: lanesOf(lsn), seconds: seconds >>> 0 });
   for (const map of [...streams, ...checkpoints]) await write(map);
   const words = new Uint32Array(ANSWERS_WORDS);
@@ -98,13 +106,15 @@ export async function readRegistryHead(window: Window): Promise<RegistryHead> {
 
 /** Reads what comes after the head into an empty registry. */
 export async function readRegistry(window: Window, registry: Registry): Promise<RegistryCounts> {
-  const counts: RegistryCounts = { answers: 0, streams: 0, checkpoints: 0 };
+  const counts: RegistryCounts = { answers: 0, streams: 0, committed: 0, checkpoints: 0 };
   for (;;) {
     const map = await nextMap(window);
     if (map.answers instanceof Uint8Array) counts.answers += takeAnswers(map.answers, registry);
     else if (map.stream !== undefined) {
-      registry.streams.take(streamOf(map.stream as PlainStream));
+      const stream = streamOf(map.stream as PlainStream);
+      registry.streams.take(stream);
       counts.streams++;
+      if (stream.committed !== null) counts.committed++;
     } else if (map.checkpoint !== undefined) {
       registry.checkpoints.put(map.checkpoint as Checkpoint);
       counts.checkpoints++;

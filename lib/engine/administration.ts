@@ -77,7 +77,8 @@ export class Administration {
     for (let isMore = true; isMore && deleted < limit; await rest()) {
       await registryIdle(); // a dump under way is not to miss some that the next ones leave
       const most = Math.min(PRUNED_AT_ONCE_MAX, limit - deleted);
-      if (!isDone(ledger.note(PRUNE, encodeNote({ before, limit: most })), reply)) return;
+      const leave = Math.max(0, registry.answers.size - most);
+      if (!isDone(ledger.note(PRUNE, encodeNote({ before, leave })), reply)) return;
       deleted += registry.pruned;
       isMore = registry.pruned === most;
     }

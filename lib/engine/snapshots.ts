@@ -297,14 +297,14 @@ function nameOf({ bytes, nameStart, nameEnd }: Request): Uint8Array<ArrayBuffer>
 
 /** What clients know of the registry's dump; null: there is nothing in it that they ask for. */
 function toldOfRegistry({ newest }: RegistryStore): Json {
-  if (newest === null || newest.answers === 0 && newest.streams === 0) return null;
-  const { seconds, bytes, lsn, answers, streams } = newest;
+  if (newest === null || newest.answers === 0 && newest.committed === 0) return null;
+  const { seconds, bytes, lsn, answers, committed } = newest;
   return {
     file: REGISTRY_FILE,
     timestamp: seconds,
     bytes,
     last_lsn: lsn,
     record_count: answers,
-    committed_stream_count: streams,
+    committed_stream_count: committed,
   };
 }

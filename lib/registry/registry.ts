@@ -18,11 +18,15 @@ export const PRUNE = 2;
 export const STREAM = 3;
 export const CHECKPOINT = 4;
 
+/**
+ * Not how many go: where a dump was read meanwhile, those too old to be found may be fewer, and
+ * others would go in their place.
+ */
 export interface Prune {
-  /** Answers given before, in seconds since 1970, go. */
+  /** Answers given before, in seconds since 1970, go, the oldest first. */
   readonly before: number;
-  /** The most that go; 0: all. */
-  readonly limit: number;
+  /** For as long as there are more answers. */
+  readonly leave: number;
 }
 
 export interface RegistryLimits {
@@ -51,8 +55,8 @@ export class Registry {
     const value = decode(payload) as unknown;
     switch (kind) {
       case PRUNE: {
-        const { before, limit } = value as Prune;
-        this.pruned = this.answers.prune(before, limit === 0 ? Infinity : limit);
+        const { before, leave } = value as Prune;
+        this.pruned = this.answers.prune(before, Math.max(0, this.answers.size - leave));
         return;
       }
       case STREAM:

@@ -13,7 +13,7 @@ const RANGE = { from: 20260101, to: 20260131 };
 const PING = { op: "system.ping", pong: '"response":"pong"' };
 
 /** Far above what an idle machine shows (10 ms): it may be busy. Karma 1.x kept pings for 4 s. */
-const WAIT_MS_MAX = 250;
+const WAIT_MS_MAX = 1000;
 
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
 

@@ -155,11 +155,10 @@ function remembered(
   return next;
 }
 
-function pruned(answers: ReadonlyMap<string, Answer>, { before, limit }: Prune) {
+function pruned(answers: ReadonlyMap<string, Answer>, { before, leave }: Prune) {
   const next = new Map(answers);
-  let left = limit || Infinity;
   for (const [key, { created }] of answers) {
-    if (created < before && left-- > 0) next.delete(key);
+    if (created < before && next.size > leave) next.delete(key);
   }
   return next;
 }

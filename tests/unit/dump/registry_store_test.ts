@@ -132,6 +132,7 @@ Deno.test("registry store: what is written is read, and told of", async () => {
     seconds: 1_800_000_000,
     answers: 2,
     streams: 0,
+    committed: 0,
     checkpoints: 1,
     file: nameOf(3),
   });

@@ -515,6 +515,52 @@ Deno.test("ingest: a request happens whole, or there is no space and it never ha
   }
 });
 
+Deno.test("ingest: a change and its note are there together, however little space is left", async () => {
+  /** A stream, and so many increments less than there is space for. */
+  const filled = async (mode: string, chunks: number, increments: number) => {
+    const disk = new MemoryDisk("/dumps");
+    disk.bytesMax = 16_000;
+    const world = await World.start({}, disk);
+    await world.begin("s", mode);
+    if (chunks > 0) await world.chunk("s", 1, [[1, DAY, 1], [2, DAY, 1]]);
+    let count = 0;
+    while (count < increments && await world.add("other", 1) !== FULL) count++;
+    return { world, count };
+  };
+  const table: [
+    op: "chunk" | "commit" | "abort",
+    chunks: number,
+    ask: (world: World) => Promise<string>,
+  ][] = [
+    ["chunk", 0, (world) => world.chunk("s", 1, [[1, DAY, 1], [2, DAY, 1]])],
+    ["chunk", 1, (world) => world.chunk("s", 2, [[1, DAY, 1], [2, DAY, 1]])],
+    ["commit", 1, (world) => world.commit("s")],
+    ["abort", 1, (world) => world.abort("s")],
+  ];
+  for (const mode of ["add", "set", "replace_series"]) {
+    for (const [op, chunks, ask] of table) {
+      const { count: most } = await filled(mode, chunks, Infinity);
+      for (let left = 0; left < 110; left += left < 20 ? 1 : 6) {
+        const { world } = await filled(mode, chunks, most - left);
+        const before = world.state();
+        if (await ask(world) === FULL) {
+          assertEquals(world.state(), before);
+        } else {
+          const stream = world.karma.registry.streams.find("s");
+          const told = [stream?.lastChunk, stream?.committed === null];
+          const expected = {
+            chunk: [chunks + 1, true],
+            commit: [1, false],
+            abort: [undefined, false],
+          };
+          assertEquals(told, expected[op], `${mode}, ${op}, ${left}`);
+        }
+        assertEquals((await world.restarted()).state(), world.state(), `${mode}, ${op}, ${left}`);
+      }
+    }
+  }
+});
+
 Deno.test("ingest: the latest of the committed streams are remembered, for so long", async () => {
   const options = { streamsKeptMax: 2, ageMaxSeconds: 60 };
   const world = await World.start(options);

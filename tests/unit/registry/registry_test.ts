@@ -56,9 +56,9 @@ Deno.test("registry: each kind of note does what it says", () => {
     "1",
     null,
   ]);
-  apply(registry, [PRUNE, encodeNote({ before: 20, limit: 0 })]);
+  apply(registry, [PRUNE, encodeNote({ before: 20, leave: 0 })]);
   assertEquals([find(registry, "a"), find(registry, "b"), registry.pruned], [null, "1", 1]);
-  apply(registry, [PRUNE, encodeNote({ before: 20, limit: 5 })]);
+  apply(registry, [PRUNE, encodeNote({ before: 20, leave: 0 })]);
   assertEquals([registry.pruned, registry.answers.size], [0, 1]);
   const id = "день ".repeat(100);
   apply(registry, [STREAM, encodeNote({ kind: "begin", id, mode: "set", granularity: null })]);
@@ -81,33 +81,35 @@ Deno.test("registry: each kind of note does what it says", () => {
   registry.check();
 });
 
-Deno.test("registry: a prune takes so many at most, and none is not a limit", () => {
-  const table: [before: number, limit: number, pruned: number][] = [
+Deno.test("registry: a prune takes what was given before a time, and leaves so many in all", () => {
+  const table: [before: number, leave: number, pruned: number][] = [
     [0, 0, 0],
     [5, 0, 4],
     [100, 0, 9],
-    [100, 3, 3],
-    [5, 3, 3],
-    [5, 100_000, 4],
+    [100, 6, 3],
+    [100, 9, 0],
+    [100, 2 ** 40, 0],
+    [5, 6, 3],
+    [5, 5, 4],
+    [5, 1, 4],
     [2 ** 53, 0, 9],
     [1e300, 0, 9],
   ];
-  for (const [before, limit, pruned] of table) {
+  for (const [before, leave, pruned] of table) {
     const registry = new Registry(LIMITS);
     for (let n = 1; n < 10; n++) apply(registry, answer(`${n}`, n));
-    apply(registry, [PRUNE, encodeNote({ before, limit })]);
-    assertEquals(
-      [registry.pruned, registry.answers.size],
-      [pruned, 9 - pruned],
-      `${before} ${limit}`,
-    );
+    apply(registry, [PRUNE, encodeNote({ before, leave })]);
+    const where = `${before} ${leave}`;
+    assertEquals([registry.pruned, registry.answers.size], [pruned, 9 - pruned], where);
+    const left = [...registry.answers.all()].map(([words, at]) => words[at + 1]);
+    assertEquals(left, [1, 2, 3, 4, 5, 6, 7, 8, 9].slice(pruned), "the oldest go");
     registry.check();
   }
 });
 
 Deno.test("registry: a kind that there is not is our mistake", () => {
   for (const kind of [0, 5]) {
-    const note: Note = [kind, encodeNote({ before: 0, limit: 0 })];
+    const note: Note = [kind, encodeNote({ before: 0, leave: 0 })];
     assertThrows(() => apply(new Registry(LIMITS), note), AssertionFailed);
   }
 });
@@ -132,7 +134,10 @@ Deno.test("registry: the same notes give the same registry", () => {
         break;
       case 1:
         if (random.chance(0.2)) {
-          note(PRUNE, encodeNote({ before: seconds - random.below(1000), limit: random.below(5) }));
+          note(
+            PRUNE,
+            encodeNote({ before: seconds - random.below(1000), leave: random.below(20) }),
+          );
         }
         break;
       case 2:
