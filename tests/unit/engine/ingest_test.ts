@@ -580,6 +580,19 @@ Deno.test("ingest: the latest of the committed streams are remembered, for so lo
   assertEquals(await world.begin("b"), status("b", "add", null, 0), "as if it had never been");
 });
 
+Deno.test("ingest: only committed streams are told of as such when all was dumped", async () => {
+  const world = await World.start();
+  const told = async () => {
+    await world.ask("snapshot.create_all");
+    return JSON.parse(await world.ask("snapshot.info")).idempotency_snapshot;
+  };
+  await world.begin("s");
+  assertEquals(await told(), null);
+  await world.commit("s");
+  await world.begin("u");
+  assertEquals((await told()).committed_stream_count, 1);
+});
+
 Deno.test("ingest: chunks are counted by what became of them", async () => {
   const world = await World.start();
   await world.begin("s");
