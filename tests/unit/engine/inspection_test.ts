@@ -330,7 +330,9 @@ Deno.test("inspection: what is there all the time is met once, whatever changes 
   });
   const sum = old + BigInt(large.length);
   const branches = tree.branches.length;
-  for (let attempt = 0; attempt < 5; attempt++) {
+  // A fast machine gives a reading fewer turns, and so changes less in each.
+  for (let attempt = 0; tree.branches.length <= 2 * branches; attempt++) {
+    assert(attempt < 200, `${branches} branches became ${tree.branches.length}`);
     const tally = summaryOf(tree, range, NEVER);
     const top = topOf(tree, 0, DAY_MAX, large.length, NEVER);
     await meanwhile(Promise.all([tally, top]), change);
@@ -338,10 +340,6 @@ Deno.test("inspection: what is there all the time is met once, whatever changes 
     assertEquals([total, active_keys, bucket_count], [sum, Number(old), Number(old)]);
     assertEquals(text((await top as { items: Json }).items), text(large));
   }
-  assert(
-    tree.branches.length > 2 * branches,
-    `${branches} branches became ${tree.branches.length}`,
-  );
   checkTree(tree);
 });
 
