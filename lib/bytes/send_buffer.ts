@@ -13,6 +13,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
 
+/** A call of `set` costs 15 ns, a byte in a loop 0.8. */
+const LOOP_BYTES_MAX = 20;
+
 /** Texts from here on (files in base 64) are looked at first: most need no room for escapes. */
 const LONG_BYTES = 4096;
 
@@ -57,9 +60,13 @@ export class SendBuffer {
   /** Writes bytes as they are: text made beforehand. */
   raw(text: Uint8Array): void {
     this.reserve(text.length);
-    // Replies are a few dozen bytes: a loop beats the call of `set`.
     const bytes = this.bytes;
     let at = this.length;
+    if (text.length > LOOP_BYTES_MAX) {
+      bytes.set(text, at);
+      this.length = at + text.length;
+      return;
+    }
     for (let index = 0; index < text.length; index++) bytes[at++] = text[index];
     this.length = at;
   }
@@ -72,7 +79,7 @@ export class SendBuffer {
   /** Writes an unsigned 64-bit number in decimal. */
   decimal(lo: number, hi: number): void {
     this.reserve(20);
-    if (hi === 0) return this.#digits(lo, 1);
+    if (hi === 0) return this.#digits(lo, digitsOf(lo));
     // Long division by 10^9 in three steps, each exact in a double: 2^64 has up to 20 digits.
     const high = Math.floor(hi / CHUNK);
     const middle = (hi - high * CHUNK) * 65536 + Math.floor(lo / 65536);
@@ -82,23 +89,29 @@ export class SendBuffer {
     const rest = low % CHUNK;
     const quotient = high * LANE + Math.floor(middle / CHUNK) * 65536 + Math.floor(low / CHUNK);
     const top = Math.floor(quotient / CHUNK);
-    if (top > 0) this.#digits(top, 1);
-    this.#digits(quotient - top * CHUNK, top > 0 ? 9 : 1);
+    const below = quotient - top * CHUNK;
+    if (top > 0) this.#digits(top, digitsOf(top));
+    this.#digits(below, top > 0 ? 9 : digitsOf(below));
     this.#digits(rest, 9);
   }
 
-  /** Writes a number below 2^32 with at least `least` digits. */
-  #digits(value: number, least: number): void {
+  /** Writes a number below 2^32 with so many digits. */
+  #digits(value: number, digits: number): void {
     const bytes = this.bytes;
-    let digits = least;
-    for (let limit = 10 ** least; value >= limit; limit *= 10) digits++;
-    const end = this.length + digits;
-    for (let at = end - 1; at >= this.length; at--) {
+    const start = this.length;
+    this.length += digits;
+    let at = this.length - 1;
+    if (digits === 10) { // the last digit alone, and the rest has 31 bits
       const tenth = Math.floor(value / 10);
-      bytes[at] = 0x30 + value - tenth * 10;
+      bytes[at--] = 0x30 + value - tenth * 10;
       value = tenth;
     }
-    this.length = end;
+    // As a signed integer, which is divided by a multiplication.
+    for (let rest = value | 0; at >= start; at--) {
+      const tenth = rest / 10 | 0;
+      bytes[at] = 0x30 + rest - tenth * 10;
+      rest = tenth;
+    }
   }
 
   /** Writes bytes as a JSON string. */
@@ -134,6 +147,16 @@ export class SendBuffer {
     }
     this.length = at;
   }
+}
+
+/** How many digits a number below 2^32 has. */
+function digitsOf(value: number): number {
+  if (value < 10) return 1;
+  if (value < 100) return 2;
+  if (value < 1000) return 3;
+  let digits = 4;
+  for (let limit = 10000; digits < 10 && value >= limit; limit *= 10) digits++;
+  return digits;
 }
 
 /** Whether a text has nothing to escape. */

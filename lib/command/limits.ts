@@ -8,6 +8,7 @@
 // charged once, for its first limit.
 
 import { equals } from "../bytes/name_table.ts";
+import { SendBuffer } from "../bytes/send_buffer.ts";
 import type { Window } from "./window.ts";
 
 /** The most limits of one request. */
@@ -34,6 +35,11 @@ export class LimitSet {
   readonly areKeyed: boolean;
   /** The first limit on the same tree, for each. */
   readonly firsts: readonly number[];
+  /** How each limit is told, up to what is used: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
+  readonly heads: readonly Uint8Array[];
+  readonly headBytes: number;
+  /** Whether when something leaves a window depends on what is in it, for one of them at least. */
+  readonly areRolling: boolean;
 
   constructor(limits: readonly Limit[]) {
     this.limits = limits;
@@ -43,7 +49,20 @@ export class LimitSet {
     this.firsts = limits.map(({ name }) => {
       return limits.findIndex((other) => equals(other.name, name, 0, name.length));
     });
+    this.heads = limits.map(headOf);
+    this.headBytes = this.heads.reduce((sum, head) => sum + head.length, 0);
+    this.areRolling = limits.some(({ window }) => window.kind === "days");
   }
+}
+
+function headOf({ name, max }: Limit, index: number): Uint8Array {
+  const out = new SendBuffer(64);
+  out.text(index === 0 ? '[{"series":' : '},{"series":');
+  out.jsonString(name);
+  out.text(',"max":');
+  out.decimal(max[0], max[1]);
+  out.text(',"used":');
+  return out.view(0);
 }
 
 const EMPTY = new LimitSet([]);
@@ -67,17 +86,27 @@ export class Limits {
     return this.#set.hasOwnCosts;
   }
 
+  /** How many bytes the limits take in a reply, without what changes. */
+  get headBytes(): number {
+    return this.#set.headBytes;
+  }
+
+  get areRolling(): boolean {
+    return this.#set.areRolling;
+  }
+
   /** Takes a set for a request with that key and cost. */
   use(set: LimitSet, keyLo: number, keyHi: number, costLo: number, costHi: number): void {
-    this.#set = set;
     const words = this.#words;
+    if (set !== this.#set) { // which the next request mostly has again
+      this.#set = set;
+      set.limits.forEach(({ max }, index) => words.set(max, WORDS * index + MAX));
+    }
     for (let index = 0; index < set.limits.length; index++) {
-      const { max, cost } = set.limits[index];
-      const at = WORDS * index;
-      words[at + MAX] = max[0];
-      words[at + MAX + 1] = max[1];
-      words[at + COST] = cost === null ? costLo : cost[0];
-      words[at + COST + 1] = cost === null ? costHi : cost[1];
+      const { cost } = set.limits[index];
+      const at = WORDS * index + COST;
+      words[at] = cost === null ? costLo : cost[0];
+      words[at + 1] = cost === null ? costHi : cost[1];
     }
     this.useKey(keyLo, keyHi);
   }
@@ -110,6 +139,11 @@ export class Limits {
     return this.#set.limits[index].window;
   }
 
+  head(index: number): Uint8Array {
+    return this.#set.heads[index];
+  }
+
+  /** The first limit on the same counter, perhaps itself. */
   first(index: number): number {
     return this.#firsts[index];
   }

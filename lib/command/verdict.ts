@@ -3,8 +3,8 @@
 //   {"allowed":true,"applied":1,"denied_by":null,"limits":[{"series":"api","max":1000,"used":5,
 //    "remaining":995,"resets_at":"2026-11-24T00:00:00Z"}]}
 //
-// It is reused. Invariant: of each limit of the request it tells what is used, the day on which that
-// changes, and, where the limit refused, the day from which the cost fits; 0 is no day.
+// It is reused. Invariant: of each limit of the request it tells what is used, the moment at which that
+// changes, and, where the limit refused, the moment from which the cost fits.
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { LANE } from "../bytes/u64.ts";
@@ -13,20 +13,15 @@ import { Limits, LIMITS_MAX, MAX } from "./limits.ts";
 const encoder = new TextEncoder();
 const ALLOWED = encoder.encode('{"allowed":true,"applied":');
 const DENIED = encoder.encode('{"allowed":false,"applied":');
-const DENIED_BY = encoder.encode(',"denied_by":');
-const LIMITS = encoder.encode(',"limits":[');
-const SERIES = encoder.encode('{"series":"');
-const MAXIMUM = encoder.encode('","max":');
-const USED = encoder.encode(',"used":');
+const BY_NONE = encoder.encode(',"denied_by":null,"limits":');
+const BY = encoder.encode(',"denied_by":');
+const LIMITS = encoder.encode(',"limits":');
+const NO_LIMITS = encoder.encode("[]");
+const END_LIMITS = encoder.encode("}]");
 const REMAINING = encoder.encode(',"remaining":');
-const RESETS_AT = encoder.encode(',"resets_at":');
-const RETRY_AT = encoder.encode(',"retry_at":');
 const RECEIPT = encoder.encode(',"receipt":"');
-const NULL = encoder.encode("null");
-const COMMA = 0x2c;
 const QUOTE = 0x22;
 const CLOSE_BRACE = 0x7d;
-const CLOSE_BRACKET = 0x5d;
 
 export class Verdict {
   isAllowed = false;
@@ -37,17 +32,13 @@ export class Verdict {
   /** Two lanes for each limit. */
   readonly used = new Uint32Array(2 * LIMITS_MAX);
   readonly hasRefused: boolean[] = [];
-  readonly resetsDay: number[] = [];
-  readonly retryDay: number[] = [];
+  // As they are told: `,"resets_at":"2026-11-24T00:00:00Z"`, `,"retry_at":null`; the latter only of
+  // limits that refused.
+  readonly resetsAt: Uint8Array[] = [];
+  readonly retryAt: Uint8Array[] = [];
   /** Empty: there is none. */
   receipt = "";
-  readonly #momentOf: (day: number) => Uint8Array;
   #limits = new Limits();
-
-  /** `momentOf` gives the text of the moment at which a day begins, with its quotes. */
-  constructor(momentOf: (day: number) => Uint8Array) {
-    this.#momentOf = momentOf;
-  }
 
   /** Begins one under these limits, which must not change before it is written. */
   begin(limits: Limits): void {
@@ -59,15 +50,14 @@ export class Verdict {
     const limits = this.#limits;
     out.raw(this.isAllowed ? ALLOWED : DENIED);
     out.decimal(this.applied[0], this.applied[1]);
-    out.raw(DENIED_BY);
-    if (this.deniedBy < 0) out.raw(NULL);
-    else out.decimal(this.deniedBy, 0);
-    out.raw(LIMITS);
-    for (let index = 0; index < limits.count; index++) {
-      if (index > 0) out.byte(COMMA);
-      this.#writeLimit(index, limits, out);
+    if (this.deniedBy < 0) out.raw(BY_NONE);
+    else {
+      out.raw(BY);
+      out.decimal(this.deniedBy, 0);
+      out.raw(LIMITS);
     }
-    out.byte(CLOSE_BRACKET);
+    for (let index = 0; index < limits.count; index++) this.#writeLimit(index, limits, out);
+    out.raw(limits.count === 0 ? NO_LIMITS : END_LIMITS);
     if (this.receipt !== "") {
       out.raw(RECEIPT);
       out.text(this.receipt);
@@ -81,23 +71,16 @@ export class Verdict {
     const maxHi = limits.hi(index, MAX);
     const usedLo = this.used[2 * index];
     const usedHi = this.used[2 * index + 1];
-    out.raw(SERIES);
-    out.jsonText(limits.name(index));
-    out.raw(MAXIMUM);
-    out.decimal(maxLo, maxHi);
-    out.raw(USED);
+    out.raw(limits.head(index));
     out.decimal(usedLo, usedHi);
     out.raw(REMAINING);
     const borrow = maxLo < usedLo ? 1 : 0;
     const restHi = maxHi - usedHi - borrow;
     if (restHi < 0) out.decimal(0, 0);
     else out.decimal(maxLo - usedLo + borrow * LANE, restHi);
-    out.raw(RESETS_AT);
-    out.raw(this.resetsDay[index] === 0 ? NULL : this.#momentOf(this.resetsDay[index]));
+    out.raw(this.resetsAt[index]);
     if (this.hasRefused[index]) {
-      out.raw(RETRY_AT);
-      out.raw(this.retryDay[index] === 0 ? NULL : this.#momentOf(this.retryDay[index]));
+      out.raw(this.retryAt[index]);
     }
-    out.byte(CLOSE_BRACE);
   }
 }

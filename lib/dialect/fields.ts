@@ -20,7 +20,7 @@ import { KEY, type Request, VALUE } from "../command/request.ts";
 import { readDetail } from "./details.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
-import { MEMBER, type Members } from "./members.ts";
+import { MEMBER, Members } from "./members.ts";
 import { BAD_DAY, Value } from "./value.ts";
 
 /** The most days that a range may have, both ends included: a leap year and a day. */
@@ -53,7 +53,7 @@ export class Fields {
       case "tree":
         return this.#tree(request);
       case "key":
-        return this.#number("key", request, KEY);
+        return this.#number(MEMBER.key, request, KEY);
       case "day?":
         return this.#day(request);
       case "value?":
@@ -105,8 +105,9 @@ export class Fields {
     return null;
   }
 
-  #number(name: "key" | "value", request: Request, lane: number): string | null {
-    const value = this.#of(MEMBER[name], request);
+  #number(member: number, request: Request, lane: number): string | null {
+    const value = this.#of(member, request);
+    const name = Members.nameOf(member);
     if (value.kind === ABSENT) return `Field ${name} is required`;
     const fault = value.number(name);
     request.lanes[lane] = value.lanes[0];
@@ -119,7 +120,7 @@ export class Fields {
     lanes[VALUE] = 1;
     lanes[VALUE + 1] = 0;
     if (!this.#members.has(MEMBER.value)) return null;
-    const fault = this.#number("value", request, VALUE);
+    const fault = this.#number(MEMBER.value, request, VALUE);
     if (lanes[VALUE] === 0 && lanes[VALUE + 1] === 0) {
       this.later ??= "Field value must be greater than 0";
     }

@@ -54,12 +54,12 @@ export class LimitFields {
     }
   }
 
-  #of(name: keyof typeof MEMBER, request: Request): Value {
-    return this.#value.of(this.#members, MEMBER[name], request.bytes);
+  #of(member: number, request: Request): Value {
+    return this.#value.of(this.#members, member, request.bytes);
   }
 
   #key(request: Request, isRequired: boolean): string | null {
-    const value = this.#of("key", request);
+    const value = this.#of(MEMBER.key, request);
     request.hasKeys = false;
     request.lanes[KEY] = request.lanes[KEY + 1] = 0;
     this.#hasKey = value.kind !== ABSENT;
@@ -71,7 +71,7 @@ export class LimitFields {
   }
 
   #subject(request: Request): string | null {
-    const value = this.#of("keys", request);
+    const value = this.#of(MEMBER.keys, request);
     if (value.kind === ABSENT) return this.#key(request, true);
     if (this.#members.has(MEMBER.key)) return "Field key or keys is required, and not both";
     if (value.kind !== ARRAY) return "Field keys must be an array";
@@ -84,7 +84,7 @@ export class LimitFields {
   }
 
   #cost(request: Request): string | null {
-    const value = this.#of("cost", request);
+    const value = this.#of(MEMBER.cost, request);
     request.lanes[VALUE] = 1;
     request.lanes[VALUE + 1] = 0;
     if (value.kind === ABSENT) return null;
@@ -95,7 +95,7 @@ export class LimitFields {
   }
 
   #limits(request: Request): string | null {
-    const value = this.#of("limits", request);
+    const value = this.#of(MEMBER.limits, request);
     if (value.kind === ABSENT) return "Field limits is required";
     if (value.kind !== ARRAY) return "Field limits must be an array";
     const { limits, lanes } = request;
@@ -106,7 +106,7 @@ export class LimitFields {
       if (fault !== null) return fault;
       this.later = this.#list.later;
       set = this.#list.set;
-      if (this.later === null) this.#members.memory.keep(text, set);
+      if (this.later === null) this.#members.keepLimits(text, set);
     }
     if (!request.hasKeys && !this.#hasKey && !set.areKeyed) return "Field key is required";
     limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1]);
@@ -117,7 +117,7 @@ export class LimitFields {
   }
 
   #mode(request: Request): string | null {
-    const value = this.#of("mode", request);
+    const value = this.#of(MEMBER.mode, request);
     request.mode = "reject";
     if (value.kind === ABSENT) return null;
     const mode = MODES.find((mode) => mode === value.text());
@@ -135,14 +135,14 @@ export class LimitFields {
   }
 
   #wantsReceipt(request: Request): string | null {
-    const { kind } = this.#of("receipt", request);
+    const { kind } = this.#of(MEMBER.receipt, request);
     request.wantsReceipt = kind === TRUE;
     const isGood = kind === ABSENT || kind === TRUE || kind === FALSE;
     return isGood ? null : "Field receipt must be true or false";
   }
 
   #receipt(request: Request): string | null {
-    const value = this.#of("receipt", request);
+    const value = this.#of(MEMBER.receipt, request);
     if (value.kind !== STRING || value.start === value.end) return "Field receipt is required";
     if (value.end - value.start > RECEIPT_BYTES_MAX) this.later = "Field receipt exceeds max size";
     request.details.set("receipt", value.text() ?? "");

@@ -56,7 +56,8 @@ export class Counters {
     if (tree === null) return;
     const { lanes } = request;
     const day = request.day === 0 ? this.today : request.day;
-    const [lo, hi] = [lanes[VALUE], lanes[VALUE + 1]];
+    const lo = lanes[VALUE];
+    const hi = lanes[VALUE + 1];
     const outcome = this.#ledger.add(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi);
     if (outcome === "done") return reply.number(lo, hi);
     if (outcome === "overflow") return overflow(reply, "", lanes[KEY], lanes[KEY + 1], day);
@@ -68,7 +69,8 @@ export class Counters {
     if (tree === null) return;
     const { lanes } = request;
     const day = request.day === 0 ? this.today : request.day;
-    const [lo, hi] = [lanes[VALUE], lanes[VALUE + 1]];
+    const lo = lanes[VALUE];
+    const hi = lanes[VALUE + 1];
     reply.number(lo, hi);
     isDone(this.#ledger.subtract(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi), reply);
   }

@@ -9,32 +9,38 @@ import { SendBuffer } from "../bytes/send_buffer.ts";
 import { KEY_WORDS } from "../command/items.ts";
 import { COST, type Limits, MAX, SUBJECT } from "../command/limits.ts";
 import type { Reply } from "../command/reply.ts";
-import { DAY_MAX, type Request, VALUE } from "../command/request.ts";
+import { type Request, VALUE } from "../command/request.ts";
 import { Verdict } from "../command/verdict.ts";
+import type { Branch } from "../tree/branch.ts";
 import type { Forest } from "../tree/forest.ts";
 import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
-import type { Tree } from "../tree/tree.ts";
+import { fits, sumDays, type Tree } from "../tree/tree.ts";
 import { overflow } from "./counters.ts";
 import { isDone } from "./finder.ts";
 import type { Ledger } from "./ledger.ts";
 import { retryDayOf } from "./limit_retry.ts";
 import type { Receipts } from "./receipts.ts";
-import type { Spans } from "./spans.ts";
+import type { Kept, Spans } from "./spans.ts";
 
-/** The most bytes of a reply beside what it tells of each limit, and of that beside the name. */
+/** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
 const ENVELOPE_BYTES = 256;
-const LIMIT_BYTES = 192;
+const LIMIT_BYTES = 160;
 
 export class Limiter {
   readonly #forest: Forest;
   readonly #ledger: Ledger;
   readonly #receipts: Receipts;
   readonly #spans: Spans;
-  readonly #verdict: Verdict;
+  readonly #verdict = new Verdict();
   readonly #replyBytesMax: number;
   readonly #out = new SendBuffer(1024);
   readonly #sum = new Uint32Array(2);
+  // What was found for each limit: its counter, for the first limit on it, and its window today. The
+  // slot is negative where there is no counter; slots are good until something is charged.
   readonly #trees: (Tree | null)[] = [];
+  readonly #branches: (Branch | null)[] = [];
+  readonly #slots: number[] = [];
+  readonly #windows: Kept[] = [];
   today = 0;
 
   /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
@@ -50,7 +56,6 @@ export class Limiter {
     this.#receipts = receipts;
     this.#spans = spans;
     this.#replyBytesMax = replyBytesMax;
-    this.#verdict = new Verdict((day) => spans.momentOf(day));
   }
 
   /** Charges the cost, if the limits allow it. */
@@ -99,7 +104,7 @@ export class Limiter {
   /** Looks at all limits: how much is used, and what of the cost may be applied. */
   #judge({ limits, lanes, mode }: Request): void {
     const verdict = this.#verdict;
-    const { applied, used, hasRefused } = verdict;
+    const { applied, used, hasRefused, resetsAt } = verdict;
     const sum = this.#sum;
     verdict.begin(limits);
     const isPart = mode === "saturate"; // of the one cost of all limits, perhaps their own
@@ -108,23 +113,35 @@ export class Limiter {
     verdict.deniedBy = -1;
     for (let index = 0; index < limits.count; index++) {
       const first = limits.first(index);
-      const name = limits.name(index);
-      const tree = first < index ? this.#trees[first] : this.#forest.find(name, 0, name.length);
-      this.#trees[index] = tree;
-      const { from, to } = this.#spans.of(limits.window(index), this.today);
+      if (first === index) this.#locate(index, limits);
+      const window = this.#spans.of(limits.window(index), this.today);
+      this.#windows[index] = window;
+      resetsAt[index] = window.resetsAt;
       sum[0] = sum[1] = 0;
-      tree?.sum(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), from, to, sum);
+      if (this.#slots[first] >= 0) {
+        sumDays(this.#branches[first]!, this.#slots[first], window.from, window.to, sum);
+      }
       used[2 * index] = sum[0];
       used[2 * index + 1] = sum[1];
-      const fits = mode === "force" || fitsUnder(limits, index, sum[0], sum[1]);
-      hasRefused[index] = !fits;
-      if (fits) continue;
+      const isRefused = mode !== "force" && !fitsUnder(limits, index, sum[0], sum[1]);
+      hasRefused[index] = isRefused;
+      if (!isRefused) continue;
       if (verdict.deniedBy < 0) verdict.deniedBy = index;
       if (isPart) reduce(applied, limits, index, sum[0], sum[1]);
     }
     if (mode === "reject" && verdict.deniedBy >= 0) applied[0] = applied[1] = 0;
     const isNothing = applied[0] === 0 && applied[1] === 0;
     verdict.isAllowed = verdict.deniedBy < 0 || mode === "saturate" && !isNothing;
+  }
+
+  #locate(index: number, limits: Limits): void {
+    const name = limits.name(index);
+    const tree = this.#forest.find(name, 0, name.length);
+    this.#trees[index] = tree;
+    this.#slots[index] = -1;
+    if (tree === null) return;
+    this.#slots[index] = tree.locate(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
+    this.#branches[index] = tree.located;
   }
 
   /** Charges every counter once. */
@@ -138,7 +155,8 @@ export class Limiter {
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
       if (lo === 0 && hi === 0) continue;
-      const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+      const keyLo = limits.lo(index, SUBJECT);
+      const keyHi = limits.hi(index, SUBJECT);
       this.#ledger.add(tree, keyLo, keyHi, this.today, lo, hi);
     }
     return true;
@@ -155,10 +173,7 @@ export class Limiter {
   /** Whether the reply, however it turns out, is not too long to be given. */
   #isTellable({ limits }: Request, reply: Reply): boolean {
     if (this.#replyBytesMax === 0) return true;
-    let bytes = ENVELOPE_BYTES;
-    for (let index = 0; index < limits.count; index++) {
-      bytes += LIMIT_BYTES + 2 * limits.name(index).length; // of which any may be escaped
-    }
+    const bytes = ENVELOPE_BYTES + limits.headBytes + limits.count * LIMIT_BYTES;
     if (bytes <= this.#replyBytesMax) return true;
     reply.fail("response_too_large", `Response exceeds ${this.#replyBytesMax} bytes`);
     return false;
@@ -169,24 +184,21 @@ export class Limiter {
     const { limits } = request;
     const { applied } = this.#verdict;
     const isPart = request.mode === "saturate";
-    const sum = this.#sum;
     let created = 0;
     for (let index = 0; index < limits.count; index++) {
       if (limits.first(index) < index) continue;
-      const tree = this.#trees[index];
-      if (tree === null) {
+      if (this.#trees[index] === null) {
         created++;
         const name = limits.name(index);
         if (treeName(name, 0, name.length) !== null) continue;
         reply.fail("validation_error", `Field limits[].series ${TREE_NAME_RULE}`);
         return false;
       }
-      const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
-      tree.sum(keyLo, keyHi, 0, DAY_MAX, sum);
+      const slot = this.#slots[index];
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
-      if (u64Fits(sum[0], sum[1], lo, hi)) continue;
-      overflow(reply, "", keyLo, keyHi, this.today);
+      if (slot < 0 || fits(this.#branches[index]!, slot, lo, hi)) continue;
+      overflow(reply, "", limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), this.today);
       return false;
     }
     const bytesMax = request.wantsReceipt ? this.#receipts.bytesMax(request) : 0;
@@ -205,21 +217,41 @@ export class Limiter {
     }
   }
 
-  /** Finds out when things change. */
+  /** Finds out when things change, as far as that depends on what was counted. */
   #tellTimes({ limits }: Request): void {
-    const { resetsDay, retryDay, hasRefused } = this.#verdict;
+    const { resetsAt, hasRefused, deniedBy } = this.#verdict;
+    if (!limits.areRolling && deniedBy < 0) return;
     for (let index = 0; index < limits.count; index++) {
-      const window = limits.window(index);
-      const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
-      const name = limits.name(index);
-      const tree = this.#trees[index] ?? this.#forest.find(name, 0, name.length);
-      resetsDay[index] = this.#spans.resetDay(window, this.today, tree, keyLo, keyHi);
-      if (!hasRefused[index]) continue;
-      const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
-      const max = u64ToBigInt(limits.lo(index, MAX), limits.hi(index, MAX));
-      const dayAt = (day: number) => this.#spans.dayAt(day);
-      retryDay[index] = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost, dayAt);
+      if (limits.window(index).kind === "days") resetsAt[index] = this.#rollsAt(index, limits);
+      if (hasRefused[index]) this.#tellRetry(index, limits);
     }
+  }
+
+  /** The moment at which a rolling window loses something. */
+  #rollsAt(index: number, limits: Limits): Uint8Array {
+    const window = limits.window(index);
+    const days = window.kind === "days" ? window.days : 0;
+    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    const tree = this.#treeOf(index, limits);
+    const spans = this.#spans;
+    return spans.resetsAt(spans.lossDay(days, this.#windows[index], tree, keyLo, keyHi));
+  }
+
+  #tellRetry(index: number, limits: Limits): void {
+    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
+    const max = u64ToBigInt(limits.lo(index, MAX), limits.hi(index, MAX));
+    const tree = this.#treeOf(index, limits);
+    const dayAt = (day: number) => this.#spans.dayAt(day);
+    const window = limits.window(index);
+    const day = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost, dayAt);
+    this.#verdict.retryAt[index] = this.#spans.retryAt(day);
+  }
+
+  /** The tree of a limit, also if it was created only now. */
+  #treeOf(index: number, limits: Limits): Tree | null {
+    const name = limits.name(index);
+    return this.#trees[limits.first(index)] ?? this.#forest.find(name, 0, name.length);
   }
 }
 
@@ -240,10 +272,6 @@ function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number
   const sumHi = usedHi + limits.hi(index, COST) + carry;
   const maxHi = limits.hi(index, MAX);
   return sumHi < maxHi || sumHi === maxHi && sumLo - carry * LANE <= limits.lo(index, MAX);
-}
-
-function u64Fits(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
-  return aHi + bHi + (aLo + bLo > LANE_MAX ? 1 : 0) <= LANE_MAX;
 }
 
 /** Reduces what is applied to what a limit leaves. */

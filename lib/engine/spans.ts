@@ -14,15 +14,23 @@ const SPANS_MAX = 1024;
 
 const encoder = new TextEncoder();
 
-interface Kept extends Span {
-  /** The first day after it; 0: there is none, or, of rolling windows, it depends. */
-  readonly next: number;
+export interface Kept extends Span {
+  /** As told: when the next one begins. Rolling windows depend on what they hold. */
+  readonly resetsAt: Uint8Array;
 }
 
 /** When a day begins, and which one then begins: zones have left days out. */
 interface Moment {
-  readonly text: Uint8Array;
+  readonly resetsAt: Uint8Array;
+  readonly retryAt: Uint8Array;
   readonly day: number;
+}
+
+const NEVER = momentOf("null", 0);
+
+function momentOf(text: string, day: number): Moment {
+  const resetsAt = encoder.encode(`,"resets_at":${text}`);
+  return { resetsAt, retryAt: encoder.encode(`,"retry_at":${text}`), day };
 }
 
 export class Spans {
@@ -45,22 +53,25 @@ export class Spans {
     if (known !== undefined) return known;
     const { from, to } = spanOf(window, today);
     const isOfCalendar = window.kind !== "total" && window.kind !== "days";
-    const kept = { from, to, next: isOfCalendar ? nextOf(window, from) : 0 };
+    const kept = { from, to, resetsAt: this.resetsAt(isOfCalendar ? nextOf(window, from) : 0) };
     this.#spans.set(window, kept);
     return kept;
   }
 
-  /** The day from which a counter's window no longer holds what it holds; 0: that day never comes. */
-  resetDay(window: Window, today: number, tree: Tree | null, keyLo: number, keyHi: number): number {
-    const { from, to, next } = this.of(window, today);
-    if (window.kind !== "days") return next;
-    const oldest = tree === null ? 0 : tree.firstDay(keyLo, keyHi, from);
-    return oldest === 0 || oldest > to ? 0 : dayOf(ordinal(oldest) + window.days);
+  /** The day on which a counter's rolling window loses the oldest that it holds; 0: it holds nothing. */
+  lossDay(days: number, span: Span, tree: Tree | null, keyLo: number, keyHi: number): number {
+    const oldest = tree === null ? 0 : tree.firstDay(keyLo, keyHi, span.from);
+    return oldest === 0 || oldest > span.to ? 0 : dayOf(ordinal(oldest) + days);
   }
 
-  /** The moment at which a day begins, as a JSON string of RFC 3339. */
-  momentOf(day: number): Uint8Array {
-    return this.#moment(day).text;
+  /** `,"resets_at":"2026-11-24T00:00:00Z"`: the moment at which a day begins, `null` for 0, no day. */
+  resetsAt(day: number): Uint8Array {
+    return day === 0 ? NEVER.resetsAt : this.#moment(day).resetsAt;
+  }
+
+  /** Likewise, as `,"retry_at":"2026-11-24T00:00:00Z"`. */
+  retryAt(day: number): Uint8Array {
+    return day === 0 ? NEVER.retryAt : this.#moment(day).retryAt;
   }
 
   /** The day, or the first one after it that there is. */
@@ -73,7 +84,7 @@ export class Spans {
     if (known !== undefined) return known;
     const ms = this.#calendar.startOf(day);
     const text = new Date(ms).toISOString().replace(".000Z", "Z");
-    const moment = { text: encoder.encode(`"${text}"`), day: this.#calendar.dayAt(ms) };
+    const moment = momentOf(`"${text}"`, this.#calendar.dayAt(ms));
     if (this.#moments.size >= MOMENTS_MAX) this.#moments.clear();
     this.#moments.set(day, moment);
     return moment;

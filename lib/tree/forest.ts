@@ -22,6 +22,8 @@ export class Forest {
   readonly #byName = new Map<string, Tree>();
   readonly #byHash = new Map<number, Tree[]>();
   readonly #byNumber: (Tree | null)[] = [];
+  /** The one that a client found last: the next will mostly ask for the same. */
+  #last: Tree | null = null;
   /** Numbers below the highest that no tree has, and some that one has again. */
   #free: number[] = [];
   /** The serial that the next new tree will have. */
@@ -46,11 +48,13 @@ export class Forest {
 
   /** The tree that clients call bytes[start..end): they may write the name of a hidden one, too. */
   find(bytes: Uint8Array, start: number, end: number): Tree | null {
+    const last = this.#last;
+    if (last !== null && equals(last.nameBytes, bytes, start, end)) return last;
     if (bytes[start] === HIDDEN_BYTE) return null;
     const trees = this.#byHash.get(hash(bytes, start, end));
     if (trees === undefined) return null;
     for (let index = 0; index < trees.length; index++) {
-      if (equals(trees[index].nameBytes, bytes, start, end)) return trees[index];
+      if (equals(trees[index].nameBytes, bytes, start, end)) return this.#last = trees[index];
     }
     return null;
   }
@@ -129,6 +133,7 @@ export class Forest {
   }
 
   #unhash(tree: Tree): void {
+    this.#last = null;
     const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
     const others = this.#byHash.get(key)!.filter((other) => other !== tree);
     if (others.length > 0) this.#byHash.set(key, others);

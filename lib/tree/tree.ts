@@ -21,7 +21,8 @@ export class Tree extends Ranges {
   created = false;
   /** After `set`: the lanes of the value that the day had before, zero being none. */
   readonly old = new Uint32Array(2);
-  readonly #sum = new Uint32Array(2);
+  /** After `locate`: the branch that the slot is in. */
+  located: Branch = this.branches[0];
 
   constructor(name: string, pool = new BlockPool()) {
     super(pool);
@@ -48,7 +49,7 @@ export class Tree extends Ranges {
         const sumLo = lo + (found ? branch.valueLo(slot, cell) : 0);
         const newLo = sumLo > LANE_MAX ? sumLo - LANE : sumLo;
         const newHi = hi + (found ? branch.valueHi(slot, cell) : 0) + (sumLo > LANE_MAX ? 1 : 0);
-        if (newHi > LANE_MAX || !this.#fits(branch, slot, lo, hi)) return false;
+        if (newHi > LANE_MAX || !fits(branch, slot, lo, hi)) return false;
         if (newLo === 0 && newHi === 0) return true;
         const done = found
           ? branch.store(slot, cell, newLo, newHi)
@@ -135,14 +136,21 @@ export class Tree extends Ranges {
     return cell < branch.count(slot) ? branch.day(slot, cell) : 0;
   }
 
+  /**
+   * The slot of a counter in its branch, `located`; negative when there is no such counter. For several
+   * questions about one counter: good until the tree changes.
+   */
+  locate(keyLo: number, keyHi: number): number {
+    this.located = this.branchAt(this.indexOf(keyLo, keyHi));
+    return this.located.locate(keyLo, keyHi);
+  }
+
   /** Adds up a counter's days in [dayFrom, dayTo]; the sum's lanes go to `sum`. */
   sum(keyLo: number, keyHi: number, dayFrom: number, dayTo: number, sum: Uint32Array): void {
     sum[0] = sum[1] = 0;
     const branch = this.branchAt(this.indexOf(keyLo, keyHi));
     const slot = branch.locate(keyLo, keyHi);
-    if (slot < 0) return;
-    const from = branch.seek(slot, dayFrom);
-    branch.sum(slot, from, Math.max(from, branch.seekAfter(slot, dayTo)), sum);
+    if (slot >= 0) sumDays(branch, slot, dayFrom, dayTo, sum);
   }
 
   /** Appends a counter's days in [dayFrom, dayTo] and their values to `cells`. */
@@ -186,13 +194,28 @@ export class Tree extends Ranges {
       this.makeRoom(index, keyLo, keyHi);
     }
   }
+}
 
-  /** Whether a counter's total stays below 2^64 with so much more. */
-  #fits(branch: Branch, slot: number, lo: number, hi: number): boolean {
-    // Fewer than 2^30 values below 2^32 are below 2^62 together: only wide counters need adding up.
-    if (hi < 0x80000000 && !branch.isWide(slot)) return true;
-    branch.sum(slot, 0, branch.count(slot), this.#sum);
-    const carry = this.#sum[0] + lo > LANE_MAX ? 1 : 0;
-    return this.#sum[1] + hi + carry <= LANE_MAX;
-  }
+/** Scratch: the lanes of a counter's total. */
+const total = new Uint32Array(2);
+
+/** Adds up the days in [dayFrom, dayTo] of a counter in a branch; the sum's lanes go to `sum`. */
+export function sumDays(
+  branch: Branch,
+  slot: number,
+  dayFrom: number,
+  dayTo: number,
+  sum: Uint32Array,
+): void {
+  const from = branch.seek(slot, dayFrom);
+  branch.sum(slot, from, Math.max(from, branch.seekAfter(slot, dayTo)), sum);
+}
+
+/** Whether the total of a counter in a branch stays below 2^64 with so much more. */
+export function fits(branch: Branch, slot: number, lo: number, hi: number): boolean {
+  // Fewer than 2^30 values below 2^32 are below 2^62 together: only wide counters need adding up.
+  if (hi < 0x80000000 && !branch.isWide(slot)) return true;
+  branch.sum(slot, 0, branch.count(slot), total);
+  const carry = total[0] + lo > LANE_MAX ? 1 : 0;
+  return total[1] + hi + carry <= LANE_MAX;
 }

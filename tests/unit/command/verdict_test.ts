@@ -19,12 +19,13 @@ function verdictOn(...limits: [series: string, max: bigint, used: bigint][]): Ve
     return { name: encoder.encode(series), window, max: lanes(max), cost: null, key: null };
   }));
   all.use(set, 1, 0, 1, 0);
-  const verdict = new Verdict((day) => encoder.encode(`"day ${day}"`));
+  const verdict = new Verdict();
   verdict.begin(all);
   limits.forEach(([, , used], index) => {
     verdict.used.set(lanes(used), 2 * index);
     verdict.hasRefused[index] = false;
-    verdict.resetsDay[index] = verdict.retryDay[index] = 0;
+    verdict.resetsAt[index] = encoder.encode(',"resets_at":null');
+    verdict.retryAt[index] = encoder.encode(',"retry_at":null');
   });
   return verdict;
 }
@@ -61,7 +62,7 @@ Deno.test("verdict: an admission, with a receipt and names that need escapes", (
   const verdict = verdictOn(['a "b"', 5n, 1n], ["é", 5n, 1n]);
   verdict.isAllowed = true;
   verdict.applied.set(lanes(U64_MAX));
-  verdict.resetsDay[1] = 20261123;
+  verdict.resetsAt[1] = encoder.encode(',"resets_at":"day 20261123"');
   verdict.receipt = "r-1";
   assertEquals(
     text(verdict),
@@ -75,7 +76,8 @@ Deno.test("verdict: limits that refused, and only they, tell when to come again"
   const verdict = verdictOn(["a", 5n, 5n], ["b", 5n, 5n], ["c", 9n, 5n]);
   verdict.deniedBy = 0;
   verdict.hasRefused[0] = verdict.hasRefused[1] = true;
-  verdict.retryDay.splice(1, 2, 20270101, 20270102);
+  verdict.retryAt[1] = encoder.encode(',"retry_at":"day 20270101"');
+  verdict.retryAt[2] = encoder.encode(',"retry_at":"day 20270102"');
   const row = (series: string, max: number, rest: string) =>
     `{"series":"${series}","max":${max},"used":5,"remaining":${max - 5},"resets_at":null${rest}}`;
   const limits = [

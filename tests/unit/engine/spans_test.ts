@@ -13,24 +13,28 @@ const rolling = (days: number): Window => ({ kind: "days", days });
 Deno.test("spans: a new day begins anew, and an old one too", () => {
   const all = spans("UTC");
   const windows: Window[] = [{ kind: "day" }, { kind: "month" }, rolling(2), { kind: "total" }];
-  const ON: [today: number, spans: [from: number, to: number, next: number][]][] = [
+  const ON: [today: number, spans: [from: number, to: number, next: string | null][]][] = [
     [20261130, [
-      [20261130, 20261130, 20261201],
-      [20261101, 20261130, 20261201],
-      [20261129, 20261130, 0],
-      [0, 0xffffffff, 0],
+      [20261130, 20261130, "2026-12-01"],
+      [20261101, 20261130, "2026-12-01"],
+      [20261129, 20261130, null],
+      [0, 0xffffffff, null],
     ]],
     [20261201, [
-      [20261201, 20261201, 20261202],
-      [20261201, 20261231, 20270101],
-      [20261130, 20261201, 0],
-      [0, 0xffffffff, 0],
+      [20261201, 20261201, "2026-12-02"],
+      [20261201, 20261231, "2027-01-01"],
+      [20261130, 20261201, null],
+      [0, 0xffffffff, null],
     ]],
   ];
   for (const [today, expected] of [...ON, ...ON, ON[0]]) {
     for (const [index, [from, to, next]] of expected.entries()) {
-      assertEquals(all.of(windows[index], today), { from, to, next });
-      assertEquals(all.of(windows[index], today), { from, to, next }, "again");
+      const text = next === null ? "null" : `"${next}T00:00:00Z"`;
+      for (const time of ["first", "again"]) {
+        const kept = all.of(windows[index], today);
+        assertEquals([kept.from, kept.to], [from, to], time);
+        assertEquals(decoder.decode(kept.resetsAt), `,"resets_at":${text}`, time);
+      }
     }
   }
 });
@@ -43,25 +47,21 @@ Deno.test("spans: thousands of windows, of which few are kept", () => {
   }
 });
 
-Deno.test("spans: the day on which a window no longer holds what it holds", () => {
+Deno.test("spans: the day on which a rolling window loses what it holds", () => {
   const all = spans("UTC");
   const tree = new Tree("t");
   for (const day of [20261110, 20261120, 20261122, 20261130]) tree.add(7, 0, day, 1, 0);
-  const on = (window: Window, today = 20261123) => all.resetDay(window, today, tree, 7, 0);
-  assertEquals(on({ kind: "day" }), 20261124);
-  assertEquals(on({ kind: "week" }), 20261130);
-  assertEquals(on({ kind: "monthFrom", day: 31 }), 20261130);
-  assertEquals(on({ kind: "year" }), 20270101);
-  assertEquals(on({ kind: "total" }), 0);
-  // Rolling: when the oldest of those counted leaves, and not what is counted in advance.
-  assertEquals(on(rolling(30)), 20261210);
-  assertEquals(on(rolling(13)), 20261203);
-  assertEquals(on(rolling(2)), 20261124);
-  assertEquals(on(rolling(1)), 0);
-  assertEquals(on(rolling(7), 20261201), 20261207);
-  assertEquals(all.resetDay(rolling(30), 20261123, tree, 8, 0), 0, "another counter");
-  assertEquals(all.resetDay(rolling(30), 20261123, null, 7, 0), 0, "no tree");
-  assertEquals(all.resetDay({ kind: "day" }, 20261123, null, 7, 0), 20261124, "no tree");
+  const on = (days: number, today = 20261123, of: Tree | null = tree, key = 7) => {
+    return all.lossDay(days, all.of(rolling(days), today), of, key, 0);
+  };
+  // When the oldest of those counted leaves, and not what is counted in advance.
+  assertEquals(on(30), 20261210);
+  assertEquals(on(13), 20261203);
+  assertEquals(on(2), 20261124);
+  assertEquals(on(1), 0);
+  assertEquals(on(7, 20261201), 20261207);
+  assertEquals(on(30, 20261123, tree, 8), 0, "another counter");
+  assertEquals(on(30, 20261123, null), 0, "no tree");
 });
 
 Deno.test("spans: the moments at which days begin, and the days that then begin", () => {
@@ -76,7 +76,13 @@ Deno.test("spans: the moments at which days begin, and the days that then begin"
   for (const [zone, day, moment, actual] of MOMENTS) {
     const all = spans(zone);
     for (const again of ["once", "twice"]) {
-      assertEquals(decoder.decode(all.momentOf(day)), `"${moment}"`, `${zone} ${day} ${again}`);
+      const text = `"${moment}"`;
+      assertEquals(decoder.decode(all.retryAt(day)), `,"retry_at":${text}`, `${zone} ${day}`);
+      assertEquals(
+        decoder.decode(all.resetsAt(day)),
+        `,"resets_at":${text}`,
+        `${zone} ${day} ${again}`,
+      );
       assertEquals(all.dayAt(day), actual, `${zone} ${day} ${again}`);
     }
   }
@@ -87,6 +93,7 @@ Deno.test("spans: more moments than are kept", () => {
   for (let month = 1; month <= 5000; month++) {
     const date = new Date(Date.UTC(2026, month, 1));
     const day = 10000 * date.getUTCFullYear() + 100 * (date.getUTCMonth() + 1) + 1;
-    assertEquals(decoder.decode(all.momentOf(day)), `"${date.toISOString().slice(0, 19)}Z"`);
+    const text = `"${date.toISOString().slice(0, 19)}Z"`;
+    assertEquals(decoder.decode(all.retryAt(day)), `,"retry_at":${text}`);
   }
 });
