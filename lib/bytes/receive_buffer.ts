@@ -8,6 +8,8 @@
 // Trade: the buffer grows to hold the longest frame allowed, and goes back to its first size only
 // once it is empty and has long been too large, so that busy connections don't reallocate.
 
+import type { Line } from "./line.ts";
+
 /** What an idle connection keeps: room for dozens of requests; ten thousand of them make 20 MiB. */
 export const RECEIVE_BYTES_MIN = 2048;
 
@@ -22,8 +24,9 @@ const CARRIAGE_RETURN = 13;
 
 export type Frame = "frame" | "none" | "too long";
 
-export class ReceiveBuffer {
+export class ReceiveBuffer implements Line {
   bytes = new Uint8Array(RECEIVE_BYTES_MIN);
+  view = new DataView(this.bytes.buffer);
   /** The same bytes, four in a word. */
   #words = new Int32Array(this.bytes.buffer);
   readonly #frameBytesMax: number;
@@ -111,6 +114,7 @@ export class ReceiveBuffer {
 
   #use(bytes: Uint8Array<ArrayBuffer>): void {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer);
     this.#words = new Int32Array(bytes.buffer);
   }
 

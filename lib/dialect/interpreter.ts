@@ -3,41 +3,40 @@
 // A line with a `command` is in v1, one with `v` or `op` in v2. What has neither, because it is no
 // JSON or no request, is answered in the dialect that its connection spoke last, and at first in v2.
 
+import type { Line } from "../bytes/line.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import type { Access } from "../command/access.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
-import { MEMBER, Members } from "./members.ts";
+import { Known, MEMBER, Members } from "./members.ts";
 import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 
 export type Dialect = Request["dialect"];
 
 export class Interpreter {
-  readonly #members = new Members();
+  readonly #members: Members;
   readonly #v1: V1;
   readonly #v2: V2;
   readonly #replyBytesMax: number;
 
-  /** `itemsMax`: how long a list may be; `replyBytesMax`: how long a reply in v2, 0 for no limit. */
-  constructor(access: Access, itemsMax: number, replyBytesMax: number) {
+  /**
+   * `itemsMax`: how long a list may be; `replyBytesMax`: how long a reply in v2, 0 for no limit.
+   * Interpreters may share what is `known`.
+   */
+  constructor(access: Access, itemsMax: number, replyBytesMax: number, known = new Known()) {
+    this.#members = new Members(known);
     this.#v1 = new V1(this.#members, access);
     this.#v2 = new V2(this.#members, access, itemsMax);
     this.#replyBytesMax = replyBytesMax;
   }
 
-  /** Decodes the line bytes[start..end) of a connection that last spoke `spoken`. False: `reply` tells why not. */
-  decode(
-    bytes: Uint8Array<ArrayBufferLike>,
-    start: number,
-    end: number,
-    spoken: Dialect,
-    request: Request,
-    reply: Reply,
-  ): boolean {
+  /** Decodes a line of a connection that last spoke `spoken`. False: `reply` tells why not. */
+  decode(line: Line, spoken: Dialect, request: Request, reply: Reply): boolean {
     const members = this.#members;
+    const { bytes } = line;
     request.clear();
-    const isObject = members.scan(bytes, start, end);
+    const isObject = members.scan(line);
     request.dialect = this.#dialect(spoken);
     if (!isObject) {
       const code = members.fault.startsWith("Invalid") ? "invalid_json" : "validation_error";

@@ -9,6 +9,7 @@ import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
 import { Access } from "../command/access.ts";
 import { Interpreter } from "../dialect/interpreter.ts";
+import { Known } from "../dialect/members.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
@@ -73,8 +74,9 @@ export class Acceptor {
     this.#spares = spares;
     this.#log = log;
     const { access, batchItemsMax, replyBytesMax } = options;
+    const known = new Known();
     this.#exchanges = new ExchangePool(() => {
-      return new Interpreter(access, batchItemsMax, replyBytesMax);
+      return new Interpreter(access, batchItemsMax, replyBytesMax, known);
     });
   }
 

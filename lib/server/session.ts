@@ -148,7 +148,6 @@ export class Session {
         return "done";
       }
       reply.clear();
-      const { bytes, start, end } = received;
       if (frame === "too long") {
         request.dialect = this.#spoken;
         reply.fail("request_too_large", `Request exceeds ${this.#limits.requestBytesMax} bytes`);
@@ -156,7 +155,7 @@ export class Session {
         return "done";
       }
       exchange.requests++;
-      if (interpreter.decode(bytes, start, end, this.#spoken, request, reply)) {
+      if (interpreter.decode(received, this.#spoken, request, reply)) {
         this.#engine.execute(request, reply);
       }
       this.#spoken = request.dialect;

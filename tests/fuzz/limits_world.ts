@@ -1,6 +1,7 @@
 // Karma for histories of limits: in process, with a clock that is moved and a zone that a restart may
 // change. The date is told by the real clock's calendar, and must be the model's.
 
+import { lineOf } from "../../lib/bytes/line.ts";
 import { assertEquals } from "@std/assert";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
@@ -96,7 +97,7 @@ export class World {
     reply.clear();
     out.clear();
     engine.beginTurn();
-    if (this.#interpreter.decode(bytes, 0, bytes.length, "v2", request, reply)) {
+    if (this.#interpreter.decode(lineOf(bytes), "v2", request, reply)) {
       engine.execute(request, reply);
     }
     await reply.pending;

@@ -8,6 +8,7 @@
 // Trade: in process, on a disk in memory, to be fast. The default run takes every eleventh byte;
 // KARMA_FLIPS=all takes all of them, each with every bit and all bits.
 
+import { lineOf } from "../../lib/bytes/line.ts";
 import { assert, assertEquals } from "@std/assert";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Access } from "../../lib/command/access.ts";
@@ -108,7 +109,7 @@ async function executeV2({ engine }: LocalKarma, line: string): Promise<void> {
   const interpreter = new Interpreter(new Access(null, null), 100, 0);
   const bytes = new TextEncoder().encode(line);
   engine.beginTurn();
-  if (interpreter.decode(bytes, 0, bytes.length, "v2", request, reply)) {
+  if (interpreter.decode(lineOf(bytes), "v2", request, reply)) {
     engine.execute(request, reply);
     await reply.pending;
   }

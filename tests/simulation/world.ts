@@ -5,6 +5,7 @@
 // noted once it `isOver`. What should not happen becomes `fault`. Trade: requests come as lines, and
 // replies are looked at as the engine gives them, without sessions and sockets.
 
+import { lineOf } from "../../lib/bytes/line.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
@@ -323,7 +324,7 @@ export class World {
     const reply = new Reply();
     const bytes = new TextEncoder().encode(line);
     this.engine.beginTurn();
-    if (!this.#dialect.decode(bytes, 0, bytes.length, "v1", request, reply)) {
+    if (!this.#dialect.decode(lineOf(bytes), "v1", request, reply)) {
       return this.fail(`${line}: ${reply.text}`);
     }
     const { length } = this.past.changes;

@@ -1,5 +1,6 @@
 // Lines asked of an interpreter, and what they are understood as, in one line of text.
 
+import { lineOf } from "../../lib/bytes/line.ts";
 import { assert } from "@std/assert";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { Access } from "../../lib/command/access.ts";
@@ -34,7 +35,7 @@ export class Asker {
     this.reply = new Reply();
     const { reply, interpreter } = this;
     const end = GUARDS + text.length;
-    const isGood = interpreter.decode(bytes, GUARDS, end, spoken, request, reply);
+    const isGood = interpreter.decode(lineOf(bytes, GUARDS, end), spoken, request, reply);
     const around = [...bytes.subarray(0, GUARDS), ...bytes.subarray(end)];
     assert(around.every((byte) => byte === GUARD), "nothing around the line is written");
     if (isGood) {

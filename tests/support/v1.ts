@@ -1,5 +1,6 @@
 // Protocol v1 as a connection has it that speaks nothing else.
 
+import { lineOf } from "../../lib/bytes/line.ts";
 import type { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Access } from "../../lib/command/access.ts";
 import type { Operation } from "../../lib/command/operation.ts";
@@ -17,7 +18,7 @@ export class V1Lines {
     request: Request,
     reply: Reply,
   ): boolean {
-    return this.#interpreter.decode(bytes, start, end, "v1", request, reply);
+    return this.#interpreter.decode(lineOf(bytes, start, end), "v1", request, reply);
   }
 
   encode(request: Request, reply: Reply, out: SendBuffer): void {

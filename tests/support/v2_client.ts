@@ -2,6 +2,7 @@
 //
 // Requests are decoded from bytes, carried out when the log has settled, and encoded, as sessions do it.
 
+import { lineOf } from "../../lib/bytes/line.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
@@ -37,7 +38,7 @@ export class V2Client {
     const rest = members === "" ? "" : `,${members}`;
     const bytes = encoder.encode(`{"v":2,"op":"${op}"${rest}}`);
     engine.beginTurn();
-    if (this.#interpreter.decode(bytes, 0, bytes.length, "v2", request, reply)) {
+    if (this.#interpreter.decode(lineOf(bytes), "v2", request, reply)) {
       engine.execute(request, reply);
     }
     await reply.pending;

@@ -1,5 +1,6 @@
 // Lists of limits, read: what each limit says, however it is written, also when it is remembered.
 
+import { lineOf } from "../../../lib/bytes/line.ts";
 import { assertEquals } from "@std/assert";
 import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import type { Limit } from "../../../lib/command/limits.ts";
@@ -14,7 +15,7 @@ const decoder = new TextDecoder();
 function read(list: string): { fault: string | null; read: LimitList } {
   const bytes = encoder.encode(`{"limits":${list}}`);
   const members = new Members();
-  assertEquals(members.scan(bytes, 0, bytes.length), true, members.fault);
+  assertEquals(members.scan(lineOf(bytes)), true, members.fault);
   const limits = new LimitList();
   return { fault: limits.read(new Value().of(members, MEMBER.limits, bytes)), read: limits };
 }
@@ -55,11 +56,11 @@ Deno.test("limit list: sixteen limits are read, and of more it is told that they
   const again = new LimitList();
   const bytes = encoder.encode(`{"limits":[]}`);
   const members = new Members();
-  members.scan(bytes, 0, bytes.length);
+  members.scan(lineOf(bytes));
   again.read(new Value().of(members, MEMBER.limits, bytes));
   assertEquals(again.later, "Field limits must not be empty");
   const good = encoder.encode(`{"limits":${list(1)}}`);
-  members.scan(good, 0, good.length);
+  members.scan(lineOf(good));
   assertEquals(again.read(new Value().of(members, MEMBER.limits, good)), null);
   assertEquals([again.later, again.set.limits.length], [null, 1]);
 });

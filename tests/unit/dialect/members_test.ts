@@ -1,5 +1,6 @@
 // The members of a request: where each one's value is, of what kind, and what is no request at all.
 
+import { lineOf } from "../../../lib/bytes/line.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   ABSENT,
@@ -25,7 +26,7 @@ const members = new Members(); // one for all, as a connection has
 /** Scans a line that lies between other bytes; the members by their names, or the fault. */
 function scan(line: string): Record<string, unknown> | string {
   const bytes = new TextEncoder().encode(`{{{${line}}}}`);
-  if (!members.scan(bytes, 3, bytes.length - 3)) return members.fault;
+  if (!members.scan(lineOf(bytes, 3, bytes.length - 3))) return members.fault;
   const found: Record<string, unknown> = {};
   NAMES.forEach((name, member) => {
     const kind = members.kinds[member];

@@ -1,5 +1,6 @@
 // One value, from a line's members or from within a list.
 
+import { lineOf } from "../../../lib/bytes/line.ts";
 import { assertEquals } from "@std/assert";
 import { JsonScanner } from "../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
@@ -12,7 +13,7 @@ const encoder = new TextEncoder();
 function* both(text: string): Generator<Value> {
   const line = encoder.encode(`{"key":${text}}`);
   const members = new Members();
-  assertEquals(members.scan(line, 0, line.length), true, text);
+  assertEquals(members.scan(lineOf(line)), true, text);
   yield new Value().of(members, MEMBER.key, line);
   const list = encoder.encode(`[${text}]`);
   const scanner = new JsonScanner();

@@ -1,5 +1,6 @@
 // Fingerprints: those that Karma 1.x recorded, and for every operation a second, slow way to the same.
 
+import { lineOf } from "../../../lib/bytes/line.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Access } from "../../../lib/command/access.ts";
 import { OPERATIONS } from "../../../lib/command/operation.ts";
@@ -18,7 +19,7 @@ const request = new Request(); // one for all, as a connection has
 function fingerprint(op: string, members: string): string {
   const reply = new Reply();
   const bytes = encoder.encode(`{"v":2,"op":"${op}",${members}}`);
-  const isDecoded = interpreter.decode(bytes, 0, bytes.length, "v2", request, reply);
+  const isDecoded = interpreter.decode(lineOf(bytes), "v2", request, reply);
   assert(isDecoded, `${op} ${members}: ${reply.text}`);
   const isChunk = request.operation.id === "ingestChunk";
   return (isChunk ? chunkFingerprintOf(request) : fingerprintOf(request, TODAY)).toHex();
