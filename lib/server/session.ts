@@ -106,6 +106,7 @@ export class Session {
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
       if (count === null) ended = true;
       else this.#received.filled(count);
+      this.#turns.read();
       const exchange = this.#exchanges.take();
       try {
         while (this.#answer(exchange, ended) === "pause") await this.#pause(exchange);
@@ -123,6 +124,7 @@ export class Session {
         this.#exchanges.give(exchange);
       }
       if (refused) return await this.#linger();
+      if (this.#turns.round !== null) await this.#turns.round;
     }
   }
 
