@@ -18,6 +18,9 @@ import { runRoom, SLIM, WIDE, widthFor } from "./run.ts";
 import { BRANCH_KEYS_MAX } from "./slot_table.ts";
 import type { Walk } from "./walk.ts";
 
+/** Scratch: the width of each counter's run. */
+const widths = new Uint8Array(BRANCH_KEYS_MAX);
+
 export class Columns {
   keyCount = 0;
   cellCount = 0;
@@ -83,19 +86,13 @@ export class Columns {
       const slot = branch.locate(lo, hi);
       if (slot >= 0) throw new DamagedError("a key is there twice");
       branch.take(~slot, lo, hi);
-      branch.fill(
-        ~slot,
-        this.#width(cell, cell + this.counts[index]),
-        this,
-        cell,
-        this.counts[index],
-      );
+      branch.fill(~slot, widths[index], this, cell, this.counts[index]);
       cell += this.counts[index];
     }
     return branch;
   }
 
-  /** Checks all counters; returns the words that their runs will take. */
+  /** Checks all counters, and finds the `widths` of their runs; returns the words that those will take. */
   #check(): number {
     let words = 0;
     let cell = 0;
@@ -103,7 +100,8 @@ export class Columns {
       const end = cell + this.counts[index];
       if (end > this.cellCount) throw new DamagedError("counts and cells disagree");
       this.#checkCells(cell, end);
-      words += runRoom(this.counts[index], this.#width(cell, end));
+      widths[index] = this.#width(cell, end);
+      words += runRoom(this.counts[index], widths[index]);
       cell = end;
     }
     if (cell !== this.cellCount) throw new DamagedError("counts and cells disagree");

@@ -18,14 +18,17 @@ export const WIDE = 3;
 
 const CODE_YEAR_MIN = 1970;
 const CODES = 65536;
+const CODED_DAY_MAX = 21460302;
 
 /**
  * The code of the first day with a code on `day` (YYYYMMDD) or later: months of 31 days, counted
- * from 1970, so that codes ascend with days. After 2146-03-02 there are none: 65536 and more.
+ * from 1970, so that codes ascend with days. After 2146-03-02 there are none: 65536.
  */
 function dayCode(day: number): number {
-  const months = Math.floor(day / 100);
-  const year = Math.floor(months / 100);
+  if (day > CODED_DAY_MAX) return CODES;
+  // Division of small integers: a multiplication, where `Math.floor` would divide as doubles.
+  const months = day / 100 | 0;
+  const year = months / 100 | 0;
   const month = months - year * 100;
   const date = day - months * 100;
   if (year < CODE_YEAR_MIN) return 0;
@@ -37,8 +40,8 @@ function dayCode(day: number): number {
 }
 
 function codeDay(code: number): number {
-  const months = Math.floor(code / 31);
-  const years = Math.floor(months / 12);
+  const months = code / 31 | 0;
+  const years = months / 12 | 0;
   return (CODE_YEAR_MIN + years) * 10000 + (months - years * 12 + 1) * 100 + code - months * 31 + 1;
 }
 
