@@ -45,12 +45,25 @@ function codeDay(code: number): number {
   return (CODE_YEAR_MIN + years) * 10000 + (months - years * 12 + 1) * 100 + code - months * 31 + 1;
 }
 
+/** Days by their lowest bits, and their codes: the same few come with one counter after the other. */
+const LATEST = 64;
+const latestDays = new Uint32Array(LATEST);
+const latestCodes = new Uint32Array(LATEST).fill(CODES); // day 0 has none
+
+/** The code of exactly that day; CODES: it has none. */
+function codeOf(day: number): number {
+  const at = day & LATEST - 1;
+  if (latestDays[at] === day) return latestCodes[at];
+  const code = dayCode(day);
+  latestDays[at] = day;
+  return latestCodes[at] = code < CODES && codeDay(code) === day ? code : CODES;
+}
+
 /** The least width that a cell fits. */
 export function widthFor(day: number, lo: number, hi: number): number {
   if (hi !== 0) return WIDE;
   if (lo >= 65536) return NARROW;
-  const code = dayCode(day);
-  return code < CODES && codeDay(code) === day ? SLIM : NARROW;
+  return codeOf(day) < CODES ? SLIM : NARROW;
 }
 
 /** The cells that a run has room for: what it holds, from sixteen on rounded up by at most an eighth. */
@@ -94,7 +107,7 @@ export function writeCell(
   hi: number,
 ): void {
   if (width === SLIM) {
-    words[cell] = (dayCode(day) << 16) | lo;
+    words[cell] = (codeOf(day) << 16) | lo;
     return;
   }
   words[cell] = day;
