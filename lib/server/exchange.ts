@@ -1,7 +1,12 @@
-// An exchange: the records and the buffer that serve one read's requests, handed from session to
+// An exchange: what serves one read's requests until their replies are written, handed from session to
 // session, so that ten thousand idle connections hold none.
 //
-// Invariant: an exchange belongs to one session at a time, from a read to the write of its replies.
+// Requests are answered one after the other, so one set of records serves all of them; only one that
+// takes time keeps the records until it is answered, and the others get another set.
+//
+// Invariant: an exchange belongs to one session at a time, from a read to the write of its replies; no
+// two requests that are not answered yet have the same records.
+// Trade: with records for each session those of a turn's sessions filled the processor's caches.
 
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
@@ -19,40 +24,67 @@ const KEPT_BYTES = 4 * SEND_BYTES;
 
 /**
  * Exchanges kept for the next turn: each session that a turn wakes needs one until it has written. A
- * thousand small ones are some 8 MiB; of larger ones sixty-four, at most 16 MiB.
+ * thousand small ones are some 4 MiB; of larger ones sixty-four, at most 16 MiB.
  */
 const SPARES_MAX = 1024;
 const LARGE_SPARES_MAX = 64;
 
-export class Exchange {
+/** Records kept for requests that take time. */
+const SPARE_RECORDS_MAX = 64;
+
+export class Records {
   readonly request = new Request();
   readonly reply = new Reply();
   readonly interpreter: Interpreter;
-  readonly out = new SendBuffer(BEGIN_BYTES);
-  /** How many requests this read has brought so far. */
-  requests = 0;
 
   constructor(interpreter: Interpreter) {
     this.interpreter = interpreter;
   }
 }
 
+export class Exchange {
+  readonly out = new SendBuffer(BEGIN_BYTES);
+  /** How many requests this read has brought so far. */
+  requests = 0;
+  /** Those of a request that is not answered yet. */
+  kept: Records | null = null;
+}
+
 export class ExchangePool {
   readonly #spare: Exchange[] = [];
+  readonly #spareRecords: Records[] = [];
   readonly #interpreter: () => Interpreter;
+  /** Those for the next request. */
+  records: Records;
 
-  /** `interpreter` makes one for each new exchange. */
+  /** `interpreter` makes one for each new set of records. */
   constructor(interpreter: () => Interpreter) {
     this.#interpreter = interpreter;
+    this.records = new Records(interpreter());
   }
 
   take(): Exchange {
-    return this.#spare.pop() ?? new Exchange(this.#interpreter());
+    return this.#spare.pop() ?? new Exchange();
+  }
+
+  /** Lets an exchange keep the records until its request is answered. */
+  keep(exchange: Exchange): void {
+    exchange.kept = this.records;
+    this.records = this.#spareRecords.pop() ?? new Records(this.#interpreter());
+  }
+
+  /** Takes the records back that were kept. */
+  giveRecords(exchange: Exchange): void {
+    const records = exchange.kept;
+    if (records === null) return;
+    exchange.kept = null;
+    records.reply.clear();
+    if (this.#spareRecords.length < SPARE_RECORDS_MAX) this.#spareRecords.push(records);
   }
 
   give(exchange: Exchange): void {
+    this.giveRecords(exchange);
     exchange.out.clear();
-    exchange.reply.clear();
     exchange.requests = 0;
     const { length } = exchange.out.bytes;
     const sparesMax = length > BEGIN_BYTES ? LARGE_SPARES_MAX : SPARES_MAX;

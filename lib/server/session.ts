@@ -6,11 +6,12 @@
 // for all the requests that it brings, one commit and one write for all their replies.
 
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
+import type { Reply } from "../command/reply.ts";
 import { writeCounters } from "../command/response.ts";
 import type { Dialect } from "../dialect/interpreter.ts";
 import type { Engine } from "../engine/engine.ts";
 import { pace } from "../host/clock.ts";
-import { Exchange, type ExchangePool, SEND_BYTES } from "./exchange.ts";
+import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
 import type { TurnCounter } from "./fairness.ts";
 
 /** What a session needs of a TCP connection. */
@@ -29,6 +30,9 @@ export interface SessionLimits {
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
 }
+
+/** "pause": a reply takes time, or there are many; "refused": no more is read from this client. */
+type State = "done" | "pause" | "refused";
 
 /** How long a refused client may go on sending before its connection is cut, reply unread or not. */
 const LINGER_MS = 1000;
@@ -109,8 +113,11 @@ export class Session {
       this.#turns.read();
       const exchange = this.#exchanges.take();
       try {
-        while (this.#answer(exchange, ended) === "pause") await this.#pause(exchange);
-        refused = exchange.reply.code === "request_too_large";
+        let state = this.#answer(exchange, ended);
+        for (; state === "pause"; state = this.#answer(exchange, ended)) {
+          await this.#pause(exchange);
+        }
+        refused = state === "refused";
         await this.#engine.settled();
         // Written here, not in a function of its own: one promise less for each read.
         const { out } = exchange;
@@ -129,19 +136,20 @@ export class Session {
   }
 
   /** Answers the frames that are there, up to one that something must be awaited for. */
-  #answer(exchange: Exchange, ended: boolean): "done" | "pause" {
+  #answer(exchange: Exchange, ended: boolean): State {
     const began = performance.now();
     this.#engine.beginTurn();
     const requests = exchange.requests;
     const state = this.#answerAll(exchange, ended);
-    const answered = exchange.requests - requests - (isOpen(exchange) ? 1 : 0);
+    const answered = exchange.requests - requests - (exchange.kept === null ? 0 : 1);
     this.#engine.statistics.turn(answered, performance.now() - began);
     return state;
   }
 
-  #answerAll(exchange: Exchange, ended: boolean): "done" | "pause" {
+  #answerAll(exchange: Exchange, ended: boolean): State {
     const received = this.#received;
-    const { request, reply, out, interpreter } = exchange;
+    const { out } = exchange;
+    const { request, reply, interpreter } = this.#exchanges.records;
     for (;;) {
       let frame = received.next();
       if (frame === "none" && ended) frame = received.last();
@@ -154,14 +162,17 @@ export class Session {
         request.dialect = this.#spoken;
         reply.fail("request_too_large", `Request exceeds ${this.#limits.requestBytesMax} bytes`);
         interpreter.encode(request, reply, out);
-        return "done";
+        return "refused";
       }
       exchange.requests++;
       if (interpreter.decode(received, this.#spoken, request, reply)) {
         this.#engine.execute(request, reply);
       }
       this.#spoken = request.dialect;
-      if (isOpen(exchange)) return "pause";
+      if (isOpen(reply)) {
+        this.#exchanges.keep(exchange);
+        return "pause";
+      }
       interpreter.encode(request, reply, out);
       if (reply.code !== null) this.#engine.statistics.errors++;
       if (out.length >= SEND_BYTES) return "pause";
@@ -176,9 +187,10 @@ export class Session {
 
   /** Sends what was answered, and completes a reply that takes time or is long. */
   async #pause(exchange: Exchange): Promise<void> {
-    const { request, reply, out, interpreter } = exchange;
+    const { out, kept } = exchange;
+    if (kept === null) return await this.#flush(exchange);
+    const { request, reply, interpreter } = kept;
     const { pending } = reply;
-    if (!isOpen(exchange)) return await this.#flush(exchange);
     const began = performance.now();
     try {
       await this.#flush(exchange);
@@ -186,15 +198,15 @@ export class Session {
       await pending; // it fills in the reply, which must stay ours until then
     }
     interpreter.encode(request, reply, out);
-    if (reply.walk !== null) await this.#walk(exchange);
+    if (reply.walk !== null) await this.#walk(exchange, kept);
     if (reply.code !== null) this.#engine.statistics.errors++;
     this.#engine.statistics.turn(1, performance.now() - began);
-    reply.pending = reply.walk = null;
+    this.#exchanges.giveRecords(exchange);
   }
 
   /** Writes the rest of a reply about a whole tree, a branch at a time. */
-  async #walk(exchange: Exchange): Promise<void> {
-    const { request, reply, out, interpreter } = exchange;
+  async #walk(exchange: Exchange, { request, reply, interpreter }: Records): Promise<void> {
+    const { out } = exchange;
     const rest = pace();
     while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
       if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
@@ -254,6 +266,6 @@ export class Session {
 }
 
 /** Whether a reply is to be completed before the next request is looked at. */
-function isOpen({ reply }: Exchange): boolean {
+function isOpen(reply: Reply): boolean {
   return reply.pending !== null || reply.walk !== null;
 }
