@@ -90,7 +90,7 @@ async function check(config: Config): Promise<never> {
 function opening(config: Config, clock: Clock, tell: (line: string) => void): Opening {
   const { directory, dumpsKept } = config;
   return (disk, forest) => {
-    const dumps = new DumpStore(directory, disk, clock, forest.pool, dumpsKept, tell);
+    const dumps = new DumpStore(directory, disk, clock, dumpsKept, tell);
     const registries = new RegistryStore(directory, disk, clock);
     const registry = new Registry(registryLimits(config));
     const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
@@ -173,7 +173,7 @@ async function main(): Promise<void> {
 
   await occupy(config.directory, disk).catch(failToStart);
   const { directory, dumpsKept } = config;
-  const dumps = new DumpStore(directory, disk, clock, forest.pool, dumpsKept, log);
+  const dumps = new DumpStore(directory, disk, clock, dumpsKept, log);
   const registries = new RegistryStore(directory, disk, clock);
   const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
   const position = await recover(config, recovery).catch(failToStart);

@@ -233,7 +233,7 @@ class Reader {
     const cells = this.#cells;
     const branch = this.#tree.branchAt(this.#tree.indexOf(this.#keyLo, this.#keyHi));
     const width = cells.width;
-    if (branch.top + runRoom(cells.count, width) > branch.words.length) return false;
+    if (runRoom(cells.count, width) > branch.freeWords) return false;
     let slot = branch.locate(this.#keyLo, this.#keyHi);
     if (slot >= 0) {
       branch.remove(slot, 0, branch.count(slot));

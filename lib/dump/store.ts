@@ -12,7 +12,6 @@ import { DamagedError, sentenceOf } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import type { Window } from "../host/window.ts";
-import type { BlockPool } from "../tree/block_pool.ts";
 import { Tree } from "../tree/tree.ts";
 import { isHidden } from "../tree/tree_name.ts";
 import { Coverage } from "./coverage.ts";
@@ -44,7 +43,6 @@ export class DumpStore {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #clock: Clock;
-  readonly #pool: BlockPool;
   readonly #retention: number;
   readonly #tell: (line: string) => void;
   readonly shelf: Shelf;
@@ -57,14 +55,12 @@ export class DumpStore {
     directory: string,
     disk: Disk,
     clock: Clock,
-    pool: BlockPool,
     retention: number,
     tell: (line: string) => void,
   ) {
     this.#directory = directory;
     this.#disk = disk;
     this.#clock = clock;
-    this.#pool = pool;
     this.#retention = retention;
     this.#tell = tell;
     this.shelf = new Shelf(directory, disk, tell);
@@ -109,9 +105,7 @@ export class DumpStore {
       if (entry.head !== undefined && !isIt(entry.head)) continue;
       // Opened once: at a start there may be ten thousand of them.
       const dumped = await this.shelf.open(entry.file, async (window) => {
-        return isIt(await meet(window, entry))
-          ? await readTree(window, tree, this.#pool, nobodyWaits)
-          : null;
+        return isIt(await meet(window, entry)) ? await readTree(window, tree, nobodyWaits) : null;
       });
       if (dumped !== null) return { ...dumped, file: entry.file };
     }
@@ -254,9 +248,9 @@ export class DumpStore {
     if (head !== null) {
       const isShortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.
-      return await readTree(window, isShortened ? head.tree : name, this.#pool, pause);
+      return await readTree(window, isShortened ? head.tree : name, pause);
     }
-    const tree = new Tree(name, this.#pool);
+    const tree = new Tree(name);
     await readOriginal(window, file, tree, this.#tell, pause);
     return { tree, coverage: new Coverage() };
   }

@@ -7,7 +7,6 @@
 import { compareU64 } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import type { Writing } from "../host/disk.ts";
-import type { BlockPool } from "../tree/block_pool.ts";
 import { Columns } from "../tree/columns.ts";
 import { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
@@ -91,13 +90,11 @@ export class TreeBuilder {
   readonly tree: Tree;
   readonly coverage = new Coverage();
   readonly found: Counts = { branches: 0, keys: 0, cells: 0 };
-  readonly #pool: BlockPool;
   /** The branch whose end is not known yet. */
   #part: Part | null = null;
 
-  constructor(name: string, pool: BlockPool) {
-    this.tree = new Tree(name, pool);
-    this.#pool = pool;
+  constructor(name: string) {
+    this.tree = new Tree(name);
   }
 
   /** Adds a branch. */
@@ -124,7 +121,7 @@ export class TreeBuilder {
   #append(endLo: number, endHi: number): void {
     if (this.#part === null) return;
     const { columns, startLo, startHi, lsn } = this.#part;
-    const branch = columns.branch(this.#pool, startLo, startHi, endLo, endHi);
+    const branch = columns.branch(this.tree.blocks, startLo, startHi, endLo, endHi);
     this.tree.append({ branch, startLo, startHi });
     this.coverage.push(startLo, startHi, lsn);
     this.found.branches++;
@@ -143,10 +140,9 @@ export interface Dumped {
 export async function readTree(
   window: Window,
   name: string,
-  pool: BlockPool,
   pause: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Dumped> {
-  const builder = new TreeBuilder(name, pool);
+  const builder = new TreeBuilder(name);
   let payload = await payloadOf(window);
   for (let part = decodeBranch(payload); part !== null; part = decodeBranch(payload)) {
     builder.add(part);

@@ -155,7 +155,7 @@ export class Changes {
         this.#forest.remove(this.#tree(words[at]));
         return;
       case STAGE: {
-        const builder = new TreeBuilder(nameAt(words, at), this.#forest.pool);
+        const builder = new TreeBuilder(nameAt(words, at));
         this.#staged.set(serialAt(words, at), builder);
         return;
       }

@@ -125,7 +125,7 @@ export class Replay {
 
   /** An empty tree takes the place of one that can't be had. If the log drops it, that is no fault. */
   #miss(name: string, number: number, serial: number, fault: string): void {
-    this.#forest.put(new Tree(name, this.#forest.pool), number, serial);
+    this.#forest.put(new Tree(name), number, serial);
     this.#absent.set(number, fault);
   }
 

@@ -176,7 +176,7 @@ export class Ingest {
     stream.tree = series.name; // also if its items are refused
     let outcome: Outcome;
     if (mode === "replace_series") {
-      stream.staged ??= new Tree(series.name, series.forest.pool);
+      stream.staged ??= new Tree(series.name);
       outcome = series.sums.setAll(stream.staged, batch) ? REPLAYED : refused(`${what}, overflow`);
     } else {
       outcome = mode === "add" ? series.addAll(entry, batch) : series.setAll(entry, batch, true);
@@ -196,7 +196,7 @@ export class Ingest {
       if (tree === null) return refused(`ingest stream ${JSON.stringify(id)} has no chunk`);
       const { forest, coverage } = this.#series;
       if (coverage.holds(tree, entry.lsn)) outcome = HELD;
-      else forest.put(stream.staged ?? new Tree(tree, forest.pool));
+      else forest.put(stream.staged ?? new Tree(tree));
     }
     this.#open.delete(id);
     this.#committed.set(id, { ...stream, committed: this.#nowSeconds, staged: null, items: 0 });

@@ -1,4 +1,4 @@
-// A branch: the counters of one range of keys, in one array of 32-bit words.
+// A branch: the counters of one range of keys, in one block of 32-bit words.
 //
 //   words  | slot 0 | slot 1 | ... | slot S-1 | run | run | dead | run | ... | free          |
 //          '- hash table, open addressing ----'- runs, in the order they were placed -'- top
@@ -13,6 +13,8 @@
 
 import { assert } from "../assert.ts";
 import { compareU64, LANE_MAX } from "../bytes/u64.ts";
+import type { Block } from "./blocks.ts";
+import type { CellColumns } from "./cells.ts";
 import {
   cellAt,
   cellDay,
@@ -42,14 +44,6 @@ import {
   wordsFor,
 } from "./slot_table.ts";
 
-/** Cells as arrays of their fields (columns.ts). */
-interface CellColumns {
-  readonly days: Uint32Array;
-  readonly lows: Uint32Array;
-  readonly highs: Uint32Array;
-  readonly hasHighs: boolean;
-}
-
 export class Branch extends SlotTable {
   /** The first word after the runs. */
   top: number;
@@ -64,12 +58,17 @@ export class Branch extends SlotTable {
   /** After `seek`: whether the day is there. */
   found = false;
 
-  /** A branch in `words`, for so many counters and words of runs; what is left over serves both. */
-  constructor(words: Uint32Array<ArrayBuffer>, keys: number, runWords: number) {
+  /** A branch in a block, for so many counters and words of runs; what is left over serves both. */
+  constructor(block: Block, keys: number, runWords: number) {
     const least = wordsFor(keys, runWords);
-    assert(least <= words.length, "a branch has room for its counters");
-    super(words, Math.floor((least - runWords) / SLOT_WORDS * (words.length / least)));
+    assert(least <= block.size, "a branch has room for its counters");
+    super(block, Math.floor((least - runWords) / SLOT_WORDS * (block.size / least)));
     this.top = this.runsStart;
+  }
+
+  /** Words behind the runs, where another can be placed. */
+  get freeWords(): number {
+    return this.start + this.size - this.top;
   }
 
   /** Words of the runs. */
@@ -222,7 +221,7 @@ export class Branch extends SlotTable {
     const run = this.top;
     const last = at + count - 1;
     this.top += runRoom(count, width);
-    assert(this.top <= words.length, "a branch has room for its columns");
+    assert(this.freeWords >= 0, "a branch has room for its columns");
     for (let index = 0; index < count - 1; index++) {
       const from = at + index;
       const hi = hasHighs ? highs[from] : 0;
@@ -274,7 +273,7 @@ export class Branch extends SlotTable {
     const room = this.room(slot);
     const newRoom = runRoom(count, newWidth);
     if (newRoom === room && newWidth === width) return true;
-    if (this.top + newRoom > words.length) {
+    if (newRoom > this.freeWords) {
       this.wanted = newRoom;
       return false;
     }

@@ -21,3 +21,11 @@ export class Cells {
     this.words[at + 2] = hi;
   }
 }
+
+/** Cells as arrays of their fields (columns.ts). */
+export interface CellColumns {
+  readonly days: Uint32Array;
+  readonly lows: Uint32Array;
+  readonly highs: Uint32Array;
+  readonly hasHighs: boolean;
+}

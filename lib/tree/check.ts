@@ -62,7 +62,7 @@ function checkBranch(branch: Branch): void {
     end = run + room;
     held += room;
   }
-  assert(end <= branch.top && branch.top <= branch.words.length, "runs lie below the top");
+  assert(end <= branch.top && branch.freeWords >= 0, "runs lie below the top");
   assert(
     branch.top - branch.runsStart === held + branch.dead,
     "below the top are runs and dead words",

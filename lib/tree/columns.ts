@@ -11,7 +11,7 @@
 
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
-import type { BlockPool } from "./block_pool.ts";
+import type { Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
 import { sizeFor } from "./layout.ts";
 import { runRoom, SLIM, WIDE, widthFor } from "./run.ts";
@@ -66,7 +66,7 @@ export class Columns {
 
   /** Builds a branch of these counters, whose keys must be in [start, end), an end of 0 being none. */
   branch(
-    pool: BlockPool,
+    blocks: Blocks,
     startLo: number,
     startHi: number,
     endLo: number,
@@ -74,7 +74,11 @@ export class Columns {
   ): Branch {
     if (this.keyCount > BRANCH_KEYS_MAX) throw new DamagedError("too many counters in one branch");
     const runWords = this.#check();
-    const branch = new Branch(pool.take(sizeFor(this.keyCount, runWords)), this.keyCount, runWords);
+    const branch = new Branch(
+      blocks.take(sizeFor(this.keyCount, runWords)),
+      this.keyCount,
+      runWords,
+    );
     const toEnd = endLo === 0 && endHi === 0;
     for (let index = 0, cell = 0; index < this.keyCount; index++) {
       const lo = this.keys[2 * index];

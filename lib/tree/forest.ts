@@ -9,7 +9,6 @@
 
 import { assert } from "../assert.ts";
 import { equals } from "../bytes/name_table.ts";
-import { BlockPool } from "./block_pool.ts";
 import { Tree } from "./tree.ts";
 import { HIDDEN, isHidden } from "./tree_name.ts";
 
@@ -28,8 +27,6 @@ export class Forest {
   #free: number[] = [];
   /** The serial that the next new tree will have. */
   nextSerial = 1;
-  /** The memory that the branches of all trees come from. */
-  readonly pool = new BlockPool();
 
   /** All trees, oldest first. */
   trees(): Tree[] {
@@ -81,7 +78,7 @@ export class Forest {
 
   /** Creates an empty tree; there must be none of that name. */
   create(name: string, number?: number, serial?: number): Tree {
-    const tree = new Tree(name, this.pool);
+    const tree = new Tree(name);
     this.put(tree, number, serial);
     return tree;
   }

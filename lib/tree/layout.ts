@@ -10,8 +10,7 @@
 // day, of which there are three times as many), once per block's worth of growth.
 
 import { compareU64 } from "../bytes/u64.ts";
-import type { BlockPool } from "./block_pool.ts";
-import { BLOCK_WORDS } from "./block_pool.ts";
+import { BLOCK_WORDS, type Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
 import { BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./slot_table.ts";
 
@@ -68,15 +67,15 @@ export function sizeFor(keys: number, runWords: number): number {
 const SPREAD_WORDS_MIN = 512;
 
 /** Copies a branch on its own; null when a block would not gain enough by it. */
-export function compacted(branch: Branch, pool: BlockPool): Branch | null {
-  const { length } = branch.words;
-  if (length >= SPREAD_WORDS_MIN && length < BLOCK_WORDS && branch.keys > 1) return null;
+export function compacted(branch: Branch, blocks: Blocks): Branch | null {
+  const isArray = branch.size < BLOCK_WORDS;
+  if (isArray && branch.size >= SPREAD_WORDS_MIN && branch.keys > 1) return null;
   const words = wordsNeeded(branch);
   if (words > BLOCK_WORDS * (1 - COMPACT_FREE_MIN) && branch.keys > 1) return null;
-  const size = branch.words.length < BLOCK_WORDS || branch.keys <= 1
+  const size = isArray || branch.keys <= 1
     ? sizeFor(branch.keys + 1, branch.runWords + branch.wanted)
     : BLOCK_WORDS;
-  const copy = new Branch(pool.take(size), branch.keys + 1, branch.runWords + branch.wanted);
+  const copy = new Branch(blocks.take(size), branch.keys + 1, branch.runWords + branch.wanted);
   branch.copyRange(copy, 0, 0, 0, 0);
   copy.swept = branch.swept;
   return copy;
@@ -87,7 +86,7 @@ export function compacted(branch: Branch, pool: BlockPool): Branch | null {
  * that is enough for all of them, else the fullest, which leave the new block best filled.
  */
 export function chooseWindow(branches: readonly Branch[], index: number): [number, number] {
-  const isBlock = (at: number) => branches[at]?.words.length === BLOCK_WORDS;
+  const isBlock = (at: number) => branches[at]?.size === BLOCK_WORDS;
   const sizeMax = branches.length < COLD_BRANCHES ? 2 : WINDOW_BRANCHES_MAX;
   let low = index;
   let high = index + 1;
@@ -116,7 +115,7 @@ export function spread(
   window: readonly Placed[],
   endLo: number,
   endHi: number,
-  pool: BlockPool,
+  blocks: Blocks,
   growing: Growing | null = null,
 ): Placed[] {
   const total = window.reduce((words, { branch }) => words + wordsNeeded(branch), 0);
@@ -128,7 +127,7 @@ export function spread(
     const toHi = last ? endHi : plans[index + 1].startHi;
     const needed = sizeFor(part.keys + 1, part.runWords);
     const size = plans.length === 1 ? needed : Math.max(BLOCK_WORDS, needed);
-    const branch = new Branch(pool.take(size), part.keys + 1, part.runWords);
+    const branch = new Branch(blocks.take(size), part.keys + 1, part.runWords);
     branch.swept = window[0].branch.swept;
     window.forEach((source, at) => {
       const next = window[at + 1] ?? { startLo: endLo, startHi: endHi };
@@ -175,15 +174,15 @@ function plan(window: readonly Placed[], share: number, growing: Growing | null)
 }
 
 /** Cuts off the last branch at its last key: what is below keeps its block, the key begins another. */
-export function cutOff(placed: Placed, keyLo: number, keyHi: number, pool: BlockPool): Placed[] {
+export function cutOff(placed: Placed, keyLo: number, keyHi: number, blocks: Blocks): Placed[] {
   const { branch, startLo, startHi } = placed;
   const slot = branch.locate(keyLo, keyHi);
   const runWords = (slot < 0 ? 0 : branch.room(slot)) + branch.wanted;
-  const rest = new Branch(pool.take(Math.max(BLOCK_WORDS, sizeFor(1, runWords))), 1, runWords);
+  const rest = new Branch(blocks.take(Math.max(BLOCK_WORDS, sizeFor(1, runWords))), 1, runWords);
   rest.swept = branch.swept;
   const cut = { branch: rest, startLo: keyLo, startHi: keyHi };
   if (slot < 0) return [placed, cut];
-  const below = new Branch(pool.take(branch.words.length), branch.keys - 1, branch.runWords);
+  const below = new Branch(blocks.take(branch.size), branch.keys - 1, branch.runWords);
   below.swept = branch.swept;
   branch.copyRange(below, startLo, startHi, keyLo, keyHi);
   branch.copyRange(rest, keyLo, keyHi, 0, 0);
@@ -191,10 +190,10 @@ export function cutOff(placed: Placed, keyLo: number, keyHi: number, pool: Block
 }
 
 /** Copies neighbouring branches, all swept, into one. */
-export function joined(branches: readonly Branch[], pool: BlockPool): Branch {
+export function joined(branches: readonly Branch[], blocks: Blocks): Branch {
   const keys = branches.reduce((keys, branch) => keys + branch.keys, 0);
   const runWords = branches.reduce((words, branch) => words + branch.runWords, 0);
-  const copy = new Branch(pool.take(sizeFor(keys + 1, runWords)), keys + 1, runWords);
+  const copy = new Branch(blocks.take(sizeFor(keys + 1, runWords)), keys + 1, runWords);
   for (const branch of branches) branch.copyRange(copy, 0, 0, 0, 0);
   copy.swept = branches[0].swept;
   return copy;

@@ -3,10 +3,10 @@
 //   starts      0        812       20417            (first key of each branch, two lanes)
 //   branches    [hash table] [hash table] [hash table]
 //
-// A key is found by a binary search over `starts` and one probe into a small hash table. Ranges
-// rather than hash prefixes, because a page of keys in order then costs what the page costs, a dump
-// can go branch by branch while branches split, and ids that somebody chose to collide do so only
-// within one small branch.
+// A key is found by a binary search over the few `starts` that its leading bits leave (guide.ts) and one
+// probe into a small hash table. Ranges rather than hash prefixes, because a page of keys in order then
+// costs what the page costs, a dump can go branch by branch while branches split, and ids that somebody
+// chose to collide do so only within one small branch.
 //
 // Invariant: starts ascend from 0, and every key lies in the branch whose range holds it.
 //
@@ -15,8 +15,9 @@
 // the tree afterwards, so that all branches have done it, and `settle` forgets it.
 
 import { assert } from "../assert.ts";
-import { BLOCK_WORDS, BlockPool } from "./block_pool.ts";
+import { BLOCK_WORDS, Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
+import { Guide } from "./guide.ts";
 import {
   chooseWindow,
   compacted,
@@ -34,16 +35,20 @@ import { Sweeps } from "./sweeps.ts";
 /** Words of the first branch of a tree: a tree may well hold three counters. */
 const FIRST_BRANCH_WORDS = 64;
 
+/** Fewer branches are searched without a guide, and small trees need no memory for one. */
+const GUIDED_BRANCHES_MIN = 8;
+
 export class Ranges {
   branches: Branch[];
   #startsLo = new Uint32Array(8);
   #startsHi = new Uint32Array(8);
+  readonly #guide = new Guide();
   readonly #sweeps = new Sweeps();
-  readonly #pool: BlockPool;
+  /** The memory of the branches. */
+  readonly blocks = new Blocks();
 
-  constructor(pool: BlockPool) {
-    this.#pool = pool;
-    this.branches = [new Branch(pool.take(FIRST_BRANCH_WORDS), 0, 0)];
+  constructor() {
+    this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
   }
 
   /**
@@ -68,6 +73,13 @@ export class Ranges {
     const startsHi = this.#startsHi;
     let low = 0;
     let high = this.branches.length;
+    if (high >= GUIDED_BRANCHES_MIN) {
+      const guide = this.#guide;
+      if (guide.isStale) guide.learn(startsLo, startsHi, high);
+      const bucket = guide.bucketOf(lo, hi);
+      low = guide.first(bucket);
+      high = guide.first(bucket + 1) + 1;
+    }
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       const startHi = startsHi[middle];
@@ -128,7 +140,7 @@ export class Ranges {
       after++;
     }
     if (after - index === 1) return;
-    const branch = joined(this.branches.slice(index, after), this.#pool);
+    const branch = joined(this.branches.slice(index, after), this.blocks);
     const [startLo, startHi] = [this.startLo(index), this.startHi(index)];
     this.#replace(index, after - index, [{ branch, startLo, startHi }]);
   }
@@ -136,13 +148,13 @@ export class Ranges {
   /** Lays out a full branch anew, with its neighbours where it must, so that a change can be tried again. */
   protected makeRoom(index: number, keyLo: number, keyHi: number): void {
     const branch = this.branches[index];
-    const copy = compacted(branch, this.#pool);
+    const copy = compacted(branch, this.blocks);
     if (copy !== null) {
       this.branches[index] = copy;
-      this.#pool.give(branch.words);
+      this.blocks.give(branch);
     } else if (this.#isFullLast(index) && isLast(branch, keyLo, keyHi)) {
       // Ids are often given out in order: what is full then stays full instead of being halved.
-      this.#replace(index, 1, cutOff(this.#placed(index), keyLo, keyHi, this.#pool));
+      this.#replace(index, 1, cutOff(this.#placed(index), keyLo, keyHi, this.blocks));
     } else {
       const [first, after] = chooseWindow(this.branches, index);
       const window: Placed[] = [];
@@ -150,12 +162,12 @@ export class Ranges {
       const endLo = after < this.branches.length ? this.#startsLo[after] : 0;
       const endHi = after < this.branches.length ? this.#startsHi[after] : 0;
       const growing = { keyLo, keyHi, words: branch.wanted };
-      this.#replace(first, after - first, spread(window, endLo, endHi, this.#pool, growing));
+      this.#replace(first, after - first, spread(window, endLo, endHi, this.blocks, growing));
     }
   }
 
   #isFullLast(index: number): boolean {
-    return index === this.branches.length - 1 && this.branches[index].words.length >= BLOCK_WORDS;
+    return index === this.branches.length - 1 && this.branches[index].size >= BLOCK_WORDS;
   }
 
   #placed(index: number): Placed {
@@ -165,7 +177,7 @@ export class Ranges {
 
   #replace(index: number, count: number, placed: readonly Placed[]): void {
     for (const gone of this.branches.slice(index, index + count)) {
-      if (!placed.some(({ branch }) => branch === gone)) this.#pool.give(gone.words);
+      if (!placed.some(({ branch }) => branch === gone)) this.blocks.give(gone);
     }
     const old = this.branches.length;
     const length = old + placed.length - count;
@@ -180,6 +192,7 @@ export class Ranges {
       this.#startsHi[index + at] = startHi;
     });
     this.branches.splice(index, count, ...placed.map(({ branch }) => branch));
+    this.#guide.isStale = true;
   }
 }
 

@@ -1,4 +1,4 @@
-// The slots of a branch: a hash table from keys to counters, in the first of the branch's words.
+// The slots of a branch: a hash table from keys to counters, in the first words of the branch's block.
 //
 //   slot   | key lo | key hi | info | run | day | value |                        6 words
 //          info: bit 31 the slot is taken, bits 29-30 the width of its run, below: how many cells
@@ -10,6 +10,7 @@
 // Invariant: at least one slot in eight is free, so every search ends; between the slot where the
 // search for a key begins and the key's own, none is free.
 
+import type { Block } from "./blocks.ts";
 import { SLIM } from "./run.ts";
 
 export const SLOT_WORDS = 6;
@@ -55,21 +56,25 @@ function home(lo: number, hi: number, slots: number): number {
   return ((hash >>> 16) * slots) >>> 16;
 }
 
-export class SlotTable {
+export class SlotTable implements Block {
   readonly words: Uint32Array<ArrayBuffer>;
+  readonly start: number;
   readonly slots: number;
+  readonly size: number;
   /** Taken slots. */
   keys = 0;
 
-  constructor(words: Uint32Array<ArrayBuffer>, slots: number) {
+  constructor({ words, start, size }: Block, slots: number) {
     this.words = words;
+    this.start = start;
     this.slots = Math.min(slots, SLOTS_MAX);
-    words.fill(0, 0, this.runsStart);
+    this.size = size;
+    words.fill(0, start, this.runsStart);
   }
 
   /** The first word after the slots. */
   get runsStart(): number {
-    return this.slots * SLOT_WORDS;
+    return this.start + this.slots * SLOT_WORDS;
   }
 
   /** Whether one more key fits the table. */
@@ -80,12 +85,13 @@ export class SlotTable {
   /** The slot of a key, or the complement (`~`) of the free slot where it belongs. */
   locate(lo: number, hi: number): number {
     const words = this.words;
-    const end = this.slots * SLOT_WORDS;
-    let slot = home(lo, hi, this.slots) * SLOT_WORDS;
+    const start = this.start;
+    const end = this.runsStart;
+    let slot = start + home(lo, hi, this.slots) * SLOT_WORDS;
     while (words[slot + INFO] !== 0) {
       if (words[slot] === lo && words[slot + KEY_HI] === hi) return slot;
       slot += SLOT_WORDS;
-      if (slot === end) slot = 0;
+      if (slot === end) slot = start;
     }
     return ~slot;
   }
@@ -104,11 +110,12 @@ export class SlotTable {
    */
   give(slot: number): void {
     const words = this.words;
-    const end = this.runsStart;
+    const length = this.slots * SLOT_WORDS;
     for (let next = this.#behind(slot); words[next + INFO] !== 0; next = this.#behind(next)) {
-      const first = home(words[next + KEY_LO], words[next + KEY_HI], this.slots) * SLOT_WORDS;
+      const key = home(words[next + KEY_LO], words[next + KEY_HI], this.slots);
+      const first = this.start + key * SLOT_WORDS;
       // Ways from slot to slot lead over the table's end.
-      if ((next - first + end) % end < (next - slot + end) % end) continue;
+      if ((next - first + length) % length < (next - slot + length) % length) continue;
       words.copyWithin(slot, next, next + SLOT_WORDS);
       slot = next;
     }
@@ -119,7 +126,7 @@ export class SlotTable {
   /** Gives back all slots that `isGone` says of, at the price of going over the table once. */
   sift(isGone: (slot: number) => boolean): void {
     const words = this.words;
-    let first = 0;
+    let first = this.start;
     while (words[first + INFO] !== 0) first += SLOT_WORDS;
     // From a free slot on around the table to where it began. What lies behind a gap moves up, and
     // no further than to where it has been gone over already.
@@ -140,7 +147,7 @@ export class SlotTable {
   /** The slot behind a slot; behind the last one is the first. */
   #behind(slot: number): number {
     const next = slot + SLOT_WORDS;
-    return next === this.runsStart ? 0 : next;
+    return next === this.runsStart ? this.start : next;
   }
 
   /** Moves a counter to the first free slot of its search, which may be its own. */
@@ -158,8 +165,8 @@ export class SlotTable {
 
   /** The first taken slot at or after `slot`, or -1: `for (s = next(0); s >= 0; s = next(after(s)))`. */
   next(slot: number): number {
-    const end = this.slots * SLOT_WORDS;
-    for (; slot < end; slot += SLOT_WORDS) {
+    const end = this.runsStart;
+    for (slot = Math.max(slot, this.start); slot < end; slot += SLOT_WORDS) {
       if (this.words[slot + INFO] !== 0) return slot;
     }
     return -1;

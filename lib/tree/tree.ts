@@ -6,7 +6,6 @@
 
 import { assert } from "../assert.ts";
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
-import { BlockPool } from "./block_pool.ts";
 import type { Branch } from "./branch.ts";
 import type { Cells } from "./cells.ts";
 import { Ranges } from "./ranges.ts";
@@ -24,8 +23,8 @@ export class Tree extends Ranges {
   /** After `locate`: the branch that the slot is in. */
   located: Branch = this.branches[0];
 
-  constructor(name: string, pool = new BlockPool()) {
-    super(pool);
+  constructor(name: string) {
+    super();
     this.name = name;
     this.nameBytes = new TextEncoder().encode(name);
   }

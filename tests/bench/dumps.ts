@@ -6,7 +6,6 @@
 import { DumpStore } from "../../lib/dump/store.ts";
 import { HostClock } from "../../lib/host/clock.ts";
 import { HostDisk } from "../../lib/host/disk.ts";
-import { BlockPool } from "../../lib/tree/block_pool.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Tree } from "../../lib/tree/tree.ts";
 import { Walk } from "../../lib/tree/walk.ts";
@@ -70,7 +69,6 @@ const store = new DumpStore(
   directory,
   new HostDisk(),
   new HostClock("UTC"),
-  new BlockPool(),
   0,
   console.log,
 );

@@ -10,7 +10,6 @@ import { framed } from "../../lib/dump/frame.ts";
 import { readHead, readTree, writeTree } from "../../lib/dump/transfer.ts";
 import { Window } from "../../lib/host/window.ts";
 import { DamagedError } from "../../lib/errors.ts";
-import { BlockPool } from "../../lib/tree/block_pool.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Tree } from "../../lib/tree/tree.ts";
 import { Walk } from "../../lib/tree/walk.ts";
@@ -108,7 +107,7 @@ async function read(dump: Bytes, random: Random): Promise<Tree | DamagedError> {
   const window = new Window((await disk.open(FILE))!);
   try {
     const { tree } = await readHead(window);
-    return (await readTree(window, tree, new BlockPool())).tree;
+    return (await readTree(window, tree)).tree;
   } catch (error) {
     if (error instanceof DamagedError) return error;
     throw error;

@@ -134,11 +134,10 @@ export class World {
       now: () => Date.UTC(2026, 10, 22, 12) + this.time.now,
       today: () => this.today,
     };
-    const { pool } = this.forest;
     const { dumpsKept } = settings;
     this.registry = new Registry(settings);
     this.#registries = new RegistryStore(DIRECTORY, this.disk, this.#clock);
-    this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, this.#tell);
+    this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, dumpsKept, this.#tell);
   }
 
   /** A copy of all that the process would leave if it ended now. */

@@ -47,7 +47,7 @@ export function diskWith(files: Record<string, string | Uint8Array>): MemoryDisk
 export async function take(disk: MemoryDisk): Promise<Taken> {
   const forest = new Forest();
   const clock = { now: () => 1000 * NOW_SECONDS, today: () => 20270115 };
-  const dumps = new DumpStore(DIRECTORY, disk, clock, forest.pool, 0, () => {});
+  const dumps = new DumpStore(DIRECTORY, disk, clock, 0, () => {});
   const newest = await dumps.newest();
   for (const dump of newest) forest.put((await dumps.restore(dump)).tree);
   const karma1 = await Karma1Directory.open(DIRECTORY, disk);

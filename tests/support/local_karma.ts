@@ -95,9 +95,8 @@ export class LocalKarma {
     this.#limits = { ...LIMITS, ...options };
     this.#clock = { now: () => this.now, today: () => this.today };
     const tell = (line: string) => this.log.push(line);
-    const { pool } = this.forest;
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
-    this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, pool, dumpsKept, tell);
+    this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);
     this.registry = new Registry(this.#limits);
     this.#registries = new RegistryStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);
@@ -145,7 +144,7 @@ export class LocalKarma {
     const clock = this.#clock;
     const open: Opening = (disk, forest) => {
       const registries = new RegistryStore(DIRECTORY, disk, clock);
-      const dumps = new DumpStore(DIRECTORY, disk, clock, forest.pool, 0, () => {});
+      const dumps = new DumpStore(DIRECTORY, disk, clock, 0, () => {});
       const registry = new Registry(this.#limits);
       const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
       return { dumps, recovery };

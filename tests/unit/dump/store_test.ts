@@ -6,7 +6,6 @@ import { DumpStore } from "../../../lib/dump/store.ts";
 import type { Journal } from "../../../lib/dump/transfer.ts";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
-import { BlockPool } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { assertContents, contentsOf } from "../../fuzz/dump_fuzz.ts";
@@ -72,9 +71,8 @@ class World {
   restarted(retention = 0): Store {
     const clock = { now: () => this.seconds * 1000 + 999, today: () => 20260101 };
     const log = (line: string) => this.lines.push(line);
-    const pool = new BlockPool();
     return this.store = new Store(
-      new DumpStore("/dumps", this.disk, clock, pool, retention, log),
+      new DumpStore("/dumps", this.disk, clock, retention, log),
     );
   }
 
@@ -316,7 +314,7 @@ Deno.test("store: an empty directory restores nothing, a missing one is told", a
   assertEquals(await world.restored(), []);
   const clock = { now: () => 0, today: () => 0 };
   const store = new Store(
-    new DumpStore("/missing", world.disk, clock, new BlockPool(), 0, () => {}),
+    new DumpStore("/missing", world.disk, clock, 0, () => {}),
   );
   const attempts = [() => store.list(), () => store.restore(), () => store.write(treeOf("t", 1))];
   for (const attempt of attempts) {

@@ -8,7 +8,6 @@ import { framed } from "../../../lib/dump/frame.ts";
 import { readHead, readTree, writeTree } from "../../../lib/dump/transfer.ts";
 import { Window } from "../../../lib/host/window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
-import { BlockPool } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Columns } from "../../../lib/tree/columns.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -40,7 +39,7 @@ async function restored(dump: Uint8Array, readBytesMax = Infinity): Promise<Tree
   disk.readBytesMax = readBytesMax;
   const window = new Window((await disk.open(FILE))!);
   const { tree } = await readHead(window);
-  const { tree: read } = await readTree(window, tree, new BlockPool());
+  const { tree: read } = await readTree(window, tree);
   checkTree(read);
   return read;
 }
@@ -202,7 +201,7 @@ Deno.test("transfer: a dump tells which records it holds: the others make the tr
 
     const window = new Window((await disk.open(FILE))!);
     assertEquals((await readHead(window)).lsn, begun);
-    const { tree: back, coverage } = await readTree(window, "t", new BlockPool());
+    const { tree: back, coverage } = await readTree(window, "t");
     assert(begun <= coverage.least && coverage.least < coverage.most, "branches have their own");
     const limit = new Uint32Array(2);
     for (const { lsn, key, change } of records) {

@@ -272,7 +272,7 @@ Deno.test("change: a tree that is whole already is put as it is; one that will n
   const world = new World();
   const { forest, changes } = world;
   world.create("t");
-  const tree = new Tree("t", forest.pool);
+  const tree = new Tree("t");
   tree.add(7, 0, 20260101, 3, 0);
   const serial = forest.nextSerial++;
   changes.stage(serial, tree);

@@ -22,7 +22,7 @@ class World {
     const { disk, forest, registry, wal } = karma;
     const clock = { now: () => karma.now, today: () => karma.today };
     const tell = (line: string) => karma.log.push(line);
-    const dumps = new DumpStore("/dumps", disk, clock, forest.pool, 1, tell);
+    const dumps = new DumpStore("/dumps", disk, clock, 1, tell);
     const registries = new RegistryStore("/dumps", disk, clock);
     this.ledger = new Ledger(forest, registry, wal, true);
     const { ledger } = this;

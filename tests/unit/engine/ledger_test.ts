@@ -334,7 +334,7 @@ Deno.test("ledger: a tree that is put is seen at once and whole, and others go o
   const { ledger } = world;
   const old = world.create("t");
   ledger.add(old, 1, 0, 20260101, 1, 0);
-  const tree = new Tree("t", world.karma.forest.pool);
+  const tree = new Tree("t");
   for (let key = 0; key < 20_000; key++) tree.add(key, 0, 20260101, 2, 0);
   const first = world.lsn + 1;
   const putting = ledger.put(tree);

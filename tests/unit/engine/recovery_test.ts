@@ -14,7 +14,7 @@ Deno.test("recovery: what never got a segment's name is gone before the next seg
   karma.disk.kill();
   const clock = { now: () => 0, today: () => 20260101 };
   const forest = new Forest();
-  const dumps = new DumpStore("/dumps", karma.disk, clock, forest.pool, 5, () => {});
+  const dumps = new DumpStore("/dumps", karma.disk, clock, 5, () => {});
   const registries = new RegistryStore("/dumps", karma.disk, clock);
   const registry = new Registry({ answersMax: 10, ageMaxSeconds: 0, streamsKeptMax: 10 });
   const { disk } = karma;

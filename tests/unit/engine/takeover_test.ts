@@ -72,7 +72,7 @@ class Process {
     const { disk, forest, registry, told } = this;
     const clock = { now: () => 1000 * NOW_SECONDS, today: () => 20231114 };
     const tell = (line: string) => told.push(line);
-    const dumps = new DumpStore(DIRECTORY, disk, clock, forest.pool, 5, tell);
+    const dumps = new DumpStore(DIRECTORY, disk, clock, 5, tell);
     const registries = new RegistryStore(DIRECTORY, disk, clock);
     const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
     await recovery.read();

@@ -7,6 +7,7 @@ import { checkTree } from "../../../lib/tree/check.ts";
 import { NARROW, SLIM, WIDE } from "../../../lib/tree/run.ts";
 import { BRANCH_KEYS_MAX, SLOT_WORDS, wordsFor } from "../../../lib/tree/slot_table.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
+import { blockOf, isAloneIn, UNWRITTEN } from "../../support/block.ts";
 import { Random } from "../../support/random.ts";
 
 const U32_MAX = 4294967295;
@@ -15,7 +16,7 @@ type Cell = [day: number, value: bigint];
 
 /** A branch that has room for so many counters and words of runs, in memory that was used before. */
 function newBranch(keys: number, runWords: number): Branch {
-  return new Branch(new Uint32Array(wordsFor(keys, runWords)).fill(0xabababab), keys, runWords);
+  return new Branch(blockOf(wordsFor(keys, runWords)), keys, runWords);
 }
 
 function take(branch: Branch, lo: number, hi: number): number {
@@ -46,6 +47,7 @@ function cells(branch: Branch, slot: number): Cell[] {
 
 /** Checks the branch's invariants: as the only one of a tree, since that is who has the check. */
 function check(branch: Branch): void {
+  assert(isAloneIn(branch), "nothing beside its block is written");
   const tree = new Tree("check");
   tree.append({ branch, startLo: 0, startHi: 0 });
   checkTree(tree);
@@ -81,12 +83,12 @@ Deno.test("branch: keys of every kind are found again, until the table is full",
 
 Deno.test("branch: the search goes on at the first slot when it reaches the last", () => {
   const branch = newBranch(20, 0);
-  const last = (branch.slots - 1) * SLOT_WORDS;
+  const last = branch.start + (branch.slots - 1) * SLOT_WORDS;
   // Any key whose search begins at the last slot.
   const homes: number[] = [];
   for (let lo = 0; homes.length < 3; lo++) if (~branch.locate(lo, 0) === last) homes.push(lo);
   const slots = homes.map((lo) => take(branch, lo, 0));
-  assertEquals(slots, [last, 0, SLOT_WORDS]);
+  assertEquals(slots, [last, branch.start, branch.start + SLOT_WORDS]);
   homes.forEach((lo, index) => assertEquals(branch.locate(lo, 0), slots[index]));
   check(branch);
 });
@@ -248,7 +250,7 @@ Deno.test("branch: without room nothing changes, and it says how much is wanted"
   ];
   for (const [what, attempt] of ATTEMPTS) {
     const { branch, slot } = fiveDays(SLIM, 10); // 1 + 2 + 3 + 4 words of runs: full
-    assertEquals(branch.words.length - branch.top < 5, true);
+    assertEquals(branch.freeWords < 5, true);
     const before = branch.words.slice();
     const { top, dead, cells: count, keys } = branch;
     assertEquals(attempt(branch, slot), false, what);
@@ -283,7 +285,7 @@ Deno.test("branch: copyRange copies the counters of a range and leaves dead word
   assert(branch.dead > 0, "runs have moved");
   for (const [from, to, keys] of RANGES) {
     const copy = newBranch(5, branch.runWords);
-    copy.words.fill(0xabababab, copy.runsStart);
+    copy.words.fill(UNWRITTEN, copy.runsStart);
     branch.copyRange(copy, lowLane(from), highLane(from), lowLane(to), highLane(to));
     assertEquals([copy.keys, copy.dead], [keys.length, 0]);
     for (const key of keys) {
@@ -357,7 +359,7 @@ Deno.test("branch: as many counters as a branch may ever have, and no more, fit 
   const branch = newBranch(BRANCH_KEYS_MAX, 0);
   for (let lo = 0; lo < BRANCH_KEYS_MAX; lo++) take(branch, lo, 0);
   check(branch);
-  const roomy = new Branch(new Uint32Array(4 * wordsFor(BRANCH_KEYS_MAX, 0)), BRANCH_KEYS_MAX, 0);
+  const roomy = new Branch(blockOf(4 * wordsFor(BRANCH_KEYS_MAX, 0)), BRANCH_KEYS_MAX, 0);
   let keys = 0;
   for (; roomy.hasSlot; keys++) take(roomy, keys, 0);
   assertEquals(keys, BRANCH_KEYS_MAX);

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DamagedError } from "../../../lib/errors.ts";
-import { BlockPool } from "../../../lib/tree/block_pool.ts";
+import { Blocks } from "../../../lib/tree/blocks.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Columns } from "../../../lib/tree/columns.ts";
 import { BRANCH_KEYS_MAX } from "../../../lib/tree/slot_table.ts";
@@ -12,8 +12,6 @@ import { assertContents, contentsOf, randomTree } from "../../fuzz/dump_fuzz.ts"
 import { Random } from "../../support/random.ts";
 
 const U32_MAX = 4294967295;
-const pool = new BlockPool();
-
 /** Columns of the given counters: [key lo, key hi, [day, value lo, value hi?]...]. */
 type Counter = [lo: number, hi: number, ...cells: [day: number, lo: number, hi?: number][]];
 
@@ -34,7 +32,7 @@ function columnsOf(...counters: Counter[]): Columns {
 /** A tree of one branch that these columns make. */
 function treeOf(columns: Columns): Tree {
   const tree = new Tree("t");
-  tree.append({ branch: columns.branch(pool, 0, 0, 0, 0), startLo: 0, startHi: 0 });
+  tree.append({ branch: columns.branch(tree.blocks, 0, 0, 0, 0), startLo: 0, startHi: 0 });
   checkTree(tree);
   return tree;
 }
@@ -54,7 +52,7 @@ Deno.test("columns: what is taken from a tree makes the same tree", () => {
       const last = index + 1 === tree.branches.length;
       const endLo = last ? 0 : tree.startLo(index + 1);
       const endHi = last ? 0 : tree.startHi(index + 1);
-      const placed = columns.branch(pool, walk.startLo, walk.startHi, endLo, endHi);
+      const placed = columns.branch(copy.blocks, walk.startLo, walk.startHi, endLo, endHi);
       copy.append({ branch: placed, startLo: walk.startLo, startHi: walk.startHi });
     }
     checkTree(copy);
@@ -131,7 +129,7 @@ Deno.test("columns: a range holds its first key and not its end", () => {
     [[U32_MAX, U32_MAX], [U32_MAX, U32_MAX, 0, 0], true],
   ];
   for (const [[lo, hi], range, inside] of RANGES) {
-    const build = () => columnsOf([lo, hi, [20260101, 1]]).branch(pool, ...range);
+    const build = () => columnsOf([lo, hi, [20260101, 1]]).branch(new Blocks(), ...range);
     if (inside) assertEquals(build().keys, 1);
     else assertThrows(build, DamagedError, "a key lies outside the range of its branch");
   }
@@ -169,7 +167,7 @@ const DAMAGED: [fault: string, columns: Columns][] = [
 
 Deno.test("columns: what breaks a rule of trees is refused by name", () => {
   for (const [fault, columns] of DAMAGED) {
-    assertThrows(() => columns.branch(pool, 0, 0, 0, 0), DamagedError, fault);
+    assertThrows(() => columns.branch(new Blocks(), 0, 0, 0, 0), DamagedError, fault);
   }
 });
 

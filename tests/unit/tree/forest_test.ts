@@ -56,13 +56,13 @@ Deno.test("forest: a tree that is put takes the place of the one with its name, 
   for (const name of NAMES) {
     const forest = new Forest();
     for (const other of NAMES) forest.create(other);
-    const tree = new Tree(name, forest.pool);
+    const tree = new Tree(name);
     forest.put(tree);
     assertEquals(names(forest), NAMES);
     assertStrictEquals(find(forest, name), tree);
     forest.remove(tree);
     assertEquals(find(forest, name), null, "nothing is left of the old one");
-    const other = new Tree("new", forest.pool);
+    const other = new Tree("new");
     forest.put(other);
     assertStrictEquals(find(forest, "new"), other);
     assertEquals(names(forest).at(-1), "new");
@@ -128,7 +128,7 @@ Deno.test("forest: a number that a tree has is given to no other, but to the one
   const tree = forest.create("t");
   forest.create("u");
   assertThrows(() => forest.create("v", tree.number, 50), AssertionFailed);
-  const next = new Tree("t", forest.pool);
+  const next = new Tree("t");
   forest.put(next, tree.number, 60);
   assertStrictEquals(forest.at(tree.number), next);
   assertEquals([forest.has(tree), forest.has(next), names(forest)], [false, true, ["t", "u"]]);
@@ -197,7 +197,7 @@ Deno.test("forest: a random history of names, beside a model", () => {
       const others = model.filter((other) => other !== tree);
       model = held === undefined ? [...others, tree] : others.map((o) => o === held ? tree : o);
     } else if (choice === 2) {
-      const tree = new Tree(name, forest.pool);
+      const tree = new Tree(name);
       forest.put(tree);
       model = held === undefined ? [...model, tree] : model.map((o) => o === held ? tree : o);
     } else if (held === undefined) {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { compareU64 } from "../../../lib/bytes/u64.ts";
-import { BLOCK_WORDS, BlockPool } from "../../../lib/tree/block_pool.ts";
+import { BLOCK_WORDS, Blocks } from "../../../lib/tree/blocks.ts";
 import { Branch } from "../../../lib/tree/branch.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import {
@@ -19,13 +19,14 @@ import {
 import { runRoom, SLIM } from "../../../lib/tree/run.ts";
 import { WORDS_PER_SLOT, wordsFor } from "../../../lib/tree/slot_table.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
+import { blockOf } from "../../support/block.ts";
 import { Random } from "../../support/random.ts";
 
-const pool = new BlockPool();
+const blocks = new Blocks();
 
 /** A branch in so many words, full or not, of the counters `first`, `first + 1` ... with equal days. */
 function branchOf(first: number, keys: number, dayCount: number, size = BLOCK_WORDS): Branch {
-  const branch = new Branch(new Uint32Array(size), keys, keys * runRoom(dayCount, SLIM));
+  const branch = new Branch(blockOf(size), keys, keys * runRoom(dayCount, SLIM));
   const days = Uint32Array.from({ length: dayCount }, (_, index) => 20260101 + index);
   for (let lo = first; lo < first + keys; lo++) {
     const lows = days.map((_, index) => 1 + (lo + index) % 65535);
@@ -73,7 +74,7 @@ Deno.test("layout: a copy drops dead words and holds the same counters", () => {
   }
   assertEquals(branch.dead, 200);
   const before = contents([branch]);
-  const copy = compacted(branch, pool)!;
+  const copy = compacted(branch, blocks)!;
   assertEquals([copy.dead, copy.keys, copy.cells, copy.runWords], [0, 100, 500, 400]);
   assertEquals([contents([copy]), contents([branch])], [before, before]);
   check([{ branch: copy, startLo: 0, startHi: 0 }]);
@@ -84,14 +85,14 @@ function grown(branch: Branch, lo: number, day: number, sizes: Set<number>): Bra
   for (;;) {
     const slot = branch.locate(lo, 0);
     if (branch.insert(slot, branch.count(slot), day, 1, 0)) return branch;
-    let copy = compacted(branch, pool);
-    if (copy === null && branch.words.length < BLOCK_WORDS) {
+    let copy = compacted(branch, blocks);
+    if (copy === null && branch.size < BLOCK_WORDS) {
       const growing = { keyLo: lo, keyHi: 0, words: branch.wanted };
-      [{ branch: copy }] = spread([{ branch, startLo: 0, startHi: 0 }], 0, 0, pool, growing);
+      [{ branch: copy }] = spread([{ branch, startLo: 0, startHi: 0 }], 0, 0, blocks, growing);
     }
     if (copy === null) return null;
     assertEquals(contents([copy]), contents([branch]));
-    sizes.add(copy.words.length);
+    sizes.add(copy.size);
     branch = copy;
   }
 }
@@ -119,7 +120,7 @@ Deno.test("layout: a branch with one counter grows beyond a block", () => {
   for (let day = 30_000_000; day < 30_020_000; day++) branch = grown(branch, 5, day, new Set())!;
   assertEquals([branch.cells, branch.keys], [20_001, 1]);
   // Room for the run twice, since it moves within its branch, and a quarter more.
-  assert(branch.words.length < 2.8 * branch.runWords, `${branch.words.length} words`);
+  assert(branch.size < 2.8 * branch.runWords, `${branch.size} words`);
   check([{ branch, startLo: 0, startHi: 0 }]);
 });
 
@@ -184,7 +185,7 @@ Deno.test("layout: a full branch is laid out with the neighbours that have most 
 });
 
 Deno.test("layout: neighbours are spread evenly over as many blocks, or one more", () => {
-  const LOADS: [loads: number[], blocks: number][] = [
+  const LOADS: [loads: number[], count: number][] = [
     [[99], 2],
     [[99, 10], 2],
     [[99, 99], 3],
@@ -192,13 +193,13 @@ Deno.test("layout: neighbours are spread evenly over as many blocks, or one more
     [[99, 99, 99, 99, 99], 6],
     [[99, 0, 0, 0, 0], 5],
   ];
-  for (const [loads, blocks] of LOADS) {
+  for (const [loads, count] of LOADS) {
     const window = loads.map((load, index): Placed => {
       return { branch: loaded(index * 10_000, load / 100), startLo: index * 10_000, startHi: 0 };
     });
     const before = contents(window.map(({ branch }) => branch));
-    const placed = spread(window, 0, 0, pool);
-    assertEquals(placed.length, blocks, `${loads}`);
+    const placed = spread(window, 0, 0, blocks);
+    assertEquals(placed.length, count, `${loads}`);
     assertEquals(contents(placed.map(({ branch }) => branch)), before);
     assertEquals(
       contents(window.map(({ branch }) => branch)),
@@ -207,14 +208,14 @@ Deno.test("layout: neighbours are spread evenly over as many blocks, or one more
     );
     const needed = placed.map(({ branch }) => wordsNeeded(branch));
     assert(Math.max(...needed) < Math.min(...needed) + 200, `even: ${needed}`);
-    assert(placed.every(({ branch }) => branch.words.length === BLOCK_WORDS && branch.dead === 0));
+    assert(placed.every(({ branch }) => branch.size === BLOCK_WORDS && branch.dead === 0));
     check(placed);
   }
 });
 
 Deno.test("layout: counters whose runs fill whole blocks are spread to blocks of their own", () => {
   const random = new Random(6);
-  const branch = new Branch(new Uint32Array(40 * BLOCK_WORDS), 60, 30 * BLOCK_WORDS);
+  const branch = new Branch(blockOf(40 * BLOCK_WORDS), 60, 30 * BLOCK_WORDS);
   for (let lo = 0; lo < 60; lo++) {
     const slot = ~branch.locate(lo, 0);
     branch.take(slot, lo, 0);
@@ -223,10 +224,10 @@ Deno.test("layout: counters whose runs fill whole blocks are spread to blocks of
     const lows = new Uint32Array(count).fill(1);
     branch.fill(slot, 2, { days, lows, highs: lows, hasHighs: false }, 0, count);
   }
-  const placed = spread([{ branch, startLo: 0, startHi: 0 }], 0, 0, pool);
+  const placed = spread([{ branch, startLo: 0, startHi: 0 }], 0, 0, blocks);
   assertEquals(contents(placed.map(({ branch }) => branch)), contents([branch]));
   for (const { branch } of placed) {
-    assert(branch.words.length === BLOCK_WORDS || branch.keys === 1, "only a single one is larger");
+    assert(branch.size === BLOCK_WORDS || branch.keys === 1, "only a single one is larger");
   }
   check(placed);
 });
@@ -237,7 +238,7 @@ Deno.test("layout: a range that ends before its neighbours' keys", () => {
     window.map((branch, index) => ({ branch, startLo: index * 10_000, startHi: 0 })),
     20_000,
     0,
-    pool,
+    blocks,
   );
   assertEquals(placed[0].startLo, 0);
   for (const [index, { branch, startLo }] of placed.entries()) {
@@ -255,11 +256,11 @@ Deno.test("layout: the last key is cut off to a block of its own, or more if it 
       const before = contents([branch]);
       const key = isNew ? 500 : 499;
       branch.wanted = wanted;
-      const placed = cutOff({ branch, startLo: 0, startHi: 0 }, key, 0, pool);
+      const placed = cutOff({ branch, startLo: 0, startHi: 0 }, key, 0, blocks);
       const [below, rest] = placed.map(({ branch }) => branch);
       assertEquals(placed.map(({ startLo }) => startLo), [0, key]);
       assertEquals([below.keys, rest.keys], isNew ? [500, 0] : [499, 1]);
-      assert(rest.words.length - rest.top >= wanted, "there is room for what was wanted");
+      assert(rest.freeWords >= wanted, "there is room for what was wanted");
       assertEquals(contents([below, rest]), before);
       check(placed);
     }
@@ -270,12 +271,12 @@ Deno.test("layout: isLast tells whether a key is above all others", () => {
   const branch = branchOf(10, 5, 1);
   assertEquals([13, 14, 15].map((lo) => isLast(branch, lo, 0)), [false, true, true]);
   assertEquals(isLast(branch, 0, 1), true);
-  assertEquals(isLast(new Branch(new Uint32Array(64), 1, 0), 0, 0), true);
+  assertEquals(isLast(new Branch(blockOf(64), 1, 0), 0, 0), true);
 });
 
 Deno.test("layout: sortedKeys sorts unsigned 64-bit numbers", () => {
   const random = new Random(7);
-  const branch = new Branch(new Uint32Array(BLOCK_WORDS), 1000, 0);
+  const branch = new Branch(blockOf(BLOCK_WORDS), 1000, 0);
   const LANES = [0, 1, 0x7fffffff, 0x80000000, 0xffffffff];
   for (const lo of LANES) for (const hi of LANES) branch.take(~branch.locate(lo, hi), lo, hi);
   while (branch.keys < 1000) {
@@ -289,5 +290,5 @@ Deno.test("layout: sortedKeys sorts unsigned 64-bit numbers", () => {
     assert(compareU64(keys[at - 2], keys[at - 1], keys[at], keys[at + 1]) < 0, "ascending");
     assert(branch.locate(keys[at], keys[at + 1]) >= 0);
   }
-  assertEquals(sortedKeys(new Branch(new Uint32Array(64), 1, 0)).length, 0);
+  assertEquals(sortedKeys(new Branch(blockOf(64), 1, 0)).length, 0);
 });

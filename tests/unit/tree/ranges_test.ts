@@ -1,7 +1,7 @@
 // The ranges of a tree: branches that have become nearly empty are joined, and nothing grows for ever.
 
 import { assert, assertEquals } from "@std/assert";
-import { BLOCK_WORDS } from "../../../lib/tree/block_pool.ts";
+import { BLOCK_WORDS } from "../../../lib/tree/blocks.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { JOIN_WORDS_MAX, WINDOW_BRANCHES_MAX, wordsNeeded } from "../../../lib/tree/layout.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -24,7 +24,7 @@ function settle(tree: Tree): void {
 }
 
 function words(tree: Tree): number {
-  return tree.branches.reduce((words, branch) => words + branch.words.length, 0);
+  return tree.branches.reduce((words, branch) => words + branch.size, 0);
 }
 
 Deno.test("ranges: a walk joins what a compact left nearly empty", () => {
@@ -60,7 +60,7 @@ Deno.test("ranges: join takes the neighbours that half a block holds, a few at o
   tree.join(2);
   assertEquals(tree.branches.length, before.length - WINDOW_BRANCHES_MAX + 1);
   assertEquals([tree.startLo(2), tree.branches[2].keys], [from, 0]);
-  assert(tree.branches[2].words.length < BLOCK_WORDS / 8, "an empty branch takes little room");
+  assert(tree.branches[2].size < BLOCK_WORDS / 8, "an empty branch takes little room");
   tree.join(2);
   assertEquals([tree.startLo(2), tree.startLo(3)], [from, to], "but the full one behind it");
   assertEquals(tree.branches.slice(3), before.slice(8));

@@ -2,11 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { SLOT_WORDS, SlotTable } from "../../../lib/tree/slot_table.ts";
+import { blockOf, isAloneIn } from "../../support/block.ts";
 import { Random } from "../../support/random.ts";
 
 /** A table of so many slots. */
 function newTable(slots: number): SlotTable {
-  return new SlotTable(new Uint32Array(slots * SLOT_WORDS).fill(0xabababab), slots);
+  return new SlotTable(blockOf(slots * SLOT_WORDS), slots);
 }
 
 function checkKeys(table: SlotTable, keys: Iterable<number>, absent: Iterable<number>): void {
@@ -20,6 +21,7 @@ function checkKeys(table: SlotTable, keys: Iterable<number>, absent: Iterable<nu
   let taken = 0;
   for (let slot = table.next(0); slot >= 0; slot = table.next(table.after(slot))) taken++;
   assertEquals([table.keys, taken], [count, count]);
+  assert(isAloneIn(table), "nothing beside its block is written");
 }
 
 /** Keys whose searches all begin in one slot of a table of so many. */
@@ -80,7 +82,10 @@ Deno.test("slot table: taken and given back at random, as full as it may be", ()
       keys.delete(key);
     }
     checkKeys(table, [], absent);
-    assert(table.words.subarray(0, table.runsStart).every((word) => word === 0), "as it was new");
+    assert(
+      table.words.subarray(table.start, table.runsStart).every((word) => word === 0),
+      "as it was new",
+    );
   }
 });
 

@@ -528,7 +528,7 @@ Deno.test("tree: keys in every order are found again, in branches that are well 
     }
     for (const [key, total] of totals) assert(sum(tree, key) === total, `${what}: key ${key}`);
     assertEquals(tree.keys, totals.size, what);
-    const words = tree.branches.reduce((words, branch) => words + branch.words.length, 0);
+    const words = tree.branches.reduce((words, branch) => words + branch.size, 0);
     // Small trees are filled a little less: eight words a key with room for two days, at 2/3 and more.
     assert(words / totals.size < 11, `${what}: ${words / totals.size} words a key`);
     checkTree(tree);
