@@ -56,7 +56,7 @@ export class Acceptor {
   readonly #log: (line: string) => void;
   readonly #sessions = new Set<Session>();
   readonly #exchanges: ExchangePool;
-  readonly #turns = new TurnCounter();
+  readonly #turns: TurnCounter;
   #connectionsMax: number;
   #stopping = false;
 
@@ -69,6 +69,7 @@ export class Acceptor {
   ) {
     this.#listener = listener;
     this.#engine = engine;
+    this.#turns = new TurnCounter(engine.statistics);
     this.#options = options;
     this.#connectionsMax = options.connectionsMax;
     this.#spares = spares;

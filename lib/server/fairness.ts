@@ -15,6 +15,7 @@
 // Trade: while sessions are busy a timer of a millisecond tells that the loop has turned; it costs
 // less than a clock read for every request, and nothing when all are idle.
 
+import type { Statistics } from "../engine/statistics.ts";
 import { nextTurn } from "../host/clock.ts";
 
 /** Bytes read and written that make a share: some 5000 pipelined requests with their replies. */
@@ -33,12 +34,39 @@ const FULL_READS = 120;
 const QUIET_MS = 4;
 
 export class TurnCounter {
+  readonly #statistics: Statistics;
   #bytes = 0;
   #armed = false;
+  /** Whether requests are being answered that one turn has brought; since when, and how many were. */
+  #isTurn = false;
+  #began = 0;
+  #answered = 0;
   #reads = 0;
   /** Resolves at the end of the round: what those wait for who were served in it; null: nobody need. */
   #round: PromiseWithResolvers<void> | null = null;
   #quietMs = 0;
+
+  constructor(statistics: Statistics) {
+    this.#statistics = statistics;
+  }
+
+  /**
+   * To be called before requests are answered. True: they are the first of this turn, and the time is to
+   * be looked at, once for all that it has brought: on some machines that takes as long as a request.
+   */
+  begin(): boolean {
+    if (this.#isTurn) return false;
+    this.#isTurn = true;
+    this.#began = performance.now();
+    // Behind all reads that the turn has brought, and before any of their replies is written.
+    queueMicrotask(() => this.#endTurn());
+    return true;
+  }
+
+  /** Counts requests that were answered at once. */
+  answered(requests: number): void {
+    this.#answered += requests;
+  }
 
   /** Counts a call that read or wrote so many bytes. True: the share is used up, now `giveWay`. */
   isUsedUp(bytes: number): boolean {
@@ -56,8 +84,7 @@ export class TurnCounter {
   /** Counts a read that brought something. */
   read(): void {
     this.#quietMs = 0;
-    // Behind all reads that the turn has brought, and before any of their replies is written.
-    if (this.#reads++ === 0) queueMicrotask(() => this.#endTurn());
+    this.#reads++;
   }
 
   /** Where others wait to be read from, what to await before the next read; null: nothing. */
@@ -66,9 +93,12 @@ export class TurnCounter {
   }
 
   #endTurn(): void {
-    const isFull = this.#reads >= FULL_READS;
-    this.#reads = 0;
-    if (!isFull) return this.#endRound();
+    this.#statistics.turn(this.#answered, performance.now() - this.#began);
+    const reads = this.#reads;
+    this.#reads = this.#answered = 0;
+    this.#isTurn = false;
+    if (reads === 0) return; // only what had been waiting for something else went on
+    if (reads < FULL_READS) return this.#endRound();
     if (this.#round !== null) return;
     this.#round = Promise.withResolvers();
     this.#waitForQuiet();

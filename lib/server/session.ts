@@ -137,12 +137,10 @@ export class Session {
 
   /** Answers the frames that are there, up to one that something must be awaited for. */
   #answer(exchange: Exchange, ended: boolean): State {
-    const began = performance.now();
-    this.#engine.beginTurn();
+    if (this.#turns.begin()) this.#engine.beginTurn();
     const requests = exchange.requests;
     const state = this.#answerAll(exchange, ended);
-    const answered = exchange.requests - requests - (exchange.kept === null ? 0 : 1);
-    this.#engine.statistics.turn(answered, performance.now() - began);
+    this.#turns.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
     return state;
   }
 

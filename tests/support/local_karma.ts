@@ -82,7 +82,7 @@ export class LocalKarma {
   readonly #dumps: DumpStore;
   readonly #registries: RegistryStore;
   readonly #exchanges: ExchangePool;
-  readonly #turns = new TurnCounter();
+  #turns!: TurnCounter;
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
   today = 20261122;
@@ -137,6 +137,7 @@ export class LocalKarma {
     const { calendar = UTC } = this.#options;
     const outside = { calendar, memoryBytes: () => 0, examine: () => this.examine() };
     this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);
+    this.#turns = new TurnCounter(this.engine.statistics);
   }
 
   /** Examines what another start would find now. */

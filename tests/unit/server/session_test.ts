@@ -106,7 +106,13 @@ class World {
     this.karma = karma;
     const pool = new ExchangePool(() => new Interpreter(new Access(null, null), 10_000, 0));
     const all = { ...UNLIMITED, ...limits };
-    this.session = new Session(this.wire, karma.engine, pool, new TurnCounter(), all);
+    this.session = new Session(
+      this.wire,
+      karma.engine,
+      pool,
+      new TurnCounter(karma.engine.statistics),
+      all,
+    );
     this.done = this.session.run();
   }
 
