@@ -3,6 +3,8 @@
 // Invariant: `today` is the date at the moment of the call. Trade: the calendar is asked once a
 // minute, since zones change their offset, and days begin, on whole minutes only.
 
+import { setImmediate } from "node:timers";
+
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
@@ -74,6 +76,11 @@ export class HostClock implements Clock, Calendar {
   dayAt(ms: number): number {
     return Number(this.#format.format(ms).replaceAll("-", ""));
   }
+}
+
+/** Calls a function in the next turn of the event loop, which does not sleep before. */
+export function afterTurn(call: () => void): void {
+  setImmediate(call);
 }
 
 /** Lets everything else that waits have its turn. */

@@ -4,11 +4,7 @@
 // always has more to send, or to receive, would never let another one be served. All sessions
 // together have a share of work for each turn; who finds it used up waits for the next turn.
 //
-// Nor do few sessions keep the runtime from looking at the others. Of all connections that have
-// something to read it looks at some 128 in a turn (tokio's budget for a task), at those first whose
-// data came last: with a thousand busy connections a hundred are served again and again, and the rest
-// waits for seconds. So sessions that were served in a full turn wait until one that isn't full, a sign
-// that few others are left: the longest of a thousand waits is a seventh of what it was.
+// That few sessions don't keep the runtime from looking at the others is another matter: rounds.ts.
 //
 // Invariant: between two turns of the loop sessions do a share, some 3 to 5 ms, of work, and each
 // what one read or 64 KiB of replies takes. Who waits goes on in the order of having begun to wait.
@@ -17,21 +13,13 @@
 
 import type { Statistics } from "../engine/statistics.ts";
 import { nextTurn } from "../host/clock.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Bytes read and written that make a share: some 5000 pipelined requests with their replies. */
 const SHARE_BYTES = 524288;
 
 /** What the calls of one read and one write cost, in bytes' worth of work. */
 const CALL_BYTES = 512;
-
-/** Reads in one turn that tell that there were more to do: the budget, but for what timers use up. */
-const FULL_READS = 120;
-
-/**
- * After so many milliseconds without any read nobody else is left, either: all of a full turn were all
- * that there are. It takes one for the runtime to look at those that it has passed over.
- */
-const QUIET_MS = 4;
 
 export class TurnCounter {
   readonly #statistics: Statistics;
@@ -42,12 +30,11 @@ export class TurnCounter {
   #began = 0;
   #answered = 0;
   #reads = 0;
-  /** Resolves at the end of the round: what those wait for who were served in it; null: nobody need. */
-  #round: PromiseWithResolvers<void> | null = null;
-  #quietMs = 0;
+  readonly rounds: Rounds;
 
   constructor(statistics: Statistics) {
     this.#statistics = statistics;
+    this.rounds = new Rounds(statistics);
   }
 
   /**
@@ -83,38 +70,15 @@ export class TurnCounter {
 
   /** Counts a read that brought something. */
   read(): void {
-    this.#quietMs = 0;
     this.#reads++;
-  }
-
-  /** Where others wait to be read from, what to await before the next read; null: nothing. */
-  get round(): Promise<void> | null {
-    return this.#round === null ? null : this.#round.promise;
   }
 
   #endTurn(): void {
     this.#statistics.turn(this.#answered, performance.now() - this.#began);
-    const reads = this.#reads;
+    // Without reads, what had been waiting for something else went on.
+    if (this.#reads > 0) this.rounds.turned(this.#reads);
     this.#reads = this.#answered = 0;
     this.#isTurn = false;
-    if (reads === 0) return; // only what had been waiting for something else went on
-    if (reads < FULL_READS) return this.#endRound();
-    if (this.#round !== null) return;
-    this.#round = Promise.withResolvers();
-    this.#waitForQuiet();
-  }
-
-  #waitForQuiet(): void {
-    setTimeout(() => {
-      if (this.#round === null) return;
-      if (++this.#quietMs > QUIET_MS) this.#endRound();
-      else this.#waitForQuiet();
-    }, 1);
-  }
-
-  #endRound(): void {
-    this.#round?.resolve();
-    this.#round = null;
   }
 
   /** Lets all others have their turn, until there is a share for this one. */

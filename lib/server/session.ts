@@ -13,6 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import { pace } from "../host/clock.ts";
 import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
 import type { TurnCounter } from "./fairness.ts";
+import { Quota } from "./rounds.ts";
 
 /** What a session needs of a TCP connection. */
 export interface Connection {
@@ -44,6 +45,7 @@ export class Session {
   readonly #received: ReceiveBuffer;
   readonly #limits: SessionLimits;
   readonly #turns: TurnCounter;
+  readonly #quota = new Quota();
   /** What the client spoke last. */
   #spoken: Dialect = "v2";
   /** Since when the rest of a request is waited for, any request, or a write; 0: it isn't. */
@@ -131,7 +133,8 @@ export class Session {
         this.#exchanges.give(exchange);
       }
       if (refused) return await this.#linger();
-      if (this.#turns.round !== null) await this.#turns.round;
+      const others = this.#turns.rounds.wait(this.#quota);
+      if (others !== null) await others;
     }
   }
 
