@@ -103,15 +103,16 @@ export class Session {
   }
 
   async #serve(): Promise<void> {
-    for (let ended = false, refused = false; !ended;) {
+    for (;;) {
       this.idle = this.#talking = true;
       this.reads++;
       if (this.#limits.readTimeoutMs > 0) this.#readSince = performance.now();
       const count = await this.#connection.read(this.#received.space());
       this.idle = this.#talking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
-      if (count === null) ended = true;
-      else this.#received.filled(count);
+      const ended = count === null;
+      if (!ended) this.#received.filled(count);
+      let refused = false;
       this.#turns.read();
       const exchange = this.#exchanges.take();
       try {
@@ -133,6 +134,7 @@ export class Session {
         this.#exchanges.give(exchange);
       }
       if (refused) return await this.#linger();
+      if (ended) return;
       const others = this.#turns.rounds.wait(this.#quota);
       if (others !== null) await others;
     }
