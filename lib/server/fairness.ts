@@ -1,4 +1,5 @@
-// Fairness: sessions never keep the event loop from turning.
+// Fairness: sessions never keep the event loop from turning. And what is done once for all that a turn has
+// brought to them: looking at the time.
 //
 // A read or write that can be done at once is, without a turn of the event loop, so a client that
 // always has more to send, or to receive, would never let another one be served. All sessions

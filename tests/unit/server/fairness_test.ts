@@ -33,3 +33,16 @@ Deno.test("fairness: the time is looked at once for all that a turn brings, and 
     assert(ms >= 0 && ms < 1000, `${ms}`);
   }
 });
+
+Deno.test("fairness: rounds hear of reads, not of what goes on after waiting for something else", async () => {
+  const turns = new TurnCounter(new Statistics());
+  const told: number[] = [];
+  turns.rounds.turned = (reads) => void told.push(reads);
+  turns.read();
+  turns.read();
+  turns.begin();
+  await Promise.resolve();
+  turns.begin();
+  await Promise.resolve();
+  assertEquals(told, [2]);
+});
