@@ -12,6 +12,7 @@ import { Engine, type EngineLimits } from "./lib/engine/engine.ts";
 import { examine, type Opening } from "./lib/engine/examination.ts";
 import { Ledger } from "./lib/engine/ledger.ts";
 import { Recovery } from "./lib/engine/recovery.ts";
+import { Statistics } from "./lib/engine/statistics.ts";
 import { StillDisk } from "./lib/engine/still_disk.ts";
 import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
 import { type Clock, HostClock } from "./lib/host/clock.ts";
@@ -191,7 +192,8 @@ async function main(): Promise<void> {
   const parts = { forest, registry, ledger, log: wal, dumps, registries, dumper, clock };
   const open = opening(config, clock, () => {});
   const examination = () => examine(open, () => StillDisk.of(disk, directory, wal));
-  const outside = { calendar: clock, memoryBytes, examine: examination };
+  const statistics = new Statistics();
+  const outside = { calendar: clock, memoryBytes, statistics, examine: examination };
   const engine = new Engine({ ...parts, ...outside }, engineLimits(config), log);
 
   const spares = holdSpares(config.directory);

@@ -15,6 +15,7 @@ export type ErrorCode =
   | "forbidden"
   | "validation_error"
   // while it is carried out
+  | "loading"
   | "not_found"
   | "idempotency_conflict"
   | "query_timeout"

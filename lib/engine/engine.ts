@@ -16,6 +16,7 @@ import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Administration } from "./administration.ts";
+import type { Backend } from "./backend.ts";
 import { Counters } from "./counters.ts";
 import type { Dumper } from "./dumper.ts";
 import type { Findings } from "./examination.ts";
@@ -28,7 +29,7 @@ import { Once } from "./once.ts";
 import { Receipts } from "./receipts.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Spans } from "./spans.ts";
-import { Statistics } from "./statistics.ts";
+import type { Statistics } from "./statistics.ts";
 import { settle } from "./sweeping.ts";
 
 type Execute = (request: Request, reply: Reply) => void;
@@ -44,6 +45,7 @@ export interface Parts {
   readonly dumper: Dumper;
   readonly clock: Clock;
   readonly calendar: Calendar;
+  readonly statistics: Statistics;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
   /** Examines what a start would find now. */
@@ -70,8 +72,8 @@ const SWEEPING: readonly OperationId[] = [
 ];
 const IS_SWEEPING = OPERATIONS.map(({ id }) => SWEEPING.includes(id));
 
-export class Engine {
-  readonly statistics = new Statistics();
+export class Engine implements Backend {
+  readonly statistics: Statistics;
   readonly #forest: Forest;
   readonly #log: Log;
   readonly #clock: Clock;
@@ -86,7 +88,8 @@ export class Engine {
 
   constructor(parts: Parts, limits: EngineLimits, tell: (line: string) => void) {
     const { forest, registry, ledger, log, clock } = parts;
-    const { statistics } = this;
+    const { statistics } = parts;
+    this.statistics = statistics;
     this.#forest = forest;
     this.#log = log;
     this.#clock = clock;
@@ -102,7 +105,6 @@ export class Engine {
     const snapshots = new Snapshots(parts, limits, tell);
     const administration = new Administration({
       ...parts,
-      statistics,
       dumpCount: () => snapshots.count(),
       registryIdle: () => parts.registries.idle(),
       replyBytesMax: limits.replyBytesMax,

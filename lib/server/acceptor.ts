@@ -4,13 +4,14 @@
 // are served and the loop goes on. When descriptors run out, newcomers are refused from then on
 // below that number, so that some stay free for dumps; `spares` are held for that first moment.
 
+import { assert } from "../assert.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
 import { Access } from "../command/access.ts";
 import { Interpreter } from "../dialect/interpreter.ts";
 import { Known } from "../dialect/members.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Backend } from "../engine/backend.ts";
 import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
 import { ExchangePool } from "./exchange.ts";
@@ -50,7 +51,7 @@ const RETRY_MS = 100;
 
 export class Acceptor {
   readonly #listener: Listener;
-  readonly #engine: Engine;
+  #backend: Backend;
   readonly #options: AcceptorOptions;
   readonly #spares: Spare[];
   readonly #log: (line: string) => void;
@@ -62,14 +63,14 @@ export class Acceptor {
 
   constructor(
     listener: Listener,
-    engine: Engine,
+    backend: Backend,
     options: AcceptorOptions,
     spares: Spare[],
     log: (line: string) => void,
   ) {
     this.#listener = listener;
-    this.#engine = engine;
-    this.#turns = new TurnCounter(engine.statistics);
+    this.#backend = backend;
+    this.#turns = new TurnCounter(backend.statistics);
     this.#options = options;
     this.#connectionsMax = options.connectionsMax;
     this.#spares = spares;
@@ -102,6 +103,14 @@ export class Acceptor {
         else await nextTurn();
       }
     }
+  }
+
+  /** Lets another backend, with the same statistics, carry out the requests to come. */
+  serve(backend: Backend): void {
+    assert(backend.statistics === this.#backend.statistics, "backends share their statistics");
+    backend.beginTurn(); // some sessions may be in the midst of a turn
+    this.#backend = backend;
+    for (const session of this.#sessions) session.serve(backend);
   }
 
   /** Stops accepting, lets every session answer what has arrived, and closes them all. */
@@ -137,12 +146,12 @@ export class Acceptor {
     }
     const session = new Session(
       connection,
-      this.#engine,
+      this.#backend,
       this.#exchanges,
       this.#turns,
       this.#options,
     );
-    const { statistics } = this.#engine;
+    const { statistics } = this.#backend;
     this.#sessions.add(session);
     statistics.connections++;
     session.run().finally(() => {

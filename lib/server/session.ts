@@ -9,7 +9,7 @@ import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { Reply } from "../command/reply.ts";
 import { writeCounters } from "../command/response.ts";
 import type { Dialect } from "../dialect/interpreter.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Backend } from "../engine/backend.ts";
 import { pace } from "../host/clock.ts";
 import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
 import type { TurnCounter } from "./fairness.ts";
@@ -40,7 +40,7 @@ const LINGER_MS = 1000;
 
 export class Session {
   readonly #connection: Connection;
-  readonly #engine: Engine;
+  #backend: Backend;
   readonly #exchanges: ExchangePool;
   readonly #received: ReceiveBuffer;
   readonly #limits: SessionLimits;
@@ -62,13 +62,13 @@ export class Session {
 
   constructor(
     connection: Connection,
-    engine: Engine,
+    backend: Backend,
     exchanges: ExchangePool,
     turns: TurnCounter,
     limits: SessionLimits,
   ) {
     this.#connection = connection;
-    this.#engine = engine;
+    this.#backend = backend;
     this.#exchanges = exchanges;
     this.#turns = turns;
     this.#limits = limits;
@@ -84,6 +84,11 @@ export class Session {
     } finally {
       this.close();
     }
+  }
+
+  /** Lets another backend carry out the requests to come: one whose `beginTurn` has been called. */
+  serve(backend: Backend): void {
+    this.#backend = backend;
   }
 
   /** Cuts the connection. */
@@ -121,7 +126,7 @@ export class Session {
           await this.#pause(exchange);
         }
         refused = state === "refused";
-        await this.#engine.settled();
+        await this.#backend.settled();
         // Written here, not in a function of its own: one promise less for each read.
         const { out } = exchange;
         this.#beginWrite();
@@ -142,7 +147,7 @@ export class Session {
 
   /** Answers the frames that are there, up to one that something must be awaited for. */
   #answer(exchange: Exchange, ended: boolean): State {
-    if (this.#turns.begin()) this.#engine.beginTurn();
+    if (this.#turns.begin()) this.#backend.beginTurn();
     const requests = exchange.requests;
     const state = this.#answerAll(exchange, ended);
     this.#turns.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
@@ -169,7 +174,7 @@ export class Session {
       }
       exchange.requests++;
       if (interpreter.decode(received, this.#spoken, request, reply)) {
-        this.#engine.execute(request, reply);
+        this.#backend.execute(request, reply);
       }
       this.#spoken = request.dialect;
       if (isOpen(reply)) {
@@ -177,7 +182,7 @@ export class Session {
         return "pause";
       }
       interpreter.encode(request, reply, out);
-      if (reply.code !== null) this.#engine.statistics.errors++;
+      if (reply.code !== null) this.#backend.statistics.errors++;
       if (out.length >= SEND_BYTES) return "pause";
     }
   }
@@ -202,8 +207,8 @@ export class Session {
     }
     interpreter.encode(request, reply, out);
     if (reply.walk !== null) await this.#walk(exchange, kept);
-    if (reply.code !== null) this.#engine.statistics.errors++;
-    this.#engine.statistics.turn(1, performance.now() - began);
+    if (reply.code !== null) this.#backend.statistics.errors++;
+    this.#backend.statistics.turn(1, performance.now() - began);
     this.#exchanges.giveRecords(exchange);
   }
 
@@ -216,7 +221,7 @@ export class Session {
         if (out.length >= SEND_BYTES) await this.#flush(exchange);
         continue;
       }
-      if (performance.now() > reply.deadline) this.#engine.timeOut(reply);
+      if (performance.now() > reply.deadline) this.#backend.timeOut(reply);
       else if (!interpreter.isTooLong(request, reply, out.length)) {
         await rest();
         continue;
@@ -227,7 +232,7 @@ export class Session {
   }
 
   async #flush({ out }: Exchange): Promise<void> {
-    await this.#engine.settled();
+    await this.#backend.settled();
     this.#beginWrite();
     for (let at = 0; at < out.length;) {
       at += await this.#connection.write(out.view(at));

@@ -16,6 +16,7 @@ import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
+import { Statistics } from "../../lib/engine/statistics.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import type { LogPosition } from "../../lib/log/reader.ts";
 import { HostError } from "../../lib/errors.ts";
@@ -221,7 +222,8 @@ export class World {
     const { dumper } = this;
     const parts = { forest, registry, ledger, log, dumps, registries, dumper, clock };
     const { dumpsKept } = settings;
-    this.engine = new Engine({ ...parts, ...OUTSIDE }, { ...LIMITS, dumpsKept }, tell);
+    const outside = { ...OUTSIDE, statistics: new Statistics() };
+    this.engine = new Engine({ ...parts, ...outside }, { ...LIMITS, dumpsKept }, tell);
     if (disk.inner.filesOpen !== 1 && this.isCalm) {
       this.fail(`${disk.inner.filesOpen} files are open, not only the log`);
     }

@@ -15,6 +15,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { examine, type Findings, type Opening } from "../../lib/engine/examination.ts";
 import { Ledger } from "../../lib/engine/ledger.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
+import { Statistics } from "../../lib/engine/statistics.ts";
 import { StillDisk } from "../../lib/engine/still_disk.ts";
 import { type Calendar, HostClock } from "../../lib/host/clock.ts";
 import { Log } from "../../lib/log/log.ts";
@@ -135,7 +136,13 @@ export class LocalKarma {
     const { dumper } = this;
     const parts = { forest, registry, ledger, log: this.wal, dumps, registries, dumper, clock };
     const { calendar = UTC } = this.#options;
-    const outside = { calendar, memoryBytes: () => 0, examine: () => this.examine() };
+    const statistics = new Statistics();
+    const outside = {
+      calendar,
+      statistics,
+      memoryBytes: () => 0,
+      examine: () => this.examine(),
+    };
     this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);
     this.#turns = new TurnCounter(this.engine.statistics);
   }
