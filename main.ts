@@ -2,7 +2,13 @@
 //
 // The one composition root: only here is configuration handed out and the process ended.
 
-import { parseCommandLine, usage, UsageError } from "./lib/config.ts";
+import {
+  type MemoryLimits,
+  memoryLimits,
+  parseCommandLine,
+  usage,
+  UsageError,
+} from "./lib/config.ts";
 import { Access } from "./lib/command/access.ts";
 import { RegistryStore } from "./lib/dump/registry_store.ts";
 import { DumpStore } from "./lib/dump/store.ts";
@@ -18,7 +24,7 @@ import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
 import { type Clock, HostClock } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
 import { lockDirectory } from "./lib/host/lock.ts";
-import { memoryBytes } from "./lib/host/memory.ts";
+import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
 import { Log } from "./lib/log/log.ts";
 import type { LogOptions } from "./lib/log/owner.ts";
 import type { LogPosition } from "./lib/log/reader.ts";
@@ -165,6 +171,7 @@ async function main(): Promise<void> {
   const { kind, config } = readCommandLine();
   if (kind === "check") await check(config);
   const access = readTokens(config);
+  const memory = memoryLimits(config, machineMemoryBytes());
   const disk = new HostDisk();
   const clock = new HostClock(config.timeZone);
   const forest = new Forest();
@@ -194,7 +201,7 @@ async function main(): Promise<void> {
   const examination = () => examine(open, () => StillDisk.of(disk, directory, wal));
   const statistics = new Statistics();
   const outside = { calendar: clock, memoryBytes, statistics, examine: examination };
-  const engine = new Engine({ ...parts, ...outside }, engineLimits(config), log);
+  const engine = new Engine({ ...parts, ...outside }, engineLimits(config, memory), log);
 
   const spares = holdSpares(config.directory);
   const listener = listen(config);
@@ -222,7 +229,7 @@ function registryLimits(config: Config): RegistryLimits {
   return { answersMax, ageMaxSeconds, streamsKeptMax: ingestStreamsMax };
 }
 
-function engineLimits(config: Config): EngineLimits {
+function engineLimits(config: Config, memory: MemoryLimits): EngineLimits {
   const { queryTimeoutMs, responseBytesMax, ingestStreamsMax, ingestStagedItemsMax } = config;
   return {
     queryTimeoutMs,
@@ -230,6 +237,7 @@ function engineLimits(config: Config): EngineLimits {
     streamsMax: ingestStreamsMax,
     stagedItemsMax: ingestStagedItemsMax,
     dumpsKept: config.dumpsKept,
+    memoryBytesMax: memory.bytesMax,
   };
 }
 

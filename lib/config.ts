@@ -7,7 +7,7 @@
 // fit that form is refused here and never reaches parseArgs.
 
 import { parseArgs } from "@std/cli";
-import { type Config, type Option, OPTIONS } from "./options.ts";
+import { type Config, type Option, OPTIONS, type Size } from "./options.ts";
 
 export type CommandLine =
   | { kind: "run"; config: Config }
@@ -61,6 +61,31 @@ export function parseCommandLine(
     return [field, choose(option, typeof flag === "string" ? flag : undefined, environment)];
   });
   return { kind, config: Object.freeze(Object.fromEntries(fields) as Config) };
+}
+
+/** How much memory may be held, in bytes. */
+export interface MemoryLimits {
+  readonly bytesMax: number;
+  /** Of those, for the buffers of all connections. */
+  readonly bufferBytesMax: number;
+}
+
+/**
+ * How much memory a configuration allows.
+ *
+ * @param config Its sizes, which may be shares
+ * @param machineBytes What this process may have at most: of this the shares are taken
+ */
+export function memoryLimits(config: Config, machineBytes: number): MemoryLimits {
+  const bytesMax = bytesOf(config.memoryMax, machineBytes);
+  return {
+    bytesMax,
+    bufferBytesMax: Math.min(bytesOf(config.bufferMemoryMax, bytesMax), bytesMax),
+  };
+}
+
+function bytesOf(size: Size, whole: number): number {
+  return "bytes" in size ? size.bytes : Math.floor(whole * size.percent / 100);
 }
 
 /** The text of `--help`: the options with their built-in defaults, then their variables. */

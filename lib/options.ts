@@ -27,6 +27,10 @@ export interface Config {
   readonly responseBytesMax: number;
   readonly batchItemsMax: number;
   readonly connectionsMax: number;
+  /** Of all that the process holds; a share is one of the memory that it may have. */
+  readonly memoryMax: Size;
+  /** Of the buffers of all connections; a share is one of `memoryMax`. */
+  readonly bufferMemoryMax: Size;
   /** 0: a reading of a whole tree may take as long as it takes. */
   readonly queryTimeoutMs: number;
   /** From a request's first byte to its last; 0: no limit. */
@@ -46,6 +50,9 @@ export interface Config {
   readonly ingestStreamsMax: number;
   readonly ingestStagedItemsMax: number;
 }
+
+/** An amount of memory: so many bytes, or a share of a whole that is known at the start only. */
+export type Size = { readonly bytes: number } | { readonly percent: number };
 
 /** What a value may be: `read` gives undefined for a text that is not `expected`. */
 export interface Kind<V> {
@@ -92,6 +99,24 @@ function integer(min: number, max: number): Kind<number> {
     },
   };
 }
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  kb: 1024,
+  mb: 1024 ** 2,
+  gb: 1024 ** 3,
+};
+
+const size: Kind<Size> = {
+  expected: "a size such as 268435456, 256mb or 75%",
+  read(text) {
+    const [, digits, unit] = /^(\d+)(|kb|mb|gb|%)$/i.exec(text) ?? [];
+    const value = Number(digits);
+    if (unit === "%") return value >= 1 && value <= 100 ? { percent: value } : undefined;
+    const bytes = value * SIZE_UNITS[unit?.toLowerCase()];
+    return bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER ? { bytes } : undefined;
+  },
+};
 
 const SECONDS_MAX = 2147483647;
 
@@ -227,6 +252,22 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "10000",
     kind: integer(1, 1000000),
     help: "Most connections open at once",
+  },
+  memoryMax: {
+    flag: "max-memory",
+    value: "size",
+    variable: "KARMA_MAX_MEMORY",
+    fallback: "75%",
+    kind: size,
+    help: "Most memory held; %: of what there is",
+  },
+  bufferMemoryMax: {
+    flag: "max-buffer-memory",
+    value: "size",
+    variable: "KARMA_MAX_BUFFER_MEMORY",
+    fallback: "25%",
+    kind: size,
+    help: "Most of it for buffers of all connections",
   },
   responseBytesMax: {
     flag: "max-response-bytes",

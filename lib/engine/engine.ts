@@ -60,6 +60,8 @@ export interface EngineLimits {
   readonly streamsMax: number;
   readonly stagedItemsMax: number;
   readonly dumpsKept: number;
+  /** How many bytes of memory the process may hold. */
+  readonly memoryBytesMax: number;
 }
 
 /** Operations on all counters of a tree: one after the other, and each walked to its end. */
@@ -107,6 +109,7 @@ export class Engine implements Backend {
       ...parts,
       dumpCount: () => snapshots.count(),
       registryIdle: () => parts.registries.idle(),
+      memoryBytesMax: limits.memoryBytesMax,
       replyBytesMax: limits.replyBytesMax,
     });
     const functions = {

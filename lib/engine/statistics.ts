@@ -17,6 +17,8 @@ export interface StatsState {
   readonly walBytes: number;
   readonly lsn: number;
   readonly memoryBytes: number;
+  /** How many it may hold. */
+  readonly memoryBytesMax: number;
   readonly checkpoints: number;
   readonly lastCheckpointSeconds: number;
   readonly activeStreams: number;
@@ -294,7 +296,8 @@ const FIGURES: readonly Figure[] = [
     "karma_idempotency_committed_streams",
     (_, now) => now.committedStreams,
   ],
-  // These two are ours.
+  // These are ours.
+  [null, "karma_memory_limit_bytes", (_, now) => now.memoryBytesMax],
   [null, "karma_ingest_staged_items", (_, now) => now.stagedItems],
   [null, "karma_connections", (_, now) => now.connections],
 ];

@@ -1,6 +1,22 @@
-// The memory of this process, as the system sees it.
+// The memory of this process and of the machine, as the system sees it.
+
+import process from "node:process";
 
 /** Bytes that are resident. */
 export function memoryBytes(): number {
   return Deno.memoryUsage().rss;
+}
+
+/**
+ * Bytes that this process may have at most: what its control group allows, else what the machine has.
+ *
+ * Deno 2.6 knows nothing of control groups, and only programs with all permissions may read the
+ * system's files about them; over that runtime it is always what the machine has.
+ */
+export function machineMemoryBytes(): number {
+  const { total } = Deno.systemMemoryInfo();
+  const node: { constrainedMemory?(): number } = process;
+  const limit = node.constrainedMemory?.() ?? 0;
+  // Without a limit it is 0, or more than any machine has.
+  return limit > 0 ? Math.min(limit, total) : total;
 }

@@ -38,6 +38,7 @@ const LIMITS = {
   replyBytesMax: 1 << 20,
   streamsMax: 1000,
   stagedItemsMax: 10_000_000,
+  memoryBytesMax: Infinity,
   dumpsKept: 5,
   batchItemsMax: 10_000,
   requestBytesMax: 1 << 20,

@@ -1,8 +1,8 @@
 // The command line and the environment, as tables: what is accepted, what is refused, what is said.
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseCommandLine, usage, UsageError } from "../../lib/config.ts";
-import type { Config } from "../../lib/options.ts";
+import { memoryLimits, parseCommandLine, usage, UsageError } from "../../lib/config.ts";
+import type { Config, Size } from "../../lib/options.ts";
 
 const DEFAULTS: Config = {
   host: "0.0.0.0",
@@ -18,6 +18,8 @@ const DEFAULTS: Config = {
   timeZone: "UTC",
   requestBytesMax: 1048576,
   connectionsMax: 10000,
+  memoryMax: { percent: 75 },
+  bufferMemoryMax: { percent: 25 },
   responseBytesMax: 1048576,
   batchItemsMax: 10000,
   queryTimeoutMs: 1000,
@@ -233,6 +235,8 @@ const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][]
   ["KARMA_TIMEZONE", "local", { timeZone: "local" }],
   ["KARMA_MAX_REQUEST_BYTES", "64", { requestBytesMax: 64 }],
   ["KARMA_MAX_CONNECTIONS", "7", { connectionsMax: 7 }],
+  ["KARMA_MAX_MEMORY", "256mb", { memoryMax: { bytes: 268435456 } }],
+  ["KARMA_MAX_BUFFER_MEMORY", "10%", { bufferMemoryMax: { percent: 10 } }],
   ["KARMA_MAX_RESPONSE_BYTES", "2400", { responseBytesMax: 2400 }],
   ["KARMA_MAX_BATCH_ITEMS", "7", { batchItemsMax: 7 }],
   ["KARMA_QUERY_TIMEOUT_MS", "7", { queryTimeoutMs: 7 }],
@@ -383,4 +387,49 @@ Deno.test("config: `check` asks for an examination, as the first word only", () 
   assertThrows(() => parse(["-p", "1", "check"]), UsageError, 'Unexpected argument: "check"');
   assertThrows(() => parse(["check", "check"]), UsageError, 'Unexpected argument: "check"');
   assertThrows(() => parse(["check", "--bogus"]), UsageError, "Unknown option");
+});
+
+const SIZES: [text: string, size: Size][] = [
+  ["1", { bytes: 1 }],
+  ["268435456", { bytes: 268435456 }],
+  ["64kb", { bytes: 65536 }],
+  ["256mb", { bytes: 268435456 }],
+  ["256MB", { bytes: 268435456 }],
+  ["3gb", { bytes: 3221225472 }],
+  ["1%", { percent: 1 }],
+  ["100%", { percent: 100 }],
+];
+
+const SIZES_REFUSED = [
+  ...["0", "0mb", "0%", "101%", "-1", "1.5gb", "1 gb", "gb", "%", "1tb", "1m", "1b", "1e9", "75%%"],
+  "9007199254740992",
+  "8388608gb",
+];
+
+Deno.test("config: sizes in bytes, with units, and as shares", () => {
+  for (const flag of ["max-memory", "max-buffer-memory"]) {
+    const field = flag === "max-memory" ? "memoryMax" : "bufferMemoryMax";
+    for (const [text, size] of SIZES) {
+      assertEquals(configOf([`--${flag}=${text}`]), { ...DEFAULTS, [field]: size }, text);
+    }
+    for (const text of SIZES_REFUSED) {
+      const error = assertThrows(() => parse([`--${flag}=${text}`]), UsageError, "", text);
+      const expected = "a size such as 268435456, 256mb or 75%";
+      assertEquals(error.message, `Option --${flag} must be ${expected}: "${text}"`);
+    }
+  }
+});
+
+const MEMORY: [args: string[], bytesMax: number, bufferBytesMax: number][] = [
+  [[], 750, 187],
+  [["--max-memory=50%"], 500, 125],
+  [["--max-memory=2000", "--max-buffer-memory=50%"], 2000, 1000],
+  [["--max-buffer-memory=100"], 750, 100],
+  [["--max-buffer-memory=1gb"], 750, 750],
+];
+
+Deno.test("config: shares of memory are taken of the machine's, and of each other", () => {
+  for (const [args, bytesMax, bufferBytesMax] of MEMORY) {
+    assertEquals(memoryLimits(configOf(args), 1000), { bytesMax, bufferBytesMax }, args.join(" "));
+  }
 });

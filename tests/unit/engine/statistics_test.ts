@@ -23,6 +23,7 @@ const NOTHING: StatsState = {
   walBytes: 0,
   lsn: 0,
   memoryBytes: 0,
+  memoryBytesMax: 0,
   checkpoints: 0,
   lastCheckpointSeconds: 0,
   activeStreams: 0,
@@ -33,7 +34,8 @@ const NOTHING: StatsState = {
 };
 
 /** What our metrics have and those of the original don't. */
-const OURS = "# TYPE karma_ingest_staged_items gauge\nkarma_ingest_staged_items 0\n" +
+const OURS = "# TYPE karma_memory_limit_bytes gauge\nkarma_memory_limit_bytes 0\n" +
+  "# TYPE karma_ingest_staged_items gauge\nkarma_ingest_staged_items 0\n" +
   "# TYPE karma_connections gauge\nkarma_connections 1\n";
 
 Deno.test("statistics: the answers of the original, byte for byte", () => {
@@ -102,6 +104,7 @@ function busy(): [Statistics, StatsState] {
     walBytes: 204,
     lsn: 205,
     memoryBytes: 206,
+    memoryBytesMax: 214,
     checkpoints: 207,
     lastCheckpointSeconds: 208,
     activeStreams: 209,
@@ -186,6 +189,7 @@ Deno.test("statistics: every figure is under its names, and exact", () => {
   }
   assertMatch(metrics, /^karma_ingest_staged_items 210$/m);
   assertMatch(metrics, /^karma_connections 213$/m);
+  assertMatch(metrics, /^karma_memory_limit_bytes 214$/m);
   // All else is of other servers.
   const told = new Set(["role", "wal_enabled", ...BUSY.map(([member]) => member)]);
   for (const member of Object.keys(JSON.parse(stats))) {
