@@ -173,7 +173,7 @@ export class Log {
     this.#turn = null;
     if (this.#dirty && this.#options.policy === "everysec") this.#tick();
     this.#dirty = false;
-    if ((this.#segment?.bytes ?? 0) >= (this.#options.segmentBytes || Infinity)) this.#next();
+    if (this.#segment?.isFull) this.#next();
     turn.resolve();
     if (this.#isLargeTold || !this.isLarge) return;
     this.#isLargeTold = true;

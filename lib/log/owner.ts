@@ -6,7 +6,7 @@ export type SyncPolicy = "always" | "everysec" | "no";
 
 export interface LogOptions {
   readonly policy: SyncPolicy;
-  /** A segment that has so many bytes is followed by another; 0: never. */
+  /** A segment that has so many bytes, and more records than head, is followed by another; 0: never. */
   readonly segmentBytes: number;
   /** When all segments together have so many bytes, `onLarge` is called. */
   readonly bytesMax: number;

@@ -48,7 +48,8 @@ export class Segment {
   readonly #appending: Appending;
   readonly #directory: string;
   readonly #disk: Disk;
-  readonly #bytesMax: number;
+  /** Bytes at which it has as much as it should; 0: never. */
+  readonly #fullBytes: number;
   /** Bytes written. */
   bytes = 0;
   #reserved = 0;
@@ -58,7 +59,9 @@ export class Segment {
   #syncs = 0;
 
   /**
-   * Begins a segment, which will have some `bytesMax` bytes, 0 being no limit.
+   * Begins a segment, which will have some `bytesMax` bytes, 0 being no limit. It goes on until its
+   * records have as many bytes as its head: with a catalogue of 67 MB (248 000 trees with names of 255
+   * bytes) every turn would otherwise begin another segment.
    *
    * @throws What the system says; then nothing is left of it
    */
@@ -70,11 +73,11 @@ export class Segment {
   ) {
     this.#directory = directory;
     this.#disk = disk;
-    this.#bytesMax = bytesMax;
     this.lsn = head.lsn;
     this.file = segmentFileName(head.lsn);
     const temporary = join(directory, TEMPORARY);
     const begin = bytesOf(head);
+    this.#fullBytes = bytesMax === 0 ? 0 : Math.max(bytesMax, 2 * begin.length);
     this.#appending = disk.append(temporary);
     try {
       const bytes = begin.length + SPACE_BYTES;
@@ -89,6 +92,11 @@ export class Segment {
     }
   }
 
+  /** Whether it has as much as it should. */
+  get isFull(): boolean {
+    return this.#fullBytes > 0 && this.bytes >= this.#fullBytes;
+  }
+
   /** Bytes that can be written without new space. */
   get free(): number {
     return this.#reserved - this.bytes;
@@ -96,7 +104,7 @@ export class Segment {
 
   /** Reserves space for so many bytes more than are free, or as many as there is space for. */
   reserve(bytes: number): void {
-    const left = this.#bytesMax > 0 ? this.#bytesMax - this.#reserved : RESERVE_BYTES;
+    const left = this.#fullBytes > 0 ? this.#fullBytes - this.#reserved : RESERVE_BYTES;
     this.#reserved += this.#appending.reserve(Math.max(bytes, Math.min(left, RESERVE_BYTES)));
   }
 

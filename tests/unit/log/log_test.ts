@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DamagedError } from "../../../lib/errors.ts";
+import { GROUP_BYTES, MARK_BYTES } from "../../../lib/log/format.ts";
 import { Log } from "../../../lib/log/log.ts";
 import type { LogOptions } from "../../../lib/log/owner.ts";
 import { LogReader } from "../../../lib/log/reader.ts";
@@ -15,10 +16,10 @@ class World {
   large = 0;
   log: Log;
 
-  constructor(options: Partial<LogOptions> = {}) {
+  constructor(options: Partial<LogOptions> = {}, preamble = Uint8Array.of(1, 2, 3)) {
     const position = { id: "00000000000000aa", lsn: 0, segments: [] };
     this.log = new Log(DIRECTORY, { ...DEFAULTS, ...options }, position, this.disk, {
-      preamble: () => Uint8Array.of(1, 2, 3),
+      preamble: () => preamble,
       onLarge: () => this.large++,
       lost: (error) => this.lost = error,
       tell: (line) => this.told.push(line),
@@ -114,6 +115,22 @@ Deno.test("log: segments follow each other, and go when they are not needed", as
   await world.log.removeBefore(begun);
   assertEquals(await world.files(), ["00000000000000000041.wal"]);
   assertEquals(world.log.isLarge, false);
+  await world.log.close();
+});
+
+Deno.test("log: a head larger than a segment should be is not written again every turn", async () => {
+  const segmentBytes = 4096;
+  const preamble = new Uint8Array(20 * segmentBytes);
+  const world = new World({ segmentBytes }, preamble);
+  const turns = 2000;
+  for (let turn = 0; turn < turns; turn++) {
+    assert(world.append(1));
+    await world.log.settled();
+  }
+  // A turn has 56 bytes here: the records of a segment have as many as its head after 1465 of them.
+  assertEquals((await world.files()).length, 2);
+  const records = turns * (4 * 4 + GROUP_BYTES + MARK_BYTES);
+  assert(world.log.bytes < 3 * (preamble.length + records), "heads take no more than records do");
   await world.log.close();
 });
 
