@@ -121,8 +121,12 @@ export class SendBuffer {
     this.byte(QUOTE);
   }
 
-  /** Writes bytes as part of a JSON string: `"`, `\` and control characters escaped, others as they are. */
+  /**
+   * Writes bytes as part of a JSON string: `"`, `\` and control characters escaped, others as they are.
+   * Clients may send what is no UTF-8; replies that repeat it have U+FFFD in its place.
+   */
   jsonText(text: Uint8Array): void {
+    text = wellFormed(text);
     if (text.length >= LONG_BYTES && isPlain(text)) return this.raw(text);
     this.reserve(6 * text.length);
     const bytes = this.bytes;
@@ -157,6 +161,16 @@ function digitsOf(value: number): number {
   let digits = 4;
   for (let limit = 10000; digits < 10 && value >= limit; limit *= 10) digits++;
   return digits;
+}
+
+const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The text, with U+FFFD in place of what is not UTF-8. */
+function wellFormed(text: Uint8Array): Uint8Array {
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] >= 0x80) return encoder.encode(lossyDecoder.decode(text));
+  }
+  return text;
 }
 
 /** Whether a text has nothing to escape. */

@@ -23,6 +23,8 @@ interface Row {
   readonly words: NonNullable<Operation["v1"]>;
   readonly hasName: boolean;
   readonly hasKey: boolean;
+  /** Whether its command takes a key, here or in the row with one. */
+  readonly takesKey: boolean;
   readonly range: "yes" | "may" | "no";
 }
 
@@ -31,7 +33,10 @@ const ROWS: Row[] = OPERATIONS.flatMap((operation) => {
   if (words === undefined) return [];
   const hasName = fields.includes("tree") || fields.includes("file");
   const range = fields.includes("range") ? "yes" : fields.includes("range?") ? "may" : "no";
-  return [{ operation, words, hasName, hasKey: fields.includes("key"), range }];
+  const takesKey = OPERATIONS.some(({ v1, fields }) => {
+    return v1?.command === words.command && fields.includes("key");
+  });
+  return [{ operation, words, hasName, hasKey: fields.includes("key"), takesKey, range }];
 });
 
 const COMMANDS = [...new Set(ROWS.map(({ words }) => words.command))];
@@ -80,6 +85,10 @@ export class V1 {
     request.missing = row.words.missing ?? "refuse";
     request.touches = row.words.touches === true;
     request.bytes = bytes;
+    // Not as good as absent: a client that lost the key would reset or delete the whole tree.
+    if (row.takesKey && (members.seen[MEMBER_KEY] & 1 << NULL) !== 0) {
+      return refuse(reply, mustBeInteger("key"));
+    }
     const missing = this.#fill(row, request);
     return missing === null || refuse(reply, `Field ${missing} is required`);
   }
@@ -94,7 +103,7 @@ export class V1 {
     }
     for (let member = MEMBER_KEY; member <= TIME_TO; member++) {
       if ((seen[member] & ~(1 << INTEGER | 1 << NULL)) !== 0) {
-        return `Field ${Members.nameOf(member)} must be an integer from 0 to 18446744073709551615`;
+        return mustBeInteger(Members.nameOf(member));
       }
     }
     return null;
@@ -147,6 +156,10 @@ export class V1 {
   encodeEnd(out: SendBuffer): void {
     out.raw(END);
   }
+}
+
+function mustBeInteger(member: string): string {
+  return `Field ${member} must be an integer from 0 to 18446744073709551615`;
 }
 
 function refuse(reply: Reply, sentence: string): false {

@@ -26,13 +26,16 @@ export interface Entry extends DumpFile {
   bytes?: number;
 }
 
-/** What there is to tell of a dump. It has no head if it is no dump of ours, or damaged. */
+/** What there is to tell of a file that is named as a dump. */
 export interface Description {
   readonly tree: string;
   readonly file: string;
   readonly seconds: number;
   readonly bytes: number;
+  /** Null: it is a dump of another Karma, or not a dump. */
   readonly head: Head | null;
+  /** Why it is not a dump; null: it begins as one. */
+  readonly fault: string | null;
 }
 
 export class Shelf {
@@ -41,6 +44,8 @@ export class Shelf {
   readonly #tell: (line: string) => void;
   /** The dumps of each tree that this process knows of, newest first; null: not looked yet. */
   #groups: Map<string, Entry[]> | null = null;
+  /** Files whose names the operator was told to be wrong. */
+  readonly #strays = new Set<string>();
 
   constructor(directory: string, disk: Disk, tell: (line: string) => void) {
     this.#directory = directory;
@@ -100,13 +105,22 @@ export class Shelf {
     if (dump === null || isHiddenDump(dump)) return null;
     const known = (await this.groups()).get(dump.group) ?? [];
     const entry: Entry = known.find((other) => other.file === file) ?? dump;
+    let fault: string | null = null;
     const head = await this.head(entry).catch((error) => {
-      if (error instanceof DamagedError) return null;
-      throw error;
+      if (!(error instanceof DamagedError)) throw error;
+      fault = error.message;
+      return null;
     });
     const { seconds, bytes } = entry;
     if (bytes === undefined) return null;
-    return { tree: dump.tree ?? head?.tree ?? dumpedName(file), file, seconds, bytes, head };
+    return { tree: dump.tree ?? head?.tree ?? dumpedName(file), file, seconds, bytes, head, fault };
+  }
+
+  /** Whether a file is a link to another, perhaps to one outside of the directory. */
+  isLink(file: string): Promise<boolean> {
+    return this.told(`Dump ${file} could not be looked at`, () => {
+      return this.#disk.isLink(join(this.#directory, file));
+    });
   }
 
   /** Some bytes of a dump, fewer at its end; null when there is no such file. */
@@ -147,6 +161,8 @@ export class Shelf {
       if (name.startsWith(".") || !name.endsWith(".tree")) continue;
       const dump = parseDumpFileName(name);
       if (dump === null) {
+        if (this.#strays.has(name)) continue;
+        this.#strays.add(name);
         this.#tell(`File ${name} is left alone: it is not named SECONDS_TREE.tree`);
       } else dumps.push(dump);
     }

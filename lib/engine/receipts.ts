@@ -1,10 +1,13 @@
 // Receipts: what was charged where, so that it can be given back, once.
 //
 // Invariant: a receipt is kept among the answers, and so for as long as they are, in the log and in
-// dumps; what is given back, and that it was, are one group of the log. A receipt that is not known
-// (any more) gives nothing back.
+// dumps; what is given back, and that it was, are one group of the log. A refund takes no more than
+// was charged, nor more than the day still holds, and only from the tree that was charged: not from
+// another one that has its name by now. It answers what it took. A receipt that is not known (any
+// more) gives nothing back.
 
 import { highLane, lowLane, u64ToBigInt } from "../bytes/u64.ts";
+import type { Json } from "../command/json.ts";
 import { COST, SUBJECT } from "../command/limits.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
@@ -28,7 +31,10 @@ const NO_PRINT = new Uint32Array(4);
 
 interface Charge {
   readonly series: string;
+  /** The tree's serial; receipts of before it was kept have none, and go by the name. */
+  readonly serial?: number;
   readonly key: string;
+  /** What was charged; once it is refunded, what was given back. */
   readonly amount: string;
 }
 
@@ -78,8 +84,10 @@ export class Receipts {
       const isPart = mode === "saturate";
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
+      const name = limits.name(index);
       charges.push({
-        series: decoder.decode(limits.name(index)),
+        series: decoder.decode(name),
+        serial: this.#forest.find(name, 0, name.length)?.serial,
         key: String(u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT))),
         amount: String(u64ToBigInt(lo, hi)),
       });
@@ -101,23 +109,34 @@ export class Receipts {
     }
     const { created } = answers;
     const receipt = JSON.parse(decoder.decode(answers.response)) as Receipt;
-    const charges = receipt.charges.map(({ series, key, amount }) => {
-      return { series, key: BigInt(key), amount: BigInt(amount) };
+    const { day, isRefunded } = receipt;
+    const charges = receipt.charges.map((charge) => {
+      const back = isRefunded ? BigInt(charge.amount) : this.#refundable(charge, day);
+      return { ...charge, amount: String(back) };
     });
-    reply.object({ refunded: !receipt.isRefunded, day: receipt.day, charges });
+    reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
     reply.isKept = false; // a receipt is used up once, and needs no key for that
-    if (receipt.isRefunded || !isFitting(reply, this.#replyBytesMax)) return;
+    if (isRefunded || !isFitting(reply, this.#replyBytesMax)) return;
     const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
     if (!isDone(this.#ledger.reserve(1, bytes, charges.length) ? "done" : "full", reply)) return;
     for (const { series, key, amount } of charges) {
-      const tree = this.#forest.named(series);
-      if (tree === null || amount === 0n) continue; // dropped meanwhile
-      const [keyLo, keyHi] = [lowLane(key), highLane(key)];
-      if (tree.count(keyLo, keyHi) < 0) continue;
-      const { day } = receipt;
-      this.#ledger.subtract(tree, keyLo, keyHi, day, lowLane(amount), highLane(amount));
+      const [back, number] = [BigInt(amount), BigInt(key)];
+      if (back === 0n) continue;
+      const tree = this.#forest.named(series)!;
+      const [keyLo, keyHi] = [lowLane(number), highLane(number)];
+      this.#ledger.subtract(tree, keyLo, keyHi, day, lowLane(back), highLane(back));
     }
-    this.#keep(text, { ...receipt, isRefunded: true }, created);
+    this.#keep(text, { day, charges, isRefunded: true }, created);
+  }
+
+  /** How much of a charge can be given back now. */
+  #refundable({ series, serial, key, amount }: Charge, day: number): bigint {
+    const tree = this.#forest.named(series);
+    if (tree === null || serial !== undefined && serial !== tree.serial) return 0n;
+    const held = new Uint32Array(2);
+    tree.sum(lowLane(BigInt(key)), highLane(BigInt(key)), day, day, held);
+    const left = u64ToBigInt(held[0], held[1]);
+    return left < BigInt(amount) ? left : BigInt(amount);
   }
 
   #keep(text: string, receipt: Receipt, created: number): void {
@@ -131,6 +150,10 @@ export class Receipts {
   #seconds(): number {
     return Math.floor(this.#clock.now() / 1000);
   }
+}
+
+function toldOf({ series, key, amount }: Charge): Json {
+  return { series, key: BigInt(key), amount: BigInt(amount) };
 }
 
 function keyOf(text: string): Uint8Array {

@@ -248,8 +248,12 @@ export class Snapshots {
   ): void {
     const name = nameOf(request);
     reply.pending = this.#told(reply, async () => {
-      const description = await this.#parts.dumps.shelf.describe(decoder.decode(name));
-      if (description === null) return reply.notFound("Snapshot", name);
+      const { shelf } = this.#parts.dumps;
+      const file = decoder.decode(name);
+      const description = await shelf.describe(file);
+      // A link would give out what it leads to, which may be any file that this process can read.
+      if (description === null || await shelf.isLink(file)) return reply.notFound("Snapshot", name);
+      if (description.fault !== null) return reply.fail("internal_error", description.fault);
       const response = await give(description, this.#metadata(description));
       if (response !== null) reply.object(response);
       else if (reply.code === null) reply.notFound("Snapshot", name); // removed just now

@@ -81,6 +81,10 @@ export class StillDisk implements Disk {
     return this.#disk.exists(path);
   }
 
+  isLink(path: string): Promise<boolean> {
+    return this.#disk.isLink(path);
+  }
+
   readonly create = refuse;
   readonly rename = refuse;
   readonly remove = refuse;

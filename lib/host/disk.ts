@@ -51,6 +51,8 @@ export interface Disk {
   /** Creates a file, or empties the one that is there. */
   create(path: string): Promise<Writing>;
   exists(path: string): Promise<boolean>;
+  /** Whether the path is a symbolic link, not what it leads to; false when there is nothing. */
+  isLink(path: string): Promise<boolean>;
   /** Gives a file another name, in place of the file that has it. Lasting after `syncDirectory`. */
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
@@ -105,6 +107,15 @@ export class HostDisk implements Disk {
     try {
       await Deno.lstat(path);
       return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  async isLink(path: string): Promise<boolean> {
+    try {
+      return (await Deno.lstat(path)).isSymlink;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
       throw error;

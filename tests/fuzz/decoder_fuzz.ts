@@ -84,6 +84,10 @@ function decided(members: Member[]): string {
   const command = bytesOf(commands.at(-1)!);
   const operations = Object.entries(COMMANDS).find(([name]) => name === command)?.[1];
   if (operations === undefined) return `unknown_command ${command}`;
+  const takesKey = Object.values(operations).some((needs) => needs.includes("k"));
+  if (takesKey && named("key").includes("null")) {
+    return refuse(`key must be an integer from 0 to ${U64_MAX}`);
+  }
   return asked(operations, last);
 }
 

@@ -39,7 +39,10 @@ const STEPS_MS = [
 
 interface Receipt {
   readonly day: number;
-  readonly charges: readonly Charge[];
+  /** What was charged; once it is refunded, what was given back. */
+  charges: readonly Charge[];
+  /** The trees that were charged, as they were then. */
+  readonly trees: readonly unknown[];
   readonly created: number;
   isRefunded: boolean;
 }
@@ -159,8 +162,9 @@ class History {
     if (isCharged && body.includes('"receipt":true')) {
       const receipt = /"receipt":"([0-9a-f-]{36})"/.exec(text)?.[1] ?? "none";
       response += `,"receipt":"${receipt}"`;
-      const created = this.#world.seconds;
-      this.#receipts.set(receipt, { day: this.#world.today, charges, created, isRefunded: false });
+      const [day, created] = [this.#world.today, this.#world.seconds];
+      const trees = charges.map(({ series }) => model.trees.get(series));
+      this.#receipts.set(receipt, { day, charges, trees, created, isRefunded: false });
       this.#kept.add(`receipt ${receipt}`, created);
     }
     response += "}";
@@ -210,6 +214,14 @@ class History {
     if (!this.#kept.has(`receipt ${name}`, this.#world.seconds)) {
       return assertEquals(text, failure("not_found", `Receipt \\"${name}\\" not found`));
     }
+    if (!receipt.isRefunded) {
+      receipt.charges = receipt.charges.map((charge, index) => {
+        const { series, key, amount } = charge;
+        const isThere = this.#model.trees.get(series) === receipt.trees[index];
+        const held = isThere ? this.#model.counter(series, key).get(receipt.day) ?? 0n : 0n;
+        return { ...charge, amount: held < amount ? held : amount };
+      });
+    }
     const charges = receipt.charges.map(({ series, key, amount }) => {
       return `{"series":${JSON.stringify(series)},"key":${key},"amount":${amount}}`;
     });
@@ -221,7 +233,7 @@ class History {
     receipt.isRefunded = true;
     this.#kept.add(`receipt ${name}`, receipt.created);
     for (const { series, key, amount } of receipt.charges) {
-      if (this.#model.trees.has(series)) this.#model.subtract(series, key, receipt.day, amount);
+      if (amount > 0n) this.#model.subtract(series, key, receipt.day, amount);
     }
   }
 

@@ -1,7 +1,7 @@
 // docs/limits.md, held to the server: its requests are sent, in order, on one connection, and answered
 // as it says, byte for byte but for times. RECEIPT is the receipt that was told last.
 //
-// Its programs are run by tests/integration/limits_examples_test.ts.
+// Its programs are run by tests/integration/programs_test.ts.
 
 import { assert, assertEquals } from "@std/assert";
 import { Client } from "../support/client.ts";

@@ -209,6 +209,27 @@ Deno.test("dumps: other files in the directory are let alone", async () => {
   for (const name of misnamed) assertStringIncludes(server.stderr, name);
 });
 
+Deno.test("dumps: what a link leads to is given to nobody", async () => {
+  using directory = new TemporaryDirectory();
+  using elsewhere = new TemporaryDirectory();
+  Deno.writeTextFileSync(elsewhere.join("1700000000_secret.tree"), "not a dump");
+  await using server = await Server.start({ directory: directory.path });
+  using client = await Client.connect(server.port);
+  await client.ask({ command: "increment", tree_name: "t", key: 1 });
+  await client.ask({ command: "dump", tree_name: "t" });
+  const [dump] = directory.dumps();
+  Deno.copyFileSync(directory.join(dump), elsewhere.join(dump));
+  Deno.symlinkSync(elsewhere.join(dump), directory.join("1700000001_t.tree"));
+  Deno.symlinkSync(elsewhere.join("1700000000_secret.tree"), directory.join("1700000002_t.tree"));
+  const fetch = (op: string, file: string) => client.ask({ v: 2, op, file });
+  for (const op of ["snapshot.fetch", "snapshot.fetch_chunk"]) {
+    assertStringIncludes(await fetch(op, dump), '"success":true');
+    for (const file of ["1700000001_t.tree", "1700000002_t.tree"]) {
+      assertStringIncludes(await fetch(op, file), '"error_code":"not_found"');
+    }
+  }
+});
+
 interface Listing {
   readonly tree: string;
   readonly data: Readonly<Record<string, Readonly<Record<string, string>>>>;

@@ -44,6 +44,10 @@ export class WatchedDisk implements Disk {
     return this.inner.create(path);
   }
 
+  isLink(path: string): Promise<boolean> {
+    return this.inner.isLink(path);
+  }
+
   exists(path: string): Promise<boolean> {
     return this.inner.exists(path);
   }

@@ -201,6 +201,11 @@ export class MemoryDisk implements Disk {
     });
   }
 
+  /** There are no links here. */
+  isLink(_path: string): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   exists(path: string): Promise<boolean> {
     return this.#soon("exists", () => this.#names.get(path) !== undefined);
   }

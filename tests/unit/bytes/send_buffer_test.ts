@@ -55,11 +55,13 @@ Deno.test("send_buffer: JSON strings escape what v1 escapes and nothing else", (
   for (let byte = 0; byte < 256; byte++) {
     const out = new SendBuffer(1);
     out.jsonString(Uint8Array.of(0x61, byte, 0x62));
-    const inner = [...out.bytes.subarray(2, out.length - 2)];
+    const inner = out.bytes.slice(2, out.length - 2);
     const control = byte < 0x20 || byte === 0x7f;
     const code = `\\u00${byte.toString(16).padStart(2, "0")}`;
-    const text = SHORT[byte] ?? (control ? code : String.fromCharCode(byte));
-    assertEquals(inner, [...text].map((letter) => letter.charCodeAt(0)), `byte ${byte}`);
+    // A single byte beyond ASCII is no UTF-8.
+    const other = byte < 0x80 ? String.fromCharCode(byte) : "\ufffd";
+    const text = SHORT[byte] ?? (control ? code : other);
+    assertEquals(inner, new TextEncoder().encode(text), `byte ${byte}`);
     assertEquals([out.bytes[0], out.bytes[1]], [0x22, 0x61]);
     assertEquals([out.bytes[out.length - 2], out.bytes[out.length - 1]], [0x62, 0x22]);
   }
@@ -70,6 +72,18 @@ Deno.test("send_buffer: text beyond ASCII goes out as it is", () => {
   out.text("день ");
   out.jsonString(new TextEncoder().encode("日\u2028</😀"));
   assertEquals(written(out), 'день "日\u2028</😀"');
+});
+
+Deno.test("send_buffer: what is no UTF-8 goes out as U+FFFD, short or long", () => {
+  const decoder = new TextDecoder();
+  for (const length of [0, 5000]) {
+    for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xe6]]) {
+      const text = Uint8Array.from([...new Uint8Array(length).fill(0x61), ...bytes, 0x62]);
+      const out = new SendBuffer(1);
+      out.jsonString(text);
+      assertEquals(written(out), `"${decoder.decode(text)}"`);
+    }
+  }
 });
 
 Deno.test("send_buffer: grows as needed, keeps what it holds, begins anew when cleared", () => {

@@ -140,7 +140,9 @@ Deno.test("store: lists dumps and nothing else, newest first, of one second by n
   assertEquals(world.lines, []);
   world.put("x.tree", "");
   world.put("-1_t.tree", "");
-  assertEquals((await world.store.list()).length, files.length);
+  for (let time = 0; time < 3; time++) { // and each is complained of once
+    assertEquals((await world.store.list()).length, files.length);
+  }
   assertEquals(world.lines, [
     "File x.tree is left alone: it is not named SECONDS_TREE.tree",
     "File -1_t.tree is left alone: it is not named SECONDS_TREE.tree",

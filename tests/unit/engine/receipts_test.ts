@@ -97,11 +97,34 @@ Deno.test("receipts: never more than there still is, and nothing where the tree 
   const receipt = await charged(world, { key: 1, cost: 8, limits });
   await world.ask('{"v":2,"op":"counter.decrement","series":"s","key":1,"value":6}');
   await world.ask('{"v":2,"op":"tree.drop","series":"gone"}');
-  const charges = `${charge("s", 1, 8)},${charge("gone", 1, 8)}`;
+  const charges = `${charge("s", 1, 2)},${charge("gone", 1, 0)}`; // what it tells is what it gave
   assertEquals(await refund(world, receipt), refunded(true, charges));
-  assertEquals(world.counted("s", 1n), []);
+  await world.ask('{"v":2,"op":"counter.increment","series":"s","key":1,"value":50}');
+  assertEquals(await refund(world, receipt), refunded(false, charges));
+  await world.ask('{"v":2,"op":"counter.reset","series":"s","key":1}');
   assertEquals(world.karma.forest.visible().map(({ name }) => name), ["s"]);
   world.check();
+});
+
+Deno.test("receipts: nothing is taken from another tree that has the name by now", async () => {
+  const remakes: Record<string, (world: World) => Promise<unknown>> = {
+    "dropped and made anew": (world) => world.ask('{"v":2,"op":"tree.drop","series":"s"}'),
+    "replaced by a dump": async (world) => {
+      await world.ask('{"v":2,"op":"snapshot.create","series":"s"}');
+      const [file] = JSON.parse(await world.ask('{"v":2,"op":"snapshot.list"}')).response;
+      await world.ask(`{"v":2,"op":"snapshot.load","file":"${file}"}`);
+      await world.ask('{"v":2,"op":"counter.reset","series":"s","key":1}');
+    },
+  };
+  for (const [how, remake] of Object.entries(remakes)) {
+    const world = await started();
+    const receipt = await charged(world, { key: 1, cost: 8, limits: [limit("s", 50)] });
+    await remake(world);
+    await world.ask('{"v":2,"op":"counter.increment","series":"s","key":1,"value":20}');
+    assertEquals(await refund(world, receipt), refunded(true, charge("s", 1, 0)), how);
+    assertEquals(world.counted("s", 1n), ["20261123 20"], how);
+    world.check();
+  }
 });
 
 Deno.test("receipts: they and that they were used outlive kills, power cuts and dumps", async () => {

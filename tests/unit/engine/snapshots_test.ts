@@ -206,6 +206,19 @@ Deno.test("snapshots: what is no dump here is not found", async () => {
       assertEquals(await world.ask(id, name), expected);
     }
   }
+  // Named as a dump, and yet none: its bytes are given to nobody.
+  karma.put("7_secret.tree", encoder.encode("password=1"));
+  karma.put("8_empty.tree", new Uint8Array(0));
+  for (const id of ["fetch", "fetchChunk"] as const) {
+    assertEquals(
+      await world.ask(id, "7_secret.tree"),
+      "internal_error: Dump 7_secret.tree is damaged: it does not begin as a dump does",
+    );
+    assertEquals(
+      await world.ask(id, "8_empty.tree"),
+      "internal_error: Dump 8_empty.tree is damaged: it is empty",
+    );
+  }
   assertEquals(await world.ask("load", "5_%00staged-1.tree"), "not_found: Dump \0staged-1");
   assertEquals(await world.ask("load", "9_t.tree"), "not_found: Dump t");
   assertEquals(
