@@ -23,7 +23,7 @@ import { StillDisk } from "./lib/engine/still_disk.ts";
 import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
 import { type Clock, HostClock } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
-import { lockDirectory } from "./lib/host/lock.ts";
+import { DirectoryHold } from "./lib/host/lock.ts";
 import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
 import { Log } from "./lib/log/log.ts";
 import type { LogOptions } from "./lib/log/owner.ts";
@@ -39,6 +39,9 @@ const EXIT_USAGE = 2;
 const EXIT_DAMAGED = 3;
 /** What was promised to be safe is not: the disk failed. */
 const EXIT_BROKEN = 4;
+
+/** How often it is looked whether directory and log are still there, if nobody asks for anything. */
+const LOOK_INTERVAL_MS = 1000;
 
 /** Descriptors kept back for the files of a dump when connections have taken all the others. */
 const SPARE_DESCRIPTORS = 8;
@@ -106,21 +109,20 @@ function opening(config: Config, clock: Clock, tell: (line: string) => void): Op
 }
 
 /** Makes the data directory if there is none, and takes it for this process. */
-async function occupy(directory: string, disk: HostDisk): Promise<void> {
-  let holder: string | null;
+async function occupy(directory: string, disk: HostDisk): Promise<DirectoryHold> {
   try {
     await disk.makeDirectory(directory);
   } catch (error) {
     throw new HostError(`Directory ${directory} could not be made`, error);
   }
   try {
-    holder = await lockDirectory(directory);
+    const hold = await DirectoryHold.take(directory);
+    if (!("holder" in hold)) return disk.hold = hold;
+    const process = hold.holder === "" ? "another process" : `process ${hold.holder}`;
+    fail(`Directory ${directory} is in use by ${process}`, EXIT_USAGE);
   } catch (error) {
     throw new HostError(`Directory ${directory} could not be locked`, error);
   }
-  if (holder === null) return;
-  const process = holder === "" ? "another process" : `process ${holder}`;
-  fail(`Directory ${directory} is in use by ${process}`, EXIT_USAGE);
 }
 
 /** Brings forest and registry to the state that the directory holds; returns where the log goes on. */
@@ -179,7 +181,8 @@ async function main(): Promise<void> {
   let dumper: Dumper | null = null;
   Deno.addSignalListener("SIGUSR1", () => dumper?.dumpAll()); // first of all: unheard it would kill
 
-  await occupy(config.directory, disk).catch(failToStart);
+  const hold = await occupy(config.directory, disk).catch(failToStart);
+  hold.onLost((sentence) => fail(sentence, EXIT_BROKEN));
   const { directory, dumpsKept } = config;
   const dumps = new DumpStore(directory, disk, clock, dumpsKept, log);
   const registries = new RegistryStore(directory, disk, clock);
@@ -191,6 +194,10 @@ async function main(): Promise<void> {
     lost: (error) => fail(error.message, EXIT_BROKEN),
     tell: log,
   });
+  setInterval(() => {
+    wal.look();
+    hold.restore(log);
+  }, LOOK_INTERVAL_MS);
   const begun = wal.begin();
   await wal.sync(); // what is on the disk now is what a crash leaves
   if (begun !== null) await recovery.finish(log).catch(failToStart); // else there is no log yet

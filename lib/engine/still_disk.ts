@@ -85,6 +85,8 @@ export class StillDisk implements Disk {
     return this.#disk.isLink(path);
   }
 
+  check(): void {}
+
   readonly create = refuse;
   readonly rename = refuse;
   readonly remove = refuse;
@@ -95,4 +97,5 @@ export class StillDisk implements Disk {
   readonly renameNow = refuse;
   readonly removeNow = refuse;
   readonly syncDirectoryNow = refuse;
+  readonly isThereNow = refuse;
 }

@@ -2,7 +2,10 @@
 //
 // Every method throws what the system says, unchanged; whoever promised something with it makes a
 // sentence of that. Nothing here is buffered: what `write` took is with the kernel, what `sync`
-// returned from is on the disk.
+// returned from is on the disk. What changes names or creates files does so only while the data
+// directory is the one that this process has taken: see `DirectoryHold`.
+
+import { type DirectoryHold, identityAt, isSame } from "./lock.ts";
 
 /** What space is reserved with. */
 const ZEROS = new Uint8Array(1048576);
@@ -40,6 +43,8 @@ export interface Appending {
   syncNow(): void;
   /** Brings to the disk what was written before; more may be written meanwhile. */
   sync(): Promise<void>;
+  /** Whether that path leads to this very file; true where the system does not say. */
+  isAt(path: string): boolean;
   close(): void;
 }
 
@@ -60,14 +65,25 @@ export interface Disk {
   makeDirectory(directory: string): Promise<void>;
   /** Cuts a file to that size, or adds zeros up to it; it is so on the disk when this returns. */
   truncate(path: string, size: number): Promise<void>;
-  /** Creates a file to append to, or empties the one that is there. Blocks, as do the three below. */
+  /** Creates a file to append to, or empties the one that is there. Blocks, as do those below. */
   append(path: string): Appending;
   renameNow(from: string, to: string): void;
   removeNow(path: string): void;
   syncDirectoryNow(directory: string): void;
+  /** Whether a regular file of at least that size has that name; true where the system does not say. */
+  isThereNow(path: string, bytes: number): boolean;
+  /** Throws when the data directory is not the one any more that this process has taken. */
+  check(): void;
 }
 
 export class HostDisk implements Disk {
+  /** What this process has taken; null: nothing, and every directory is as good as another. */
+  hold: DirectoryHold | null = null;
+
+  check(): void {
+    this.hold?.check();
+  }
+
   async list(directory: string): Promise<string[]> {
     const names: string[] = [];
     for await (const entry of Deno.readDir(directory)) {
@@ -93,6 +109,7 @@ export class HostDisk implements Disk {
   }
 
   async create(path: string): Promise<Writing> {
+    this.check();
     const file = await Deno.open(path, { write: true, create: true, truncate: true });
     return {
       async write(bytes) {
@@ -122,15 +139,18 @@ export class HostDisk implements Disk {
     }
   }
 
-  rename(from: string, to: string): Promise<void> {
-    return Deno.rename(from, to);
+  async rename(from: string, to: string): Promise<void> {
+    this.check();
+    await Deno.rename(from, to);
   }
 
-  remove(path: string): Promise<void> {
-    return Deno.remove(path);
+  async remove(path: string): Promise<void> {
+    this.check();
+    await Deno.remove(path);
   }
 
   async syncDirectory(directory: string): Promise<void> {
+    this.check();
     const handle = await Deno.open(directory, { read: true });
     try {
       await handle.sync();
@@ -144,6 +164,7 @@ export class HostDisk implements Disk {
   }
 
   async truncate(path: string, size: number): Promise<void> {
+    this.check();
     const file = await Deno.open(path, { write: true });
     try {
       await file.truncate(size);
@@ -154,6 +175,7 @@ export class HostDisk implements Disk {
   }
 
   append(path: string): Appending {
+    this.check();
     const file = Deno.openSync(path, { write: true, create: true, truncate: true });
     let end: Deno.FsFile;
     try {
@@ -162,6 +184,7 @@ export class HostDisk implements Disk {
       file.close();
       throw error;
     }
+    const identity = file.statSync();
     return {
       write(bytes) {
         for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
@@ -169,6 +192,10 @@ export class HostDisk implements Disk {
       reserve: (count) => extend(end, count),
       syncNow: () => file.syncDataSync(),
       sync: () => file.syncData(),
+      isAt(path) {
+        const there = identityAt(path);
+        return there === "unknown" || isSame(there, identity);
+      },
       close() {
         file.close();
         end.close();
@@ -177,20 +204,28 @@ export class HostDisk implements Disk {
   }
 
   renameNow(from: string, to: string): void {
+    this.check();
     Deno.renameSync(from, to);
   }
 
   removeNow(path: string): void {
+    this.check();
     Deno.removeSync(path);
   }
 
   syncDirectoryNow(directory: string): void {
+    this.check();
     const handle = Deno.openSync(directory, { read: true });
     try {
       handle.syncSync();
     } finally {
       handle.close();
     }
+  }
+
+  isThereNow(path: string, bytes: number): boolean {
+    const there = identityAt(path);
+    return there === "unknown" || there !== null && there.isFile && there.size >= bytes;
   }
 }
 

@@ -1,8 +1,15 @@
-// The lock on a data directory: one process at a time.
+// The hold on a data directory: one process at a time has it, and notices when it is taken away.
 //
-// Invariant: it lasts as long as the process that holds it, however that ends, because the system
-// keeps it with an open file. Trade: the file stays when nobody holds it any more, and names its
-// last holder. Some runtimes only know how to wait for a lock, so it is waited for, but not long.
+// Invariant: two locks last as long as the process that holds them, however it ends, because the
+// system keeps them with open files. The one on the directory itself counts: names can be removed
+// and replaced, a directory that is open stays the one that it is. The one on `.karma.lock`, which
+// names its holder, refuses Karmas that know no other. `check` tells whether the name still leads to
+// the directory that was locked: one that was moved away, removed or replaced is lost, and nothing
+// may be written, renamed or removed by a path any more.
+//
+// Trade: between a look and what is done next somebody may still swap the directory; only paths
+// through /proc could exclude that, and those are not permitted. Some runtimes only know how to wait
+// for a lock, so it is waited for, but not long.
 
 import { sleep } from "./clock.ts";
 
@@ -14,16 +21,116 @@ const PATIENCE_MS = 1000;
 /** A file that is closed, or collected as garbage, is no lock any more. */
 const held: Deno.FsFile[] = [];
 
-/** Takes the lock. Returns null, or the process that holds it: its id, "" when that isn't known. */
-export async function lockDirectory(directory: string): Promise<string | null> {
-  const path = `${directory}/${NAME}`;
-  const file = Deno.openSync(path, { read: true, write: true, create: true });
-  held.push(file);
-  const isLocked = file.lock(true).then(() => true);
-  if (!await Promise.race([isLocked, sleep(PATIENCE_MS).then(() => false)])) {
-    return /^\d+/.exec(Deno.readTextFileSync(path))?.[0] ?? "";
+/** What says that an open file and a name are the same file. */
+interface Identity {
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
+/** Who has the directory already: the process's id, "" when that isn't known. */
+export interface Holder {
+  readonly holder: string;
+}
+
+export class DirectoryHold {
+  readonly #directory: string;
+  readonly #identity: Identity;
+  /** The lock file that is held; null: none can be had just now. */
+  #lockFile: Identity | null = null;
+  #lost: (sentence: string) => void = () => {};
+
+  private constructor(directory: string, identity: Identity) {
+    this.#directory = directory;
+    this.#identity = identity;
   }
-  file.truncateSync();
-  file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-  return null;
+
+  /** Takes a directory for this process; returns who has it, if somebody does. */
+  static async take(directory: string): Promise<DirectoryHold | Holder> {
+    const handle = Deno.openSync(directory, { read: true });
+    held.push(handle);
+    // Not every file system locks directories (NFS does not); there the file must do.
+    if (!await isLocked(handle.lock(true).catch(() => {}))) {
+      return { holder: readHolder(directory) };
+    }
+    const file = Deno.openSync(`${directory}/${NAME}`, { read: true, write: true, create: true });
+    held.push(file);
+    if (!await isLocked(file.lock(true))) return { holder: readHolder(directory) };
+    const hold = new DirectoryHold(directory, handle.statSync());
+    hold.#sign(file);
+    return hold;
+  }
+
+  /** `lost` is called once the directory is no longer ours, with a sentence; it ends the process. */
+  onLost(lost: (sentence: string) => void): void {
+    this.#lost = lost;
+  }
+
+  /** What has become of the directory, in a sentence; null: it is ours, under its name. */
+  fault(): string | null {
+    const there = identityAt(this.#directory);
+    if (there === "unknown" || isSame(there, this.#identity)) return null;
+    const what = there === null ? "is not there any more" : "is another one now";
+    return `Directory ${this.#directory} ${what}: it was moved, removed or replaced`;
+  }
+
+  /** Throws, and ends the process, if the directory is not ours any more. */
+  check(): void {
+    const fault = this.fault();
+    if (fault === null) return;
+    this.#lost(fault);
+    throw new Error(fault);
+  }
+
+  /** Puts the lock file back, if somebody has taken it away; tells so. */
+  restore(tell: (line: string) => void): void {
+    const path = `${this.#directory}/${NAME}`;
+    const there = identityAt(path);
+    if (this.#lockFile === null || there === "unknown" || isSame(there, this.#lockFile)) return;
+    this.#lockFile = null; // once: who keeps removing it is not fought with
+    try {
+      if (there !== null) Deno.removeSync(path);
+      const file = Deno.openSync(path, { read: true, write: true, createNew: true });
+      held.push(file);
+      file.lock(true).catch(() => {}); // it is new: nobody else has it
+      this.#sign(file);
+      tell(`${path} was ${there === null ? "removed" : "replaced"}, and is put back`);
+    } catch {
+      tell(`${path} was ${there === null ? "removed" : "replaced"}: the directory stays locked`);
+    }
+  }
+
+  #sign(file: Deno.FsFile): void {
+    file.truncateSync();
+    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+    this.#lockFile = file.statSync();
+  }
+}
+
+/** The file or directory that a name leads to; null: none, "unknown": the system does not say. */
+export function identityAt(path: string): Deno.FileInfo | null | "unknown" {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    const isGone = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    return isGone ? null : "unknown";
+  }
+}
+
+/** Whether two are the same file. */
+export function isSame(one: Identity | null, other: Identity): boolean {
+  return one !== null && one.dev === other.dev && one.ino === other.ino;
+}
+
+/** Waits for a lock, but not long. */
+function isLocked(lock: Promise<void>): Promise<boolean> {
+  return Promise.race([lock.then(() => true), sleep(PATIENCE_MS).then(() => false)]);
+}
+
+function readHolder(directory: string): string {
+  try {
+    return /^\d+/.exec(Deno.readTextFileSync(`${directory}/${NAME}`))?.[0] ?? "";
+  } catch {
+    return ""; // the file is gone, the lock is not
+  }
 }

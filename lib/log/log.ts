@@ -15,13 +15,13 @@
 // Trade: writes, and the syncs of `always`, block the process: they take microseconds, or as long as
 // every reply would have to wait for anyway.
 
-import { join } from "@std/path";
 import { HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { GROUP_WORDS, MARK_BYTES, sealGroup, segmentFileName, SPACE_BYTES } from "./format.ts";
 import type { LogOptions, LogOwner } from "./owner.ts";
 import type { LogPosition } from "./reader.ts";
 import { Segment, type SegmentFile } from "./segment.ts";
+import { Segments } from "./segments.ts";
 
 /** Records of a turn are written before its end when there are more than so many words of them. */
 const PENDING_WORDS = 65536;
@@ -33,6 +33,12 @@ const SYNC_INTERVAL_MS = 1000;
 
 /** How long changes are refused before space is looked for again. */
 const FULL_MS = 200;
+
+/**
+ * At the end of a turn it is looked whether the files are still there, if that was so long ago. A look
+ * takes 8 to 20 µs, three to five times what a write takes: too much for every turn.
+ */
+const LOOK_MS = 50;
 
 export class Log {
   readonly id: string;
@@ -52,10 +58,9 @@ export class Log {
   #dirty = false;
   /** Words up to which records have room, in `words` and in the segment. */
   #roomWords = 0;
+  /** The current one. */
   #segment: Segment | null = null;
-  /** Segments that are not, or not only, on the disk: the last is the current one. */
-  readonly #open: Segment[] = [];
-  #closed: SegmentFile[];
+  readonly #segments: Segments;
   /** Bytes in all segments, without what is only reserved. */
   bytes: number;
   #isLargeTold = false;
@@ -66,6 +71,7 @@ export class Log {
   /** When space is looked for again, and a segment; 0: there was some the last time. */
   #fullUntil = 0;
   #nextAfter = 0;
+  #lookAfter = 0;
 
   constructor(
     directory: string,
@@ -80,8 +86,8 @@ export class Log {
     this.#owner = owner;
     this.id = position.id;
     this.lsn = this.#written = this.#durable = position.lsn;
-    this.#closed = [...position.segments];
-    this.bytes = this.#closed.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#segments = new Segments(directory, disk, position.segments);
+    this.bytes = this.#segments.bytes;
   }
 
   /** Whether there is more of it than there should be. */
@@ -91,7 +97,7 @@ export class Log {
 
   /** The segments there are, the oldest first, each with what was written to it by now. */
   get segments(): readonly SegmentFile[] {
-    return [...this.#closed, ...this.#open].sort((a, b) => a.lsn - b.lsn);
+    return this.#segments.all;
   }
 
   /** Whether a record, or several that belong together, of so many words can be appended now. */
@@ -140,26 +146,25 @@ export class Log {
   /** Removes the segments of which all records come before an LSN that `begin` returned. */
   async removeBefore(lsn: number): Promise<void> {
     await this.sync(); // only then is the one that stays on the disk
-    for (;;) {
-      const [oldest, next = this.#open[0]] = this.#closed;
-      // One that is older may still be open, though it is followed by others that are not.
-      if (!oldest || !next || oldest.lsn > this.#open[0]?.lsn || next.lsn > lsn) break;
-      try {
-        await this.#disk.remove(join(this.#directory, oldest.file));
-        await this.#disk.syncDirectory(this.#directory); // so that no power cut leaves a gap
-      } catch (error) {
-        throw new HostError(`Log ${oldest.file} could not be removed`, error);
-      }
-      this.bytes -= this.#closed.shift()!.bytes;
+    this.look();
+    try {
+      await this.#segments.removeBefore(lsn);
+    } finally {
+      this.bytes = this.#segments.bytes;
     }
     this.#isLargeTold = this.isLarge;
+  }
+
+  /** Looks whether directory and files are still there; if not, nobody is answered any more. */
+  look(): void {
+    this.#guarded(() => this.#look("all"));
   }
 
   /** Brings everything to the disk; nothing may be appended any more. */
   async close(): Promise<void> {
     if (this.#ticking !== null) clearTimeout(this.#ticking);
     await this.sync();
-    for (const segment of this.#open.splice(0)) segment.close();
+    this.#segments.close();
     this.#segment = null;
   }
 
@@ -167,6 +172,7 @@ export class Log {
     const done = this.#guarded(() => {
       this.#write();
       if (this.#dirty && this.#options.policy === "always") this.#syncNow();
+      if (performance.now() >= this.#lookAfter) this.#look("open");
     });
     if (!done) return;
     const turn = this.#turn!;
@@ -236,13 +242,13 @@ export class Log {
     if (performance.now() < this.#nextAfter) return false;
     const lsn = this.#written + 1;
     // Of the same name is only one that has no records: this one takes its place.
-    this.#closed = this.#closed.filter(({ file }) => file !== segmentFileName(lsn));
+    this.#segments.forget(segmentFileName(lsn));
     try {
       const preamble = this.#owner.preamble();
-      const isFirst = this.#closed.length === 0 && this.#open.length === 0;
+      const isFirst = this.#segments.isEmpty;
       const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
       this.#segment = new Segment(this.#directory, this.#disk, head, this.#options.segmentBytes);
-      this.#open.push(this.#segment);
+      this.#segments.add(this.#segment);
       this.bytes += this.#segment.bytes;
     } catch (error) {
       if (this.#nextAfter === 0) this.#owner.tell(`No new file for the log: ${sentenceOf(error)}`);
@@ -251,7 +257,7 @@ export class Log {
     }
     this.#nextAfter = 0;
     this.#notFull();
-    if (this.#open.length > 1 && this.#options.policy !== "always") this.sync(); // closes the others
+    if (this.#segments.open > 1 && this.#options.policy !== "always") this.sync(); // closes the others
     this.#measureRoom();
     return true;
   }
@@ -260,11 +266,7 @@ export class Log {
     if (!this.#guarded(() => this.#write())) return await unanswered();
     const lsn = this.#written;
     try {
-      for (const segment of [...this.#open]) {
-        if (!this.#open.includes(segment)) continue; // done with meanwhile
-        await segment.sync();
-        this.#release(segment);
-      }
+      await this.#segments.sync();
     } catch (error) {
       this.#break(error);
       return await unanswered();
@@ -273,21 +275,15 @@ export class Log {
   }
 
   #syncNow(): void {
-    for (const segment of [...this.#open]) {
-      segment.syncNow();
-      this.#release(segment);
-    }
+    this.#segments.syncNow();
     this.#durable = this.#written;
   }
 
-  /** A segment that others follow is done with when all of it is on the disk. */
-  #release(segment: Segment): void {
-    const index = this.#open.indexOf(segment);
-    if (segment === this.#segment || !segment.isSafe || index < 0) return;
-    this.#open.splice(index, 1);
-    segment.close();
-    this.#closed.push({ file: segment.file, lsn: segment.lsn, bytes: segment.bytes });
-    this.#closed.sort((a, b) => a.lsn - b.lsn); // syncs may end in another order
+  #look(which: "open" | "all"): void {
+    this.#lookAfter = performance.now() + LOOK_MS;
+    this.#disk.check();
+    const fault = this.#segments.fault(which);
+    if (fault !== null) throw new Error(fault);
   }
 
   /** Syncs once a second for as long as there is something to sync. */

@@ -138,6 +138,11 @@ export class Segment {
     return this.#isNamed && this.#synced === this.bytes && this.#syncs === 0;
   }
 
+  /** Whether the file is still the one that its name leads to. */
+  isThere(): boolean {
+    return this.#appending.isAt(join(this.#directory, this.file));
+  }
+
   close(): void {
     this.#appending.close();
   }

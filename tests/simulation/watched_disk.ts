@@ -89,6 +89,7 @@ export class WatchedDisk implements Disk {
         appending.syncNow();
       },
       sync: () => appending.sync(),
+      isAt: (path) => appending.isAt(path),
       close: () => {
         if (!this.isOff) appending.close();
       },
@@ -108,6 +109,14 @@ export class WatchedDisk implements Disk {
   syncDirectoryNow(directory: string): void {
     this.#now("syncDirectory");
     this.inner.syncDirectoryNow(directory);
+  }
+
+  isThereNow(path: string, bytes: number): boolean {
+    return this.inner.isThereNow(path, bytes);
+  }
+
+  check(): void {
+    this.inner.check();
   }
 
   #now(kind: Kind): void {

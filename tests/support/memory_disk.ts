@@ -22,7 +22,12 @@ export interface Survivors {
 }
 
 /** What an operation is called, the same whether it blocks or not. */
-export type Kind = "read" | "write" | "reserve" | "sync" | Exclude<keyof Disk, `${string}Now`>;
+export type Kind =
+  | "read"
+  | "write"
+  | "reserve"
+  | "sync"
+  | Exclude<keyof Disk, "check" | `${string}Now`>;
 
 /** What all files that are read or written have in common. */
 interface Handle {
@@ -53,6 +58,8 @@ export class MemoryDisk implements Disk {
   bytesMax = Infinity;
   /** What operations that do not block wait for before they happen: others have their turn first. */
   latency: (kind: Kind) => unknown = () => null;
+  /** What has become of the directory; null: it is the one that was taken. */
+  fault: string | null = null;
   /** Files that were opened or created and not closed. */
   filesOpen = 0;
 
@@ -187,6 +194,7 @@ export class MemoryDisk implements Disk {
           this.#now("sync", () => file.sync(changes), () => file.forget(changes));
         },
         sync: () => this.#sync(file, handle),
+        isAt: (path) => this.#names.get(path) === file,
         close: () => handle.close(),
       };
     });
@@ -232,6 +240,15 @@ export class MemoryDisk implements Disk {
 
   syncDirectoryNow(directory: string): void {
     this.#now("syncDirectory", () => this.#names.syncDirectory(directory));
+  }
+
+  isThereNow(path: string, bytes: number): boolean {
+    const file = this.#names.get(path);
+    return file !== undefined && file.size >= bytes;
+  }
+
+  check(): void {
+    if (this.fault !== null) throw new Error(this.fault);
   }
 
   makeDirectory(directory: string): Promise<void> {
