@@ -1,37 +1,24 @@
-// Karma, a counter database for usage limits: config → recover → listen → serve, and signals.
+// Karma, a counter database for usage limits: command line → listen → load → serve, and signals.
 //
 // The one composition root: only here is configuration handed out and the process ended.
+//
+// Invariant: what can make a start fail comes before what changes the data directory: options and tokens,
+// the lock, the port, and reading all of the data. Whoever connects meanwhile is told that it is loading.
 
-import {
-  type MemoryLimits,
-  memoryLimits,
-  parseCommandLine,
-  usage,
-  UsageError,
-} from "./lib/config.ts";
+import { memoryLimits, parseCommandLine, usage, UsageError } from "./lib/config.ts";
 import { Access } from "./lib/command/access.ts";
-import { RegistryStore } from "./lib/dump/registry_store.ts";
-import { DumpStore } from "./lib/dump/store.ts";
-import { encodeCatalogue } from "./lib/engine/catalogue.ts";
-import { Dumper } from "./lib/engine/dumper.ts";
-import { Engine, type EngineLimits } from "./lib/engine/engine.ts";
-import { examine, type Opening } from "./lib/engine/examination.ts";
-import { Ledger } from "./lib/engine/ledger.ts";
-import { Recovery } from "./lib/engine/recovery.ts";
+import { Database, openingOf } from "./lib/engine/database.ts";
+import { examine } from "./lib/engine/examination.ts";
+import { Loading } from "./lib/engine/loading.ts";
 import { Statistics } from "./lib/engine/statistics.ts";
-import { StillDisk } from "./lib/engine/still_disk.ts";
 import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
-import { type Clock, HostClock } from "./lib/host/clock.ts";
+import { HostClock } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
 import { DirectoryHold } from "./lib/host/lock.ts";
 import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
-import { Log } from "./lib/log/log.ts";
-import type { LogOptions } from "./lib/log/owner.ts";
-import type { LogPosition } from "./lib/log/reader.ts";
 import type { Config } from "./lib/options.ts";
-import { Registry, type RegistryLimits } from "./lib/registry/registry.ts";
-import { Acceptor, type AcceptorOptions, type Spare } from "./lib/server/acceptor.ts";
-import { Forest } from "./lib/tree/forest.ts";
+import { Acceptor, type Spare } from "./lib/server/acceptor.ts";
+import { acceptorOptions, databaseOptions } from "./lib/settings.ts";
 import { VERSION } from "./lib/version.ts";
 
 const EXIT_FAILED = 1;
@@ -62,7 +49,7 @@ function announce(line: string): void {
 
 /** Ends the process, having said why. */
 function fail(sentence: string, code: number): never {
-  console.error(sentence);
+  log(sentence);
   Deno.exit(code);
 }
 
@@ -88,24 +75,13 @@ function readCommandLine(): { kind: "run" | "check"; config: Config } {
 /** `karma check`: examines the data, changes nothing, and ends. */
 async function check(config: Config): Promise<never> {
   const disk = new HostDisk();
-  const open = opening(config, new HostClock(config.timeZone), announce);
+  const options = databaseOptions(config, memoryLimits(config, machineMemoryBytes()));
+  const open = openingOf(options, new HostClock(config.timeZone), announce);
   const view = () => Promise.resolve(disk);
   const { faults, notes } = await examine(open, view).catch(failToStart);
   for (const line of [...notes, ...faults]) announce(line);
   if (faults.length === 0) announce("No damage");
   Deno.exit(faults.length === 0 ? 0 : EXIT_DAMAGED);
-}
-
-/** What opens the data of a configuration, for whoever reads it as a start would. */
-function opening(config: Config, clock: Clock, tell: (line: string) => void): Opening {
-  const { directory, dumpsKept } = config;
-  return (disk, forest) => {
-    const dumps = new DumpStore(directory, disk, clock, dumpsKept, tell);
-    const registries = new RegistryStore(directory, disk, clock);
-    const registry = new Registry(registryLimits(config));
-    const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
-    return { dumps, recovery };
-  };
 }
 
 /** Makes the data directory if there is none, and takes it for this process. */
@@ -123,13 +99,6 @@ async function occupy(directory: string, disk: HostDisk): Promise<DirectoryHold>
   } catch (error) {
     throw new HostError(`Directory ${directory} could not be locked`, error);
   }
-}
-
-/** Brings forest and registry to the state that the directory holds; returns where the log goes on. */
-async function recover({ restore }: Config, recovery: Recovery): Promise<LogPosition> {
-  if (!restore) return await recovery.startEmpty(log);
-  await recovery.read();
-  return await recovery.settle(log);
 }
 
 /** The tokens, from the command line or from their files. */
@@ -169,102 +138,72 @@ function listen(config: Config): Deno.TcpListener {
   }
 }
 
-async function main(): Promise<void> {
-  const { kind, config } = readCommandLine();
-  if (kind === "check") await check(config);
-  const access = readTokens(config);
-  const memory = memoryLimits(config, machineMemoryBytes());
-  const disk = new HostDisk();
-  const clock = new HostClock(config.timeZone);
-  const forest = new Forest();
-  const registry = new Registry(registryLimits(config));
-  let dumper: Dumper | null = null;
-  Deno.addSignalListener("SIGUSR1", () => dumper?.dumpAll()); // first of all: unheard it would kill
+/** What there is by now of a server. */
+interface Server {
+  acceptor: Acceptor | null;
+  database: Database | null;
+}
 
-  const hold = await occupy(config.directory, disk).catch(failToStart);
-  hold.onLost((sentence) => fail(sentence, EXIT_BROKEN));
-  const { directory, dumpsKept } = config;
-  const dumps = new DumpStore(directory, disk, clock, dumpsKept, log);
-  const registries = new RegistryStore(directory, disk, clock);
-  const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
-  const position = await recover(config, recovery).catch(failToStart);
-  const wal = new Log(config.directory, logOptions(config), position, disk, {
-    preamble: () => encodeCatalogue(forest),
-    onLarge: () => dumper?.shorten(),
-    lost: (error) => fail(error.message, EXIT_BROKEN),
-    tell: log,
-  });
-  setInterval(() => {
-    wal.look();
-    hold.restore(log);
-  }, LOOK_INTERVAL_MS);
-  const begun = wal.begin();
-  await wal.sync(); // what is on the disk now is what a crash leaves
-  if (begun !== null) await recovery.finish(log).catch(failToStart); // else there is no log yet
-  const ledger = new Ledger(forest, registry, wal, config.wal);
-  dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, log);
-  const parts = { forest, registry, ledger, log: wal, dumps, registries, dumper, clock };
-  const open = opening(config, clock, () => {});
-  const examination = () => examine(open, () => StillDisk.of(disk, directory, wal));
-  const statistics = new Statistics();
-  const outside = { calendar: clock, memoryBytes, statistics, examine: examination };
-  const engine = new Engine({ ...parts, ...outside }, engineLimits(config, memory), log);
-
-  const spares = holdSpares(config.directory);
-  const listener = listen(config);
-  const options = acceptorOptions(config, access);
-  const acceptor = new Acceptor(listener, engine, options, spares, log);
-  let stopping = false;
+/** Heeds signals from the beginning: unheard most of them would kill. */
+function heedSignals(server: Server): void {
+  let isStopping = false;
   const stop = async () => {
-    if (stopping) return; // a second signal must not break the dump under way
-    stopping = true;
+    if (isStopping) return; // a second signal must not break the dump under way
+    isStopping = true;
+    const { acceptor, database } = server;
+    if (acceptor === null || database === null) {
+      log("Stopped while loading");
+      Deno.exit(0); // nothing has been acknowledged, and a start can be broken off anywhere
+    }
     await acceptor.stop();
-    const failures = await dumper.dumpAll();
-    await wal.close();
+    const failures = await database.dumpAll();
+    await database.close();
     announce(`Karma v.${VERSION} is off.`);
     Deno.exit(failures === 0 ? 0 : EXIT_FAILED);
   };
   Deno.addSignalListener("SIGINT", stop);
   Deno.addSignalListener("SIGTERM", stop);
+  Deno.addSignalListener("SIGUSR1", () => {
+    if (server.database === null) log("SIGUSR1 is ignored while loading");
+    else server.database.dumpAll();
+  });
+}
 
+async function main(): Promise<void> {
+  const { kind, config } = readCommandLine();
+  if (kind === "check") await check(config);
+  const server: Server = { acceptor: null, database: null };
+  heedSignals(server);
+  const access = readTokens(config);
+  const memory = memoryLimits(config, machineMemoryBytes());
+  const disk = new HostDisk();
+  const clock = new HostClock(config.timeZone);
+
+  const { directory } = config;
+  const isThere = await disk.exists(directory).catch(() => false);
+  const take = () => occupy(directory, disk).catch(failToStart);
+  const held = isThere ? await take() : null;
+  const listener = listen(config);
+  const hold = held ?? await take();
+  hold.onLost((sentence) => fail(sentence, EXIT_BROKEN));
+
+  const statistics = new Statistics();
+  const options = acceptorOptions(config, access);
+  const spares = holdSpares(directory);
+  const acceptor = new Acceptor(listener, new Loading(statistics), options, spares, log);
+  const accepting = acceptor.run();
+  const lost = (error: HostError) => fail(error.message, EXIT_BROKEN);
+  const host = { disk, clock, memoryBytes, tell: log, lost };
+  const database = await Database.open(databaseOptions(config, memory), host, statistics)
+    .catch(failToStart);
+  setInterval(() => {
+    database.look();
+    hold.restore(log);
+  }, LOOK_INTERVAL_MS);
+  acceptor.serve(database.engine);
+  Object.assign(server, { acceptor, database });
   announce(`Karma v.${VERSION} is on ${listener.addr.port}.`);
-  await acceptor.run();
-}
-
-function registryLimits(config: Config): RegistryLimits {
-  const { answersMax, answersAgeSeconds: ageMaxSeconds, ingestStreamsMax } = config;
-  return { answersMax, ageMaxSeconds, streamsKeptMax: ingestStreamsMax };
-}
-
-function engineLimits(config: Config, memory: MemoryLimits): EngineLimits {
-  const { queryTimeoutMs, responseBytesMax, ingestStreamsMax, ingestStagedItemsMax } = config;
-  return {
-    queryTimeoutMs,
-    replyBytesMax: responseBytesMax,
-    streamsMax: ingestStreamsMax,
-    stagedItemsMax: ingestStagedItemsMax,
-    dumpsKept: config.dumpsKept,
-    memoryBytesMax: memory.bytesMax,
-  };
-}
-
-function acceptorOptions(config: Config, access: Access): AcceptorOptions {
-  const { requestBytesMax, responseBytesMax, batchItemsMax, connectionsMax, noDelay } = config;
-  return {
-    connectionsMax,
-    noDelay,
-    access,
-    batchItemsMax,
-    requestBytesMax,
-    replyBytesMax: responseBytesMax,
-    requestTimeoutMs: 1000 * config.requestTimeoutSeconds,
-    readTimeoutMs: 1000 * config.readTimeoutSeconds,
-    writeTimeoutMs: 1000 * config.writeTimeoutSeconds,
-  };
-}
-
-function logOptions({ walSync, walSegmentBytes, walBytesMax }: Config): LogOptions {
-  return { policy: walSync, segmentBytes: walSegmentBytes, bytesMax: walBytesMax };
+  await accepting;
 }
 
 await main();

@@ -30,6 +30,13 @@ const OUTSIDE: Record<string, readonly string[]> = {
   "lib/version.ts": [],
   "lib/options.ts": [],
   "lib/config.ts": ["lib/errors.ts", "lib/options.ts", "@std/cli"],
+  "lib/settings.ts": [
+    "lib/config.ts",
+    "lib/options.ts",
+    "lib/command/access.ts",
+    "lib/engine/database.ts",
+    "lib/server/acceptor.ts",
+  ],
 };
 const PACKAGES = Object.keys(settings.imports);
 const DENO_ALLOWED = /^(main\.ts|lib\/host\/.*|lib\/npm\/flags\.ts)$/;

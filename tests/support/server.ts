@@ -74,11 +74,16 @@ export class Server implements AsyncDisposable {
     this.#error = new Output(this.#process.stderr);
   }
 
-  /** Starts Karma and waits until it listens. */
+  /** Starts Karma and does not wait for anything. */
+  static launch(options: ServerOptions = {}): Server {
+    return new Server(options);
+  }
+
+  /** Starts Karma and waits until it serves. */
   static async start(options: ServerOptions = {}): Promise<Server> {
     const server = new Server(options);
     try {
-      server.port = Number((await server.#out.until(START_LINE))[1]);
+      await server.ready();
       return server;
     } catch (error) {
       await server[Symbol.asyncDispose]();
@@ -95,6 +100,11 @@ export class Server implements AsyncDisposable {
     clearTimeout(cut);
     const text = new TextDecoder();
     return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  }
+
+  /** Waits for the start line. */
+  async ready(): Promise<void> {
+    this.port = Number((await this.#out.until(START_LINE))[1]);
   }
 
   get pid(): number {

@@ -1,0 +1,142 @@
+// The database: everything that belongs to one data directory, from its files to the engine.
+//
+// Invariant: `open` reads all data before it changes any file, so that a start which cannot succeed leaves
+// the directory as it was. What `open` has changed when the process ends halfway, the next start does
+// again. It takes the directory for granted: that nobody else has it is the caller's to see to.
+
+import { RegistryStore } from "../dump/registry_store.ts";
+import { DumpStore } from "../dump/store.ts";
+import type { HostError } from "../errors.ts";
+import type { Calendar, Clock } from "../host/clock.ts";
+import type { Disk } from "../host/disk.ts";
+import { Log } from "../log/log.ts";
+import type { LogOptions } from "../log/owner.ts";
+import type { LogPosition } from "../log/reader.ts";
+import { Registry, type RegistryLimits } from "../registry/registry.ts";
+import { Forest } from "../tree/forest.ts";
+import { encodeCatalogue } from "./catalogue.ts";
+import { Dumper } from "./dumper.ts";
+import { Engine, type EngineLimits } from "./engine.ts";
+import { examine, type Opening } from "./examination.ts";
+import { Ledger } from "./ledger.ts";
+import { Recovery } from "./recovery.ts";
+import type { Statistics } from "./statistics.ts";
+import { StillDisk } from "./still_disk.ts";
+
+export interface DatabaseOptions {
+  readonly directory: string;
+  /** False: it begins empty, and leaves what is there aside. */
+  readonly restore: boolean;
+  /** Whether what is counted goes into the log. */
+  readonly isCounted: boolean;
+  readonly log: LogOptions;
+  readonly registry: RegistryLimits;
+  readonly engine: EngineLimits;
+}
+
+/** What a database uses of the world outside. */
+export interface Host {
+  readonly disk: Disk;
+  readonly clock: Clock & Calendar;
+  /** Bytes of memory that the process holds. */
+  readonly memoryBytes: () => number;
+  /** Tells the operator. */
+  readonly tell: (line: string) => void;
+  /** What was promised cannot be kept: the process must end. */
+  readonly lost: (error: HostError) => void;
+}
+
+export class Database {
+  readonly engine: Engine;
+  readonly #log: Log;
+  readonly #dumper: Dumper;
+
+  private constructor(engine: Engine, log: Log, dumper: Dumper) {
+    this.engine = engine;
+    this.#log = log;
+    this.#dumper = dumper;
+  }
+
+  /**
+   * Brings everything to the state that the directory holds, and begins to log changes to it.
+   *
+   * @throws {DamagedError} If the data is damaged; then nothing was changed
+   * @throws {HostError} If the system refuses something
+   */
+  static async open(
+    options: DatabaseOptions,
+    host: Host,
+    statistics: Statistics,
+  ): Promise<Database> {
+    const { directory } = options;
+    const { disk, clock, tell } = host;
+    const forest = new Forest();
+    const registry = new Registry(options.registry);
+    const dumps = new DumpStore(directory, disk, clock, options.engine.dumpsKept, tell);
+    const registries = new RegistryStore(directory, disk, clock);
+    const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
+    const position = await recover(recovery, options.restore, tell);
+    const log = new Log(directory, options.log, position, disk, {
+      preamble: () => encodeCatalogue(forest),
+      onLarge: () => dumper.shorten(),
+      lost: host.lost,
+      tell,
+    });
+    const begun = log.begin();
+    await log.sync(); // what is on the disk now is what a crash leaves
+    if (begun !== null) await recovery.finish(tell); // else there is no log yet
+    const ledger = new Ledger(forest, registry, log, options.isCounted);
+    const dumper = new Dumper(forest, dumps, log, ledger, registries, registry, tell);
+    const open = openingOf(options, clock, () => {});
+    const outside = {
+      clock,
+      calendar: clock,
+      statistics,
+      memoryBytes: host.memoryBytes,
+      examine: () => examine(open, () => StillDisk.of(disk, directory, log)),
+    };
+    const parts = { forest, registry, ledger, log, dumps, registries, dumper, ...outside };
+    return new Database(new Engine(parts, options.engine, tell), log, dumper);
+  }
+
+  /** Dumps every tree; returns how many failures there were, which are told to the operator. */
+  dumpAll(): Promise<number> {
+    return this.#dumper.dumpAll();
+  }
+
+  /** Looks whether directory and log are still there; if not, `lost` is called. */
+  look(): void {
+    this.#log.look();
+  }
+
+  /** Brings everything to the disk; nothing may be executed any more. */
+  close(): Promise<void> {
+    return this.#log.close();
+  }
+}
+
+/** What opens the data of a directory, for whoever reads it as a start would. */
+export function openingOf(
+  { directory, registry, engine }: DatabaseOptions,
+  clock: Clock,
+  tell: (line: string) => void,
+): Opening {
+  return (disk, forest) => {
+    const dumps = new DumpStore(directory, disk, clock, engine.dumpsKept, tell);
+    const registries = new RegistryStore(directory, disk, clock);
+    const read = new Registry(registry);
+    const recovery = new Recovery(directory, disk, dumps, forest, registries, read, clock);
+    return { dumps, recovery };
+  };
+}
+
+/** Brings forest and registry to the state that the directory holds; returns where the log goes on. */
+async function recover(
+  recovery: Recovery,
+  restore: boolean,
+  tell: (line: string) => void,
+): Promise<LogPosition> {
+  if (!restore) return await recovery.startEmpty(tell);
+  await recovery.read();
+  return await recovery.settle(tell);
+}
