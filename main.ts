@@ -17,7 +17,8 @@ import { HostDisk } from "./lib/host/disk.ts";
 import { DirectoryHold } from "./lib/host/lock.ts";
 import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
 import type { Config } from "./lib/options.ts";
-import { Acceptor, type Spare } from "./lib/server/acceptor.ts";
+import { Acceptor } from "./lib/server/acceptor.ts";
+import { Descriptors } from "./lib/server/descriptors.ts";
 import { acceptorOptions, databaseOptions } from "./lib/settings.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -29,9 +30,6 @@ const EXIT_BROKEN = 4;
 
 /** How often it is looked whether directory and log are still there, if nobody asks for anything. */
 const LOOK_INTERVAL_MS = 1000;
-
-/** Descriptors kept back for the files of a dump when connections have taken all the others. */
-const SPARE_DESCRIPTORS = 8;
 
 /** A line for the operator. Where it can't be written there is nobody to tell, and counting goes on. */
 function log(line: string): void {
@@ -120,14 +118,15 @@ function readTokens(config: Config): Access {
   );
 }
 
-function holdSpares(directory: string): Spare[] {
-  const spares: Spare[] = [];
+/** Keeps descriptors back for the files of a dump, for when connections have taken all the others. */
+function holdDescriptors(directory: string): Descriptors {
+  const descriptors = new Descriptors(() => Deno.openSync(directory));
   try {
-    while (spares.length < SPARE_DESCRIPTORS) spares.push(Deno.openSync(directory));
+    descriptors.hold();
   } catch (error) {
     fail(`Directory ${directory} could not be opened: ${sentenceOf(error)}`, EXIT_FAILED);
   }
-  return spares;
+  return descriptors;
 }
 
 function listen(config: Config): Deno.TcpListener {
@@ -189,8 +188,8 @@ async function main(): Promise<void> {
 
   const statistics = new Statistics();
   const options = acceptorOptions(config, access);
-  const spares = holdSpares(directory);
-  const acceptor = new Acceptor(listener, new Loading(statistics), options, spares, log);
+  const descriptors = holdDescriptors(directory);
+  const acceptor = new Acceptor(listener, new Loading(statistics), options, descriptors, log);
   const accepting = acceptor.run();
   const lost = (error: HostError) => fail(error.message, EXIT_BROKEN);
   const host = { disk, clock, memoryBytes, tell: log, lost };

@@ -27,6 +27,8 @@ export interface Config {
   readonly responseBytesMax: number;
   readonly batchItemsMax: number;
   readonly connectionsMax: number;
+  /** Of silence after which the system asks whether a client is still there; 0: it never does. */
+  readonly tcpKeepAliveSeconds: number;
   /** Of all that the process holds; a share is one of the memory that it may have. */
   readonly memoryMax: Size;
   /** Of the buffers of all connections; a share is one of `memoryMax`. */
@@ -39,6 +41,8 @@ export interface Config {
   readonly readTimeoutSeconds: number;
   /** Of a client that takes nothing; 0: no limit. */
   readonly writeTimeoutSeconds: number;
+  /** Of a connection without a right token; 0: no limit. */
+  readonly authTimeoutSeconds: number;
   /** Tokens, and files with them; empty: there is none. */
   readonly authToken: string;
   readonly authTokenFile: string;
@@ -188,6 +192,14 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     kind: trueOrFalse,
     help: "Disable Nagle's algorithm",
   },
+  tcpKeepAliveSeconds: {
+    flag: "tcp-keepalive",
+    value: "seconds",
+    variable: "KARMA_TCP_KEEPALIVE_SECONDS",
+    fallback: "300",
+    kind: integer(0, 32767),
+    help: "Silence before a client is probed; 0: never",
+  },
   wal: {
     flag: "wal",
     short: "w",
@@ -316,6 +328,14 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "0",
     kind: integer(0, SECONDS_MAX),
     help: "Longest wait for a reply to be taken; 0: no limit",
+  },
+  authTimeoutSeconds: {
+    flag: "auth-timeout",
+    value: "seconds",
+    variable: "KARMA_AUTH_TIMEOUT_SECONDS",
+    fallback: "10",
+    kind: integer(0, SECONDS_MAX),
+    help: "Longest wait for a right token; 0: no limit",
   },
   authToken: {
     flag: "auth-token",

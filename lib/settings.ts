@@ -35,7 +35,9 @@ export function acceptorOptions(config: Config, access: Access): AcceptorOptions
   return {
     connectionsMax,
     noDelay,
+    keepAlive: config.tcpKeepAliveSeconds > 0,
     access,
+    authTimeoutMs: 1000 * config.authTimeoutSeconds,
     batchItemsMax,
     requestBytesMax,
     replyBytesMax: responseBytesMax,

@@ -16,6 +16,9 @@ export const RECEIVE_BYTES_MIN = 2048;
 /** A buffer that reads fill to the brim doubles up to here, where a read costs little beside its work. */
 const RECEIVE_BYTES_BUSY = 65536;
 
+/** What is kept to drop the rest of a line that is too long with. */
+const RECEIVE_BYTES_DROPPED = 16384;
+
 /** Reads in a row that would have fitted the first size before the buffer goes back to it. */
 const SMALL_READS_MAX = 64;
 
@@ -29,12 +32,15 @@ export class ReceiveBuffer implements Line {
   view = new DataView(this.bytes.buffer);
   /** The same bytes, four in a word. */
   #words = new Int32Array(this.bytes.buffer);
-  readonly #frameBytesMax: number;
+  #frameBytesMax: number;
+  #busyBytes = RECEIVE_BYTES_BUSY;
   #head = 0;
   #tail = 0;
   #searched = 0;
   #smallReads = 0;
   #brimful = false;
+  /** Whether the end of the frame that is too long has come. */
+  isLineOver = false;
   /** The span of the frame that `next` found; valid until `space`. */
   start = 0;
   end = 0;
@@ -42,6 +48,36 @@ export class ReceiveBuffer implements Line {
   /** `frameBytesMax` counts a frame without its terminator. */
   constructor(frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax;
+  }
+
+  /**
+   * Lets frames be longer, or not so long, from the next one on.
+   *
+   * `busyBytes`: up to where the buffer grows only to read more at once
+   */
+  limit(frameBytesMax: number, busyBytes = RECEIVE_BYTES_BUSY): void {
+    this.#frameBytesMax = frameBytesMax;
+    this.#busyBytes = busyBytes;
+  }
+
+  /** Drops everything that has come, and the space that it took. */
+  drop(): void {
+    if (this.bytes.length > RECEIVE_BYTES_DROPPED) this.#use(new Uint8Array(RECEIVE_BYTES_DROPPED));
+    this.#head = this.#tail = this.#searched = 0;
+  }
+
+  /** Whether a line feed is among what has come since `drop`. */
+  hasLineFeed(): boolean {
+    return this.#lineFeed(this.#head, this.#tail) < this.#tail;
+  }
+
+  /** Where the part of a frame begins that is there. */
+  get partStart(): number {
+    return this.#head;
+  }
+
+  get partEnd(): number {
+    return this.#tail;
   }
 
   /** Whether a part of a frame is there. */
@@ -55,8 +91,8 @@ export class ReceiveBuffer implements Line {
     const size = this.bytes.length;
     if (length === 0 && size > RECEIVE_BYTES_MIN && this.#smallReads > SMALL_READS_MAX) {
       this.#use(new Uint8Array(RECEIVE_BYTES_MIN));
-    } else if (length === size || this.#brimful && size < RECEIVE_BYTES_BUSY) {
-      const larger = new Uint8Array(2 * size);
+    } else if (length === size || this.#brimful && size < this.#busyBytes) {
+      const larger = new Uint8Array(this.#largerSize());
       larger.set(this.bytes.subarray(this.#head, this.#tail));
       this.#use(larger);
     } else if (this.#head > 0) {
@@ -66,6 +102,13 @@ export class ReceiveBuffer implements Line {
     this.#head = 0;
     this.#tail = length;
     return length === 0 ? this.bytes : this.bytes.subarray(length);
+  }
+
+  /** Twice the size, but no more than the longest frame takes, with all that must be seen behind it. */
+  #largerSize(): number {
+    const size = this.bytes.length;
+    const needed = (this.#frameBytesMax + 2 + 3) & ~3;
+    return size < needed ? Math.min(2 * size, needed) : 2 * size;
   }
 
   /** Tells that `count` bytes were read into `space`. */
@@ -79,9 +122,11 @@ export class ReceiveBuffer implements Line {
   next(): Frame {
     const at = this.#searched = this.#lineFeed(this.#searched, this.#tail);
     if (at === this.#tail) {
+      this.isLineOver = false;
       // One byte more than a frame may be its carriage return.
       return at - this.#head > this.#frameBytesMax + 1 ? "too long" : "none";
     }
+    this.isLineOver = true;
     this.#take(at, at + 1);
     return this.end - this.start > this.#frameBytesMax ? "too long" : "frame";
   }

@@ -34,6 +34,16 @@ export class Access {
     return isFull || isRead;
   }
 
+  /** Takes nobody for admitted, until `admit`. */
+  forget(): void {
+    this.#role = "none";
+  }
+
+  /** Whether the token that came last was one of ours. */
+  get isAdmitted(): boolean {
+    return this.#role !== "none";
+  }
+
   /** Whether who was admitted may do that; if not, the reply says so. */
   allows(operation: Operation, reply: Reply): boolean {
     if (operation.access === "read" || this.#role === "full") return true;

@@ -1,8 +1,9 @@
 // The acceptor: takes connections, starts their sessions, and ends them all when Karma stops.
 //
 // Invariant: whatever happens to one connection, or to the process's file descriptors, the others
-// are served and the loop goes on. When descriptors run out, newcomers are refused from then on
-// below that number, so that some stay free for dumps; `spares` are held for that first moment.
+// are served and the loop goes on. When descriptors run out, those that are kept back are freed for dumps,
+// and no more connections are taken than there are then; once a second it is tried whether there are
+// enough again.
 
 import { assert } from "../assert.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
@@ -14,24 +15,32 @@ import { Known } from "../dialect/members.ts";
 import type { Backend } from "../engine/backend.ts";
 import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
+import type { Descriptors } from "./descriptors.ts";
 import { ExchangePool } from "./exchange.ts";
 import { TurnCounter } from "./fairness.ts";
+import { addressOf, Gate } from "./gate.ts";
+import { Notices } from "./notices.ts";
 import { type Connection, Session, type SessionLimits } from "./session.ts";
 
-export interface Listener {
-  accept(): Promise<Connection & { setNoDelay(noDelay: boolean): void }>;
-  close(): void;
+/** What the acceptor needs of a TCP connection. */
+export interface Newcomer extends Connection {
+  setNoDelay(noDelay: boolean): void;
+  setKeepAlive(keepAlive: boolean): void;
 }
 
-/** Something that holds a file descriptor. */
-export interface Spare {
+export interface Listener {
+  accept(): Promise<Newcomer>;
   close(): void;
 }
 
 export interface AcceptorOptions extends SessionLimits {
   readonly connectionsMax: number;
   readonly noDelay: boolean;
+  /** Whether the system is to find out which clients have vanished. */
+  readonly keepAlive: boolean;
   readonly access: Access;
+  /** How long a connection may stay without a right token; 0: no limit. */
+  readonly authTimeoutMs: number;
   readonly batchItemsMax: number;
   /** Of protocol v2; 0: no limit. */
   readonly replyBytesMax: number;
@@ -43,39 +52,49 @@ const DRAIN_STEP_MS = 20;
 /** When sessions that never pause are cut, between two of their reads if they get there. */
 const DRAIN_MS_MAX = 1000;
 
-/** How often sessions are looked at for clients that keep them waiting. */
-const EXPIRE_MS = 250;
+/** How often sessions are looked at for clients that keep them waiting, and what else waits for a time. */
+const TICK_MS = 250;
 
-/** Before accepting is tried again after a failure that no spare descriptor can help. */
+/** Before accepting is tried again after a failure that may last. */
 const RETRY_MS = 100;
+
+/** How often it is tried whether there are descriptors again. */
+const RECOVER_MS = 1000;
+
+const NOT_ACCEPTED = "Connection could not be accepted";
+const REFUSED = "Connection refused";
 
 export class Acceptor {
   readonly #listener: Listener;
   #backend: Backend;
   readonly #options: AcceptorOptions;
-  readonly #spares: Spare[];
-  readonly #log: (line: string) => void;
+  readonly #descriptors: Descriptors;
+  readonly #notices: Notices;
+  readonly #gate: Gate;
   readonly #sessions = new Set<Session>();
   readonly #exchanges: ExchangePool;
   readonly #turns: TurnCounter;
-  #connectionsMax: number;
+  /** As many as are there may stay: there were no descriptors for more. Infinity: there are enough. */
+  #affordable = Infinity;
+  /** When that was looked at last. */
+  #lookedAt = 0;
   #stopping = false;
 
   constructor(
     listener: Listener,
     backend: Backend,
     options: AcceptorOptions,
-    spares: Spare[],
+    descriptors: Descriptors,
     log: (line: string) => void,
   ) {
     this.#listener = listener;
     this.#backend = backend;
     this.#turns = new TurnCounter(backend.statistics);
     this.#options = options;
-    this.#connectionsMax = options.connectionsMax;
-    this.#spares = spares;
-    this.#log = log;
+    this.#descriptors = descriptors;
+    this.#notices = new Notices(log);
     const { access, batchItemsMax, replyBytesMax } = options;
+    this.#gate = new Gate(access, options.authTimeoutMs, this.#notices);
     const known = new Known();
     this.#exchanges = new ExchangePool(() => {
       return new Interpreter(access, batchItemsMax, replyBytesMax, known);
@@ -84,12 +103,9 @@ export class Acceptor {
 
   /** Accepts connections until `stop`. */
   async run(): Promise<void> {
-    const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#options;
-    const expiring = requestTimeoutMs + readTimeoutMs + writeTimeoutMs > 0
-      ? setInterval(() => this.#expire(), EXPIRE_MS)
-      : 0;
+    const ticking = setInterval(() => this.#tick(), TICK_MS);
     await this.#acceptAll();
-    clearInterval(expiring);
+    clearInterval(ticking);
   }
 
   async #acceptAll(): Promise<void> {
@@ -98,9 +114,7 @@ export class Acceptor {
         this.#welcome(await this.#listener.accept());
       } catch (error) {
         if (this.#stopping) return;
-        // A newcomer that has gone again before it was accepted is an error too, and nobody's.
-        if (isExhaustion(error)) await this.#exhausted(error);
-        else await nextTurn();
+        await this.#failed(error);
       }
     }
   }
@@ -132,15 +146,30 @@ export class Acceptor {
     for (const session of this.#sessions) session.close();
   }
 
-  #expire(): void {
+  /** What is to be done a few times a second. */
+  #tick(): void {
     const now = performance.now();
-    for (const session of this.#sessions) session.expire(now);
+    const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#options;
+    if (requestTimeoutMs + readTimeoutMs + writeTimeoutMs > 0) {
+      for (const session of this.#sessions) session.expire(now);
+    }
+    this.#gate.expire(now);
+    this.#notices.tick(now);
+    if (this.#affordable === Infinity || now - this.#lookedAt < RECOVER_MS) return;
+    this.#lookedAt = now;
+    if (this.#descriptors.recover()) this.#affordable = Infinity;
   }
 
-  #welcome(connection: Connection & { setNoDelay(noDelay: boolean): void }): void {
-    if (this.#sessions.size >= this.#connectionsMax) return refuse(connection);
+  #welcome(connection: Newcomer): void {
+    const connectionsMax = Math.min(this.#options.connectionsMax, this.#affordable);
+    if (this.#sessions.size >= connectionsMax && !this.#gate.makeRoom(performance.now())) {
+      const detail = `${addressOf(connection)}; ${this.#sessions.size} are open`;
+      this.#notices.note(REFUSED, detail);
+      return refuse(connection);
+    }
     try {
       if (this.#options.noDelay) connection.setNoDelay(true);
+      if (this.#options.keepAlive) connection.setKeepAlive(true);
     } catch {
       return connection.close(); // it has gone already
     }
@@ -150,6 +179,7 @@ export class Acceptor {
       this.#exchanges,
       this.#turns,
       this.#options,
+      this.#gate,
     );
     const { statistics } = this.#backend;
     this.#sessions.add(session);
@@ -160,18 +190,22 @@ export class Acceptor {
     });
   }
 
-  /** There are no descriptors left. */
-  async #exhausted(error: unknown): Promise<void> {
-    const spare = this.#spares.length > 0;
-    if (spare) {
-      this.#connectionsMax = Math.max(1, Math.min(this.#connectionsMax, this.#sessions.size));
-      this.#log(
-        `Connection could not be accepted: ${sentenceOf(error)}; ` +
-          `from now on at most ${this.#connectionsMax} are taken`,
-      );
-    }
-    for (const held of this.#spares.splice(0)) held.close();
-    if (!spare) await sleep(RETRY_MS);
+  /** A connection could not be accepted. */
+  async #failed(error: unknown): Promise<void> {
+    // One that has gone again before it was accepted is nobody's fault, and others wait behind it.
+    if (error instanceof Error && /os error 103\b/.test(error.message)) return await nextTurn();
+    this.#notices.note(NOT_ACCEPTED, this.#cause(error));
+    // Freed for dumps, and for telling newcomers that there is no room.
+    const isHelped = isExhaustion(error) && this.#descriptors.release();
+    if (!isHelped) await sleep(RETRY_MS);
+  }
+
+  /** What keeps connections from being accepted; if it is a lack of descriptors, no more are taken. */
+  #cause(error: unknown): string {
+    if (!isExhaustion(error)) return sentenceOf(error);
+    this.#affordable = Math.max(1, this.#sessions.size);
+    this.#lookedAt = performance.now();
+    return `${sentenceOf(error)}; for now at most ${this.#affordable} are taken`;
   }
 }
 

@@ -8,15 +8,19 @@
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { Reply } from "../command/reply.ts";
 import { writeCounters } from "../command/response.ts";
-import type { Dialect } from "../dialect/interpreter.ts";
+import type { Request } from "../command/request.ts";
+import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
 import type { Backend } from "../engine/backend.ts";
 import { pace } from "../host/clock.ts";
 import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
 import type { TurnCounter } from "./fairness.ts";
+import { linger } from "./farewell.ts";
+import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
+import { type Gate, type Remote, STRANGER_BYTES_MAX } from "./gate.ts";
 import { Quota } from "./rounds.ts";
 
 /** What a session needs of a TCP connection. */
-export interface Connection {
+export interface Connection extends Remote {
   read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
   /** Tells the client that no more will come. */
@@ -35,9 +39,6 @@ export interface SessionLimits {
 /** "pause": a reply takes time, or there are many; "refused": no more is read from this client. */
 type State = "done" | "pause" | "refused";
 
-/** How long a refused client may go on sending before its connection is cut, reply unread or not. */
-const LINGER_MS = 1000;
-
 export class Session {
   readonly #connection: Connection;
   #backend: Backend;
@@ -45,6 +46,9 @@ export class Session {
   readonly #received: ReceiveBuffer;
   readonly #limits: SessionLimits;
   readonly #turns: TurnCounter;
+  readonly #gate: Gate;
+  /** Whether no right token has been shown yet. */
+  #isStranger: boolean;
   readonly #quota = new Quota();
   /** What the client spoke last. */
   #spoken: Dialect = "v2";
@@ -52,11 +56,15 @@ export class Session {
   #partSince = 0;
   #readSince = 0;
   #writeSince = 0;
+  /** Whether it has turned out that the client speaks another protocol. */
+  #isForeign = false;
   #closed = false;
   /** Whether a call of the connection is awaited, and so what fails is the connection. */
   #talking = false;
   /** How many reads have been waited for: unchanged while the client sends nothing. */
   reads = 0;
+  /** When the client came. */
+  readonly since = performance.now();
   /** Whether it waits for the client, all requests answered. */
   idle = false;
 
@@ -66,13 +74,24 @@ export class Session {
     exchanges: ExchangePool,
     turns: TurnCounter,
     limits: SessionLimits,
+    gate: Gate,
   ) {
     this.#connection = connection;
     this.#backend = backend;
     this.#exchanges = exchanges;
     this.#turns = turns;
     this.#limits = limits;
+    this.#gate = gate;
+    this.#isStranger = !gate.isOpen;
     this.#received = new ReceiveBuffer(limits.requestBytesMax);
+    if (!this.#isStranger) return;
+    this.#received.limit(this.#requestBytesMax, STRANGER_BYTES_MAX);
+    gate.enter(this);
+  }
+
+  get #requestBytesMax(): number {
+    const { requestBytesMax } = this.#limits;
+    return this.#isStranger ? Math.min(requestBytesMax, STRANGER_BYTES_MAX) : requestBytesMax;
   }
 
   /** Serves the client until it leaves, or is refused, or `close`. */
@@ -95,6 +114,7 @@ export class Session {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#isStranger) this.#gate.leave(this);
     this.#connection.close();
   }
 
@@ -162,20 +182,25 @@ export class Session {
       let frame = received.next();
       if (frame === "none" && ended) frame = received.last();
       if (frame === "none") {
-        this.#noteRest(exchange);
-        return "done";
+        return this.#noteRest(exchange);
       }
       reply.clear();
       if (frame === "too long") {
         request.dialect = this.#spoken;
-        reply.fail("request_too_large", `Request exceeds ${this.#limits.requestBytesMax} bytes`);
+        reply.fail("request_too_large", `Request exceeds ${this.#requestBytesMax} bytes`);
         interpreter.encode(request, reply, out);
         return "refused";
       }
       exchange.requests++;
-      if (interpreter.decode(received, this.#spoken, request, reply)) {
+      const isDecoded = this.#isStranger
+        ? this.#decodeStranger(interpreter, request, reply)
+        : interpreter.decode(received, this.#spoken, request, reply);
+      if (isDecoded) {
         this.#backend.execute(request, reply);
-      }
+      } else if (reply.code === "invalid_json") {
+        const foreign = foreignLine(received.bytes, received.start, received.end);
+        if (foreign !== null) return this.#refuse(foreign, exchange);
+      } else if (reply.code === "unauthorized") this.#gate.unauthorized(this.#connection);
       this.#spoken = request.dialect;
       if (isOpen(reply)) {
         this.#exchanges.keep(exchange);
@@ -187,10 +212,35 @@ export class Session {
     }
   }
 
+  /** Decodes the frame that was found. Who comes with a right token is no stranger any more. */
+  #decodeStranger(interpreter: Interpreter, request: Request, reply: Reply): boolean {
+    const { access } = this.#gate;
+    access.forget();
+    const isDecoded = interpreter.decode(this.#received, this.#spoken, request, reply);
+    if (access.isAdmitted && reply.code !== "unauthorized") {
+      this.#isStranger = false;
+      this.#gate.leave(this);
+      this.#received.limit(this.#limits.requestBytesMax);
+    }
+    return isDecoded;
+  }
+
+  /** Answers a client that speaks another protocol, and hears no more of it. */
+  #refuse(foreign: Foreign, { out }: Exchange): State {
+    this.#isForeign = true;
+    this.#backend.statistics.errors++;
+    out.raw(answerTo(foreign));
+    return "refused";
+  }
+
   /** Notes since when a part of a request lies there, whose rest is to come. */
-  #noteRest(exchange: Exchange): void {
-    if (!this.#received.hasPart) this.#partSince = 0;
-    else if (exchange.requests > 0 || this.#partSince === 0) this.#partSince = performance.now();
+  #noteRest(exchange: Exchange): State {
+    const received = this.#received;
+    if (!received.hasPart) this.#partSince = 0;
+    else if (isTls(received.bytes, received.partStart, received.partEnd)) {
+      return this.#refuse("tls", exchange);
+    } else if (exchange.requests > 0 || this.#partSince === 0) this.#partSince = performance.now();
+    return "done";
   }
 
   /** Sends what was answered, and completes a reply that takes time or is long. */
@@ -243,6 +293,14 @@ export class Session {
     if (usedUp) await this.#turns.giveWay();
   }
 
+  /** Lets a refused client read its reply. */
+  async #linger(): Promise<void> {
+    const received = this.#received;
+    const lineState = this.#isForeign ? "none" : received.isLineOver ? "over" : "on";
+    this.#talking = true;
+    await linger(this.#connection, received, lineState, this.#turns, () => this.close());
+  }
+
   #beginWrite(): void {
     this.#talking = true;
     if (this.#limits.writeTimeoutMs > 0) this.#writeSince = performance.now();
@@ -251,25 +309,6 @@ export class Session {
   #endWrite(): void {
     this.#talking = false;
     this.#writeSince = 0;
-  }
-
-  /**
-   * Lets a refused client read its reply: a connection that is closed while bytes lie unread is
-   * reset, and the reply with it.
-   */
-  async #linger(): Promise<void> {
-    const cut = setTimeout(() => this.close(), LINGER_MS);
-    this.#talking = true;
-    try {
-      await this.#connection.closeWrite();
-      const rest = new Uint8Array(SEND_BYTES);
-      for (let count = await this.#connection.read(rest); count !== null;) {
-        if (this.#turns.isUsedUp(count)) await this.#turns.giveWay();
-        count = await this.#connection.read(rest);
-      }
-    } finally {
-      clearTimeout(cut);
-    }
   }
 }
 

@@ -344,7 +344,7 @@ for (const transcript of TRANSCRIPTS) {
       await replay(transcript, (send) => caller.ask(send));
       before = await stateOf((send) => caller.ask(send));
       await server.kill();
-      assertEquals(server.stderr, "");
+      assertEquals(complaints(server), "");
     }
     await using server = await Server.start({ directory: directory.path, args });
     using caller = new Caller(server.port);
@@ -363,7 +363,7 @@ for (const transcript of TRANSCRIPTS) {
       for (const row of cases) found.push(judge(transcript, row, await caller.line()));
       assertNone(found);
       assertEquals(await server.stop(), 0);
-      assertEquals(server.stderr, "");
+      assertEquals(complaints(server), "");
     });
   }
 
@@ -408,3 +408,8 @@ Deno.test("golden v2: what varies is cut out, and nothing else", () => {
     assertEquals(masked(broken, ["response"]), broken);
   }
 });
+
+/** What the server has told its operator, less that tokens were wrong, as some are meant to be. */
+function complaints({ stderr }: Server): string {
+  return stderr.replaceAll(/^Request without a right token: .*\n/gm, "");
+}

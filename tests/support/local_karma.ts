@@ -22,6 +22,8 @@ import { Log } from "../../lib/log/log.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import { Registry } from "../../lib/registry/registry.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
+import { Gate } from "../../lib/server/gate.ts";
+import { Notices } from "../../lib/server/notices.ts";
 import { TurnCounter } from "../../lib/server/fairness.ts";
 import { type Connection, Session } from "../../lib/server/session.ts";
 import { Forest } from "../../lib/tree/forest.ts";
@@ -84,6 +86,7 @@ export class LocalKarma {
   readonly #dumps: DumpStore;
   readonly #registries: RegistryStore;
   readonly #exchanges: ExchangePool;
+  readonly #gate: Gate;
   #turns!: TurnCounter;
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
@@ -102,6 +105,7 @@ export class LocalKarma {
     this.registry = new Registry(this.#limits);
     this.#registries = new RegistryStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);
+    this.#gate = new Gate(access, 0, new Notices(tell));
     this.#exchanges = new ExchangePool(() => new Interpreter(access, batchItemsMax, replyBytesMax));
   }
 
@@ -186,6 +190,7 @@ export class LocalKarma {
       this.#exchanges,
       this.#turns,
       this.#limits,
+      this.#gate,
     );
     client.done = session.run();
     return client;

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { Access } from "../../../lib/command/access.ts";
 import { Loading } from "../../../lib/engine/loading.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
+import { Descriptors } from "../../../lib/server/descriptors.ts";
 import type { Connection } from "../../../lib/server/session.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 
@@ -16,6 +17,8 @@ const OPTIONS = {
   writeTimeoutMs: 0,
   connectionsMax: 10,
   noDelay: true,
+  keepAlive: true,
+  authTimeoutMs: 0,
   batchItemsMax: 10,
   replyBytesMax: 0,
 };
@@ -48,6 +51,8 @@ class Wire implements Connection {
 
   setNoDelay(): void {}
 
+  setKeepAlive(): void {}
+
   closeWrite(): Promise<void> {
     return Promise.resolve();
   }
@@ -71,8 +76,9 @@ Deno.test("loading: every request is refused until the engine is there, on the s
     accept: () => waiting.length > 0 ? Promise.resolve(waiting.pop()!) : stopped.promise,
     close: () => stopped.reject(new Error("closed")),
   };
+  const descriptors = new Descriptors(() => ({ close() {} }));
   const options = { ...OPTIONS, access: new Access("right", null) };
-  const acceptor = new Acceptor(listener, new Loading(statistics), options, [], () => {});
+  const acceptor = new Acceptor(listener, new Loading(statistics), options, descriptors, () => {});
   const running = acceptor.run();
   const requests = [
     '{"v":2,"op":"counter.increment","series":"t","key":1,"token":"right"}',

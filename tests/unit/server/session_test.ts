@@ -8,8 +8,11 @@ import { Access } from "../../../lib/command/access.ts";
 import { Interpreter } from "../../../lib/dialect/interpreter.ts";
 import { sleep } from "../../../lib/host/clock.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
+import { Descriptors } from "../../../lib/server/descriptors.ts";
 import { ExchangePool } from "../../../lib/server/exchange.ts";
 import { TurnCounter } from "../../../lib/server/fairness.ts";
+import { Gate } from "../../../lib/server/gate.ts";
+import { Notices } from "../../../lib/server/notices.ts";
 import { type Connection, Session, type SessionLimits } from "../../../lib/server/session.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
@@ -41,6 +44,8 @@ class Wire implements Connection {
   isClosed = false;
 
   setNoDelay(): void {}
+
+  setKeepAlive(): void {}
 
   async read(into: Uint8Array): Promise<number | null> {
     while (this.#sent.length === 0) {
@@ -112,6 +117,7 @@ class World {
       pool,
       new TurnCounter(karma.engine.statistics),
       all,
+      new Gate(new Access(null, null), 0, new Notices(() => {})),
     );
     this.done = this.session.run();
   }
@@ -141,6 +147,11 @@ class World {
 }
 
 const FAR = 1e12;
+
+/** As many as are wanted. */
+function descriptors(): Descriptors {
+  return new Descriptors(() => ({ close() {} }));
+}
 
 Deno.test("session: without limits a client may take as long as it likes", async () => {
   const world = await World.start({});
@@ -287,11 +298,13 @@ Deno.test("session: the acceptor looks at all of them a few times a second", asy
       readTimeoutMs: isLimited ? 50 : 0,
       connectionsMax: 10,
       noDelay: true,
+      keepAlive: true,
+      authTimeoutMs: 0,
       access: new Access(null, null),
       batchItemsMax: 10,
       replyBytesMax: 0,
     };
-    const acceptor = new Acceptor(listener, karma.engine, options, [], () => {});
+    const acceptor = new Acceptor(listener, karma.engine, options, descriptors(), () => {});
     const running = acceptor.run();
     await sleep(5);
     assertEquals(karma.engine.statistics.connections, 2);

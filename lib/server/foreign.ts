@@ -1,0 +1,73 @@
+// Foreign protocols: clients that speak HTTP or TLS to the port, by mistake or because somebody made a
+// browser do it.
+//
+// Invariant: nothing that comes behind an HTTP request line or a TLS greeting is read as a request: a
+// form that some web page sends could hold lines that look like ours. Such a line is no JSON, so it is
+// looked for only among lines that were refused, and costs other requests nothing.
+
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { Access } from "../command/access.ts";
+import { Reply } from "../command/reply.ts";
+import { Request } from "../command/request.ts";
+import { Interpreter } from "../dialect/interpreter.ts";
+
+export type Foreign = "http" | "tls";
+
+/** A record of TLS: its type, a handshake, and the first half of its version. */
+const TLS_HANDSHAKE = 0x16;
+const TLS_VERSION = 0x03;
+
+/**
+ * How request lines of HTTP begin and end, read as loosely as servers do; methods are tokens of RFC 9110.
+ * Lines may be long, so only that much of them is looked at.
+ */
+const HTTP_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]/;
+const HTTP_VERSION = /[ \t]HTTP\/\d(\.\d+)?[ \t]*\r?$/i;
+const HTTP_BYTES = 64;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("latin1");
+
+/** What a refused line bytes[start..end) is the beginning of; null: of nothing that we know. */
+export function foreignLine(bytes: Uint8Array, start: number, end: number): Foreign | null {
+  if (isTls(bytes, start, end)) return "tls";
+  const head = decoder.decode(bytes.subarray(start, Math.min(end, start + HTTP_BYTES)));
+  const tail = decoder.decode(bytes.subarray(Math.max(start, end - HTTP_BYTES), end));
+  return HTTP_METHOD.test(head) && HTTP_VERSION.test(tail) ? "http" : null;
+}
+
+/** Whether bytes[start..end) begin as a greeting of TLS does, which need not have a line feed. */
+export function isTls(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start >= 2 && bytes[start] === TLS_HANDSHAKE && bytes[start + 1] === TLS_VERSION;
+}
+
+/** The answer before the connection ends: a line of JSON, which for HTTP is the body of a response. */
+export function answerTo(foreign: Foreign): Uint8Array<ArrayBuffer> {
+  return ANSWERS[foreign];
+}
+
+const ANSWERS: Readonly<Record<Foreign, Uint8Array<ArrayBuffer>>> = {
+  tls: answerLine(
+    "There is no TLS on this port: connect without it, or put a TLS proxy in between",
+  ),
+  http: httpResponse(answerLine(
+    "There is no HTTP on this port: send one JSON object a line over TCP, " +
+      'for example {"v":2,"op":"system.ping"}',
+  )),
+};
+
+function answerLine(sentence: string): Uint8Array<ArrayBuffer> {
+  const reply = new Reply();
+  const out = new SendBuffer(256);
+  reply.fail("unsupported_protocol", sentence);
+  new Interpreter(new Access(null, null), 0, 0).encode(new Request(), reply, out);
+  return out.bytes.slice(0, out.length);
+}
+
+function httpResponse(body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const head = encoder.encode(
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n" +
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
+  );
+  return Uint8Array.from([...head, ...body]);
+}

@@ -1,0 +1,96 @@
+// The gate: connections that have not shown a right token yet, called strangers.
+//
+// Invariant: a stranger holds a few KiB, stays for a bounded time, and keeps nobody out: where there is
+// no room, the stranger that came first goes, unless it came a moment ago. Where no tokens are set, there
+// are no strangers.
+//
+// Trade: a client whose very first request is larger than STRANGER_BYTES_MAX is refused although its token
+// may be right; it has to ask for something small first. Otherwise fifteen hundred strangers
+// with a mebibyte each would hold 1.5 GiB.
+
+import type { Access } from "../command/access.ts";
+import type { Notices } from "./notices.ts";
+
+/** The longest request before the first right token. Clients of Karma 1.x sent 4096 bytes at most. */
+export const STRANGER_BYTES_MAX = 8192;
+
+/**
+ * For so long a stranger is safe from being closed in favour of a newcomer: a client that sends its token
+ * at once must not lose its place because this process was busy.
+ */
+const GRACE_MS = 1000;
+
+export interface Stranger {
+  /** When it came. */
+  readonly since: number;
+  close(): void;
+}
+
+/** What is known of a connection's other end. */
+export interface Remote {
+  readonly remoteAddr?: object;
+}
+
+export class Gate {
+  readonly access: Access;
+  readonly #timeoutMs: number;
+  readonly #notices: Notices;
+  /** In the order in which they came. */
+  readonly #strangers = new Set<Stranger>();
+
+  /** `timeoutMs`: how long a stranger may stay; 0: no limit. */
+  constructor(access: Access, timeoutMs: number, notices: Notices) {
+    this.access = access;
+    this.#timeoutMs = timeoutMs;
+    this.#notices = notices;
+  }
+
+  /** Whether there are no tokens. */
+  get isOpen(): boolean {
+    return this.access.isOpen;
+  }
+
+  enter(stranger: Stranger): void {
+    this.#strangers.add(stranger);
+  }
+
+  /** It has shown a right token, or has gone. */
+  leave(stranger: Stranger): void {
+    this.#strangers.delete(stranger);
+  }
+
+  /** Closes those that have not shown a right token in time. */
+  expire(now: number): void {
+    if (this.#timeoutMs === 0) return;
+    for (const stranger of this.#strangers) {
+      if (now - stranger.since <= this.#timeoutMs) return;
+      this.#close(stranger);
+    }
+  }
+
+  /** Closes the stranger that came first, for somebody else. False: there is none that may be closed. */
+  makeRoom(now: number): boolean {
+    for (const stranger of this.#strangers) {
+      if (now - stranger.since < GRACE_MS) return false;
+      this.#close(stranger);
+      return true;
+    }
+    return false;
+  }
+
+  /** Notes a request without a right token. */
+  unauthorized(remote: Remote): void {
+    this.#notices.note("Request without a right token", `from ${addressOf(remote)}`);
+  }
+
+  #close(stranger: Stranger): void {
+    this.#strangers.delete(stranger);
+    stranger.close();
+  }
+}
+
+/** The other end's address, as far as it is known. */
+export function addressOf({ remoteAddr }: Remote): string {
+  const host = remoteAddr !== undefined && "hostname" in remoteAddr ? remoteAddr.hostname : null;
+  return typeof host === "string" ? host : "an unknown address";
+}
