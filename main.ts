@@ -12,7 +12,7 @@ import { examine } from "./lib/engine/examination.ts";
 import { Loading } from "./lib/engine/loading.ts";
 import { Statistics } from "./lib/engine/statistics.ts";
 import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
-import { HostClock } from "./lib/host/clock.ts";
+import { HostClock, localZone } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
 import { DirectoryHold } from "./lib/host/lock.ts";
 import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
@@ -20,6 +20,7 @@ import type { Config } from "./lib/options.ts";
 import { Acceptor } from "./lib/server/acceptor.ts";
 import { Descriptors } from "./lib/server/descriptors.ts";
 import { acceptorOptions, databaseOptions } from "./lib/settings.ts";
+import { tokensOf } from "./lib/tokens.ts";
 import { VERSION } from "./lib/version.ts";
 
 const EXIT_FAILED = 1;
@@ -61,7 +62,10 @@ function failToStart(error: unknown): never {
 function readCommandLine(): { kind: "run" | "check"; config: Config } {
   try {
     const commandLine = parseCommandLine(Deno.args, (name) => Deno.env.get(name));
-    if (commandLine.kind === "run" || commandLine.kind === "check") return commandLine;
+    if (commandLine.kind === "run" || commandLine.kind === "check") {
+      for (const note of commandLine.notes) log(note);
+      return commandLine;
+    }
     console.log(commandLine.kind === "help" ? usage().trimEnd() : `Karma v.${VERSION}`);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -74,7 +78,7 @@ function readCommandLine(): { kind: "run" | "check"; config: Config } {
 async function check(config: Config): Promise<never> {
   const disk = new HostDisk();
   const options = databaseOptions(config, memoryLimits(config, machineMemoryBytes()));
-  const open = openingOf(options, new HostClock(config.timeZone), announce);
+  const open = openingOf(options, new HostClock("UTC"), announce);
   const view = () => Promise.resolve(disk);
   const { faults, notes } = await examine(open, view).catch(failToStart);
   for (const line of [...notes, ...faults]) announce(line);
@@ -99,23 +103,30 @@ async function occupy(directory: string, disk: HostDisk): Promise<DirectoryHold>
   }
 }
 
-/** The tokens, from the command line or from their files. */
+/** The tokens, from the command line, the environment or their files. */
 function readTokens(config: Config): Access {
-  const token = (given: string, file: string, flag: string): string | null => {
-    if (file === "") return given === "" ? null : given;
-    if (given !== "") fail(`Options --${flag} and --${flag}-file exclude each other`, EXIT_USAGE);
-    try {
-      const read = Deno.readTextFileSync(file).replace(/\r?\n$/, "");
-      if (read !== "") return read;
-    } catch (error) {
-      fail(`Option --${flag}-file: ${file} could not be read: ${sentenceOf(error)}`, EXIT_USAGE);
-    }
-    fail(`Option --${flag}-file: ${file} is empty`, EXIT_USAGE);
-  };
-  return new Access(
-    token(config.authToken, config.authTokenFile, "auth-token"),
-    token(config.readAuthToken, config.readAuthTokenFile, "read-auth-token"),
-  );
+  try {
+    const { full, read } = tokensOf(config, (path) => Deno.readFileSync(path));
+    return new Access(full, read);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    fail(error.message, EXIT_USAGE);
+  }
+}
+
+/** The zone whose midnights begin days. */
+function readZone({ timeZone }: Config): string {
+  if (timeZone !== "local") return timeZone;
+  const variable = Deno.env.get("TZ");
+  const zone = localZone(variable);
+  if (zone === null) {
+    const fault = variable === undefined
+      ? "the machine does not tell its time zone"
+      : `TZ=${variable} is not the name of a time zone`;
+    fail(`Option --timezone=local: ${fault}; name one, such as Europe/Oslo`, EXIT_USAGE);
+  }
+  log(`Days begin at midnight in ${zone}, the machine's time zone`);
+  return zone;
 }
 
 /** Keeps descriptors back for the files of a dump, for when connections have taken all the others. */
@@ -176,7 +187,7 @@ async function main(): Promise<void> {
   const access = readTokens(config);
   const memory = memoryLimits(config, machineMemoryBytes());
   const disk = new HostDisk();
-  const clock = new HostClock(config.timeZone);
+  const clock = new HostClock(readZone(config));
 
   const { directory } = config;
   const isThere = await disk.exists(directory).catch(() => false);

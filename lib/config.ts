@@ -10,8 +10,7 @@ import { parseArgs } from "@std/cli";
 import { type Config, type Option, OPTIONS, type Size } from "./options.ts";
 
 export type CommandLine =
-  | { kind: "run"; config: Config }
-  | { kind: "check"; config: Config }
+  | { kind: "run" | "check"; config: Config; notes: readonly string[] }
   | { kind: "help" }
   | { kind: "version" };
 
@@ -38,8 +37,8 @@ const SWITCHES = new Map([["-h", "--help"], ["--help", "--help"], ["--version", 
  * A request for help wins over everything that is wrong around it.
  *
  * @param args The words after the program's name
- * @param environment Looks a variable up; one set to the empty string counts as unset
- * @returns What the operator asked for
+ * @param environment Looks a variable up; one set to the empty string counts as unset, but for tokens
+ * @returns What the operator asked for, and notes on variables that were passed over
  * @throws {UsageError} If an option, an argument or a value cannot be used
  */
 export function parseCommandLine(
@@ -56,11 +55,19 @@ export function parseCommandLine(
   if (given.version) return { kind: "version" };
   if (complaint !== undefined) throw new UsageError(complaint);
 
+  const notes: string[] = [];
+  const lookUp = (name: string) => {
+    const value = environment(name);
+    if (value === undefined || !isOfService(name, value)) return value;
+    notes.push(
+      `Environment variable ${name} is passed over: ${value} tells of a Kubernetes service`,
+    );
+    return undefined;
+  };
   const fields = Object.entries(OPTIONS).map(([field, option]) => {
-    const flag = given[option.flag];
-    return [field, choose(option, typeof flag === "string" ? flag : undefined, environment)];
+    return [field, choose(option, given, lookUp)];
   });
-  return { kind, config: Object.freeze(Object.fromEntries(fields) as Config) };
+  return { kind, config: Object.freeze(Object.fromEntries(fields) as Config), notes };
 }
 
 /** How much memory may be held, in bytes. */
@@ -155,14 +162,28 @@ function unexpected(word: string): string {
   return `${word.startsWith("-") ? "Unknown option" : "Unexpected argument"}: ${quoted(word)}`;
 }
 
+/** Whether a variable is what Kubernetes sets in every pod beside a service, for one called `karma`. */
+function isOfService(name: string, value: string): boolean {
+  return name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value);
+}
+
 function choose(
   option: AnyOption,
-  flag: string | undefined,
+  given: Record<string, unknown>,
   environment: (name: string) => string | undefined,
 ): Config[keyof Config] {
-  if (flag !== undefined) return read(option.kind, flag, `Option --${option.flag}`);
-  const variable = environment(option.variable);
-  if (variable) return read(option.kind, variable, `Environment variable ${option.variable}`);
+  const flag = given[option.flag];
+  if (typeof flag === "string") return read(option.kind, flag, `Option --${option.flag}`);
+  const rival = option.rival === undefined ? undefined : OPTIONS[option.rival];
+  if (rival === undefined || given[rival.flag] === undefined) {
+    const value = environment(option.variable);
+    if (value) return read(option.kind, value, `Environment variable ${option.variable}`);
+    if (value === "" && rival !== undefined && !environment(rival.variable)) {
+      throw new UsageError(
+        `Environment variable ${option.variable} is empty: unset it if no token is wanted`,
+      );
+    }
+  }
   return read(option.kind, option.fallback, `Default of --${option.flag}`);
 }
 

@@ -142,6 +142,11 @@ export interface Option<V> {
   /** As an operator would write it; it is read like any other value. */
   readonly fallback: string;
   readonly kind: Kind<V>;
+  /**
+   * Another option for the same thing. A flag for one makes the variables of both count for nothing; and a
+   * variable that is empty is a mistake, since without a token everybody may do everything.
+   */
+  readonly rival?: keyof Config;
   readonly help: string;
 }
 
@@ -344,6 +349,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "",
     kind: anyText,
     help: "Token without which nobody may do anything",
+    rival: "authTokenFile",
   },
   authTokenFile: {
     flag: "auth-token-file",
@@ -352,6 +358,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "",
     kind: anyText,
     help: "File with that token",
+    rival: "authToken",
   },
   readAuthToken: {
     flag: "read-auth-token",
@@ -360,6 +367,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "",
     kind: anyText,
     help: "Token that allows reading only",
+    rival: "readAuthTokenFile",
   },
   readAuthTokenFile: {
     flag: "read-auth-token-file",
@@ -368,6 +376,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "",
     kind: anyText,
     help: "File with that token",
+    rival: "readAuthToken",
   },
   answersMax: {
     flag: "idempotency-max-records",

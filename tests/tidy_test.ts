@@ -30,6 +30,7 @@ const OUTSIDE: Record<string, readonly string[]> = {
   "lib/version.ts": [],
   "lib/options.ts": [],
   "lib/config.ts": ["lib/errors.ts", "lib/options.ts", "@std/cli"],
+  "lib/tokens.ts": ["lib/config.ts", "lib/errors.ts", "lib/options.ts"],
   "lib/settings.ts": [
     "lib/config.ts",
     "lib/options.ts",

@@ -78,6 +78,28 @@ export class HostClock implements Clock, Calendar {
   }
 }
 
+/**
+ * The name of the machine's time zone, as TZ, if it is set, or the system tells it; null: it is not known.
+ *
+ * TZ may be a rule instead of a name (`EST5EDT4`); Intl would take UTC for it and say nothing.
+ */
+export function localZone(tz: string | undefined): string | null {
+  if (tz === undefined) return knownZone(undefined);
+  const name = tz.replace(/^:/, "").replace(/^.*\/zoneinfo\//, "");
+  if (name === "") return "UTC";
+  return /^[+-]/.test(name) ? null : knownZone(name);
+}
+
+/** The name of a zone as Intl has it, of the system's if none is given. */
+function knownZone(name: string | undefined): string | null {
+  try {
+    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
+    return timeZone === undefined || timeZone === "Etc/Unknown" ? null : timeZone;
+  } catch {
+    return null;
+  }
+}
+
 /** Calls a function in the next turn of the event loop, which does not sleep before. */
 export function afterTurn(call: () => void): void {
   setImmediate(call);

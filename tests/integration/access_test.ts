@@ -172,13 +172,21 @@ Deno.test("access: from the environment and from files, whose last line feed doe
     ],
     [[], { KARMA_AUTH_TOKEN: FULL, KARMA_READ_AUTH_TOKEN: READ }, FULL, READ],
     [[], { KARMA_AUTH_TOKEN_FILE: write("d", `${odd}\n`), KARMA_READ_AUTH_TOKEN: READ }, odd, READ],
-    // Only the last one, and nothing else.
+    // As editors on Windows write them.
     [
-      [`--auth-token-file=${write("e", `${FULL}\n\n`)}`, `--read-auth-token=${READ}`],
+      [`--auth-token-file=${write("e", `\ufeff${FULL}\r\n`)}`, `--read-auth-token=${READ}`],
       {},
-      `${FULL}\n`,
+      FULL,
       READ,
     ],
+    // Flags win over variables, over those of the other option for the same token too.
+    [
+      [`--auth-token-file=${write("f", FULL)}`, `--read-auth-token=${READ}`],
+      { KARMA_AUTH_TOKEN: "other", KARMA_READ_AUTH_TOKEN_FILE: "/none" },
+      FULL,
+      READ,
+    ],
+    [[], { KARMA_AUTH_TOKEN: `${FULL}\n`, KARMA_READ_AUTH_TOKEN: READ }, FULL, READ],
   ];
   for (const [args, env, full, read] of cases) {
     await using server = await Server.start({ args, env });
@@ -199,6 +207,10 @@ Deno.test("access: files that can't be used end the start with 2 and a sentence"
   const empty = directory.join("empty");
   const blank = directory.join("blank");
   const good = directory.join("good");
+  const lines = directory.join("lines");
+  const wide = directory.join("wide");
+  Deno.writeTextFileSync(lines, `${FULL}\r\n# the one before\r\n`);
+  Deno.writeFileSync(wide, new Uint8Array([0xff, 0xfe, 0x61, 0x00]));
   Deno.writeTextFileSync(empty, "");
   Deno.writeTextFileSync(blank, "\n");
   Deno.writeTextFileSync(good, FULL);
@@ -211,6 +223,8 @@ Deno.test("access: files that can't be used end the start with 2 and a sentence"
       [[`--${flag}-file=${directory.path}`], /could not be read: Is a directory/],
       [[`--${flag}-file=${empty}`], /is empty/],
       [[`--${flag}-file=${blank}`], /is empty/],
+      [[`--${flag}-file=${lines}`], /has more than one line/],
+      [[`--${flag}-file=${wide}`], /is not UTF-8 text/],
       [[`--${flag}=${FULL}`, `--${flag}-file=${good}`], /exclude each other/],
     ];
     for (const [args, sentence] of cases) {
@@ -222,10 +236,14 @@ Deno.test("access: files that can't be used end the start with 2 and a sentence"
       assertStringIncludes(stderr, `--${flag}-file`);
       assert(!stderr.includes(FULL), stderr);
     }
-    const env = { [`KARMA_${flag.toUpperCase().replaceAll("-", "_")}`]: FULL };
-    const { code, stderr } = await Server.run([`--${flag}-file=${good}`], { env });
+    const variable = `KARMA_${flag.toUpperCase().replaceAll("-", "_")}`;
+    const env = { [variable]: FULL, [`${variable}_FILE`]: good };
+    const { code, stderr } = await Server.run([], { env });
     assertEquals(code, 2);
     assertMatch(stderr, /exclude each other/);
+    const nothing = await Server.run([], { env: { [variable]: "" } });
+    assertEquals(nothing.code, 2);
+    assertStringIncludes(nothing.stderr, `${variable} is empty`);
     const unset = await Server.run([`--${flag}=`]);
     assertEquals([unset.code, unset.stderr.split("\n")[0]], [
       2,

@@ -2,6 +2,7 @@
 // exit code. Which values are allowed is tested in tests/unit/config_test.ts.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { VERSION } from "../../lib/version.ts";
 import { Client, failure, success } from "../support/client.ts";
 import { Server, TemporaryDirectory } from "../support/server.ts";
@@ -169,4 +170,46 @@ Deno.test("command line: a port in use, a host that is not ours", async () => {
   const elsewhere = await Server.run(["--bind=192.0.2.1", "--port=0"]);
   assertEquals([elsewhere.code, elsewhere.stdout], [1, ""]);
   assertMatch(elsewhere.stderr, /^Could not listen on 192\.0\.2\.1:0: .+\n$/);
+});
+
+Deno.test("command line: beside a service called karma its variables are passed over", async () => {
+  const env = { KARMA_PORT: "tcp://10.0.0.1:8080", KARMA_SERVICE_HOST: "10.0.0.1" };
+  const { code, stdout, stderr } = await Server.run(["check", "--directory=."], { env });
+  assertEquals(code, 0, stdout);
+  const note = "tcp://10.0.0.1:8080 tells of a Kubernetes service";
+  assertEquals(stderr, `Environment variable KARMA_PORT is passed over: ${note}\n`);
+});
+
+Deno.test("command line: the local time zone is told, or refused where TZ is a rule", async () => {
+  await using server = await Server.start({
+    args: ["--timezone=local"],
+    env: { TZ: ":Asia/Tokyo" },
+  });
+  assertEquals(
+    server.stderr,
+    "Days begin at midnight in Asia/Tokyo, the machine's time zone\n",
+  );
+  const { code, stderr } = await Server.run(["--timezone=local"], { env: { TZ: "EST5EDT4" } });
+  assertEquals(code, 2);
+  assertMatch(
+    stderr,
+    /^Option --timezone=local: TZ=EST5EDT4 is not the name of a time zone; .+\n$/,
+  );
+});
+
+Deno.test("command line: deno task start means the folder of its caller", async () => {
+  using folder = new TemporaryDirectory();
+  Deno.mkdirSync(folder.join("data"));
+  const fixtures = new URL("../fixtures/dumps/karma-0.1/", import.meta.url);
+  const dump = "1689325200_articles.tree";
+  Deno.copyFileSync(new URL(dump, fixtures), `${folder.path}/data/${dump}`);
+  const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--config", config, "start", "check", "--directory", "./data"],
+    cwd: folder.path,
+    env: { INIT_CWD: folder.path, NO_COLOR: "1" },
+  }).output();
+  const said = new TextDecoder().decode(stdout);
+  assertEquals(code, 0, said + new TextDecoder().decode(stderr));
+  assertStringIncludes(said, "A start would find 1 trees");
 });

@@ -246,7 +246,6 @@ const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][]
   ["KARMA_READ_TIMEOUT_SECONDS", "7", { readTimeoutSeconds: 7 }],
   ["KARMA_WRITE_TIMEOUT_SECONDS", "7", { writeTimeoutSeconds: 7 }],
   ["KARMA_AUTH_TOKEN", "t", { authToken: "t" }],
-  ["KARMA_AUTH_TOKEN", "", {}],
   ["KARMA_AUTH_TOKEN_FILE", "/t", { authTokenFile: "/t" }],
   ["KARMA_READ_AUTH_TOKEN", "t", { readAuthToken: "t" }],
   ["KARMA_READ_AUTH_TOKEN_FILE", "/t", { readAuthTokenFile: "/t" }],
@@ -279,6 +278,56 @@ Deno.test("config: an option wins over the environment, which is then not even r
   assertEquals(configOf(["-p", "2"], { KARMA_PORT: "1" }).port, 2);
   assertEquals(configOf(["-p", "2"], { KARMA_PORT: "abc" }).port, 2);
   assertEquals(configOf(["-r", "true"], { KARMA_RESTORE: "false" }).restore, true);
+});
+
+Deno.test("config: what Kubernetes tells of a service called karma is passed over, with a note", () => {
+  const noted = (env: Record<string, string>, args: string[] = []) => {
+    const commandLine = parse(args, env);
+    assert(commandLine.kind === "run");
+    return { port: commandLine.config.port, notes: commandLine.notes };
+  };
+  const note = (value: string) =>
+    `Environment variable KARMA_PORT is passed over: ${value} tells of a Kubernetes service`;
+  for (const value of ["tcp://10.0.0.1:8080", "udp://10.0.0.1:53", "tcp://[fd00::1]:8080"]) {
+    const env = {
+      KARMA_PORT: value,
+      KARMA_SERVICE_HOST: "10.0.0.1",
+      KARMA_SERVICE_PORT: "8080",
+      KARMA_PORT_8080_TCP: value,
+      KARMA_PORT_8080_TCP_PROTO: "tcp",
+      KARMA_PORT_8080_TCP_PORT: "8080",
+      KARMA_PORT_8080_TCP_ADDR: "10.0.0.1",
+    };
+    assertEquals(noted(env), { port: 8080, notes: [note(value)] });
+    assertEquals(noted(env, ["--port=1"]), { port: 1, notes: [] });
+  }
+  assertEquals(configOf([], { KARMA_HOST: "tcp://x" }).host, "tcp://x"); // no service makes that
+  assertEquals(configOf([], { KARMA_AUTH_TOKEN: "tcp://x" }).authToken, "tcp://x");
+});
+
+Deno.test("config: a flag for a token or its file wins over the variables of both", () => {
+  const env = { KARMA_AUTH_TOKEN: "t", KARMA_AUTH_TOKEN_FILE: "/t", KARMA_READ_AUTH_TOKEN: "r" };
+  const tokens = (...args: string[]) => {
+    const { authToken, authTokenFile, readAuthToken, readAuthTokenFile } = configOf(args, env);
+    return [authToken, authTokenFile, readAuthToken, readAuthTokenFile];
+  };
+  assertEquals(tokens(), ["t", "/t", "r", ""]);
+  assertEquals(tokens("--auth-token-file=/f"), ["", "/f", "r", ""]);
+  assertEquals(tokens("--auth-token=f"), ["f", "", "r", ""]);
+  assertEquals(tokens("--read-auth-token-file=/f"), ["t", "/t", "", "/f"]);
+});
+
+Deno.test("config: an empty variable for a token is refused, unless the token is set elsewhere", () => {
+  const names = ["AUTH_TOKEN", "AUTH_TOKEN_FILE", "READ_AUTH_TOKEN", "READ_AUTH_TOKEN_FILE"];
+  for (const name of names.map((name) => `KARMA_${name}`)) {
+    const error = assertThrows(() => parse([], { [name]: "" }), UsageError);
+    const sentence = "is empty: unset it if no token is wanted";
+    assertEquals(error.message, `Environment variable ${name} ${sentence}`);
+  }
+  const both = { KARMA_AUTH_TOKEN: "", KARMA_AUTH_TOKEN_FILE: "/t" };
+  assertEquals(configOf([], both).authTokenFile, "/t");
+  assertEquals(configOf(["--auth-token=x"], { KARMA_AUTH_TOKEN: "" }).authToken, "x");
+  assertEquals(configOf(["--auth-token-file=x"], { KARMA_AUTH_TOKEN: "" }).authTokenFile, "x");
 });
 
 const REFUSED_ENVIRONMENT: [variable: string, value: string, message: string][] = [

@@ -1,7 +1,7 @@
 // The date in a zone at the moment of the call: at midnight, where offsets are odd, where they change.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { HostClock, nextTurn, pace, sleep } from "../../../lib/host/clock.ts";
+import { HostClock, localZone, nextTurn, pace, sleep } from "../../../lib/host/clock.ts";
 
 /** A clock whose hands the test moves. */
 class SetClock extends HostClock {
@@ -150,4 +150,24 @@ Deno.test("clock: long work that keeps its pace lets others have a turn, again a
       assert(performance.now() - began < 5000, "the others never had a turn");
     }
   }
+});
+
+Deno.test("clock: the local zone is what TZ names; a rule in its place is no zone", () => {
+  const cases: [tz: string, zone: string | null][] = [
+    ["Europe/Oslo", "Europe/Oslo"],
+    [":Europe/Oslo", "Europe/Oslo"],
+    ["/usr/share/zoneinfo/Europe/Oslo", "Europe/Oslo"],
+    [":/usr/share/zoneinfo/Europe/Oslo", "Europe/Oslo"],
+    ["UTC", "UTC"],
+    ["", "UTC"],
+    ["EST5EDT4", null],
+    ["EST5EDT,M3.2.0,M11.1.0", null],
+    ["<+0330>-3:30", null],
+    ["+03:00", null],
+    ["Moon/Crater", null],
+    ["/etc/localtime", null],
+  ];
+  for (const [tz, zone] of cases) assertEquals(localZone(tz), zone, tz);
+  const own = localZone(undefined);
+  if (own !== null) assertEquals(localZone(own), own);
 });
