@@ -19,6 +19,7 @@ import type { Clock } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import { type LogPosition, LogReader } from "../log/reader.ts";
 import { idText, segmentLsn, SPACE_BYTES } from "../log/format.ts";
+import { removeMark } from "../log/mark.ts";
 import { TEMPORARY } from "../log/segment.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
@@ -152,6 +153,11 @@ export class Recovery {
     const aside = [...logs, ...dumps];
     const named = aside.length === 0 ? "nothing was there" : `left aside: ${aside.join(", ")}`;
     tell(`Starting empty, as --restore=false says; ${named}`);
+    try {
+      await removeMark(this.#directory, this.#disk);
+    } catch (error) {
+      throw new HostError("The mark of the old log could not be removed", error);
+    }
     // Names of segments ascend, so that the newest log is found; dumps of the older have another id.
     return await this.#beginLog(newId(), segmentLsn(logs.at(-1) ?? "") ?? 0);
   }

@@ -10,6 +10,7 @@ import { HostError } from "../errors.ts";
 import { pace } from "../host/clock.ts";
 import type { Disk, Reading } from "../host/disk.ts";
 import { segmentLsn } from "../log/format.ts";
+import { MARK_FILE } from "../log/mark.ts";
 import type { Log } from "../log/log.ts";
 
 /** What is done with so many bytes takes a millisecond or two. */
@@ -46,7 +47,8 @@ export class StillDisk implements Disk {
     const files = await disk.list(directory).catch((error) => {
       throw new HostError(`Directory ${directory} could not be listed`, error);
     });
-    const names = files.filter((name) => segmentLsn(name) === null);
+    // The mark goes on with the log, and may be ahead of what it is now.
+    const names = files.filter((name) => segmentLsn(name) === null && name !== MARK_FILE);
     await log.sync();
     const segments = log.segments.map(({ file, bytes }): [string, number] => [file, bytes]);
     return new StillDisk(disk, directory, new Set(names), new Map(segments));

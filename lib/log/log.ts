@@ -19,6 +19,7 @@ import { HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import { GROUP_WORDS, MARK_BYTES, sealGroup, segmentFileName, SPACE_BYTES } from "./format.ts";
 import type { LogOptions, LogOwner } from "./owner.ts";
+import { Marker } from "./mark.ts";
 import type { LogPosition } from "./reader.ts";
 import { Segment, type SegmentFile } from "./segment.ts";
 import { Segments } from "./segments.ts";
@@ -86,7 +87,8 @@ export class Log {
     this.#owner = owner;
     this.id = position.id;
     this.lsn = this.#written = this.#durable = position.lsn;
-    this.#segments = new Segments(directory, disk, position.segments);
+    const marker = new Marker(directory, disk, owner.tell);
+    this.#segments = new Segments(directory, disk, marker, position);
     this.bytes = this.#segments.bytes;
   }
 
@@ -146,7 +148,7 @@ export class Log {
   /** Removes the segments of which all records come before an LSN that `begin` returned. */
   async removeBefore(lsn: number): Promise<void> {
     await this.sync(); // only then is the one that stays on the disk
-    this.look();
+    if (!this.look()) return await unanswered();
     try {
       await this.#segments.removeBefore(lsn);
     } finally {
@@ -156,15 +158,15 @@ export class Log {
   }
 
   /** Looks whether directory and files are still there; if not, nobody is answered any more. */
-  look(): void {
-    this.#guarded(() => this.#look("all"));
+  look(): boolean {
+    return this.#guarded(() => this.#look("all"));
   }
 
   /** Brings everything to the disk; nothing may be appended any more. */
   async close(): Promise<void> {
     if (this.#ticking !== null) clearTimeout(this.#ticking);
     await this.sync();
-    this.#segments.close();
+    await this.#segments.close(this.#durable);
     this.#segment = null;
   }
 

@@ -8,7 +8,7 @@
 // A crash may keep any part of what was not synced, also later parts without earlier ones. So where
 // the records end early, everything behind is searched for a group that says of a lost record that
 // it was on the disk. If there is one, or what is there can't be the remains of a torn write, it is
-// damage.
+// damage. So it is if the log does not reach as far as its mark says.
 
 import { join } from "@std/path";
 import { DamagedError, HostError } from "../errors.ts";
@@ -26,8 +26,10 @@ import {
   isGroupHead,
   MARK_BYTES,
   mayBeTorn,
+  segmentFileName,
   segmentLsn,
 } from "./format.ts";
+import { type Mark, MARK_FILE, readMark } from "./mark.ts";
 import type { SegmentFile } from "./segment.ts";
 
 /** A segment by its name and what its head says. */
@@ -80,6 +82,7 @@ export class LogReader {
   /** Segments of older logs, which were put aside. */
   readonly aside: readonly string[];
   readonly id: string;
+  readonly #mark: Mark | null;
   /** Where in the current segment the current group begins. */
   #offset = 0;
   /** The number of the last record read. */
@@ -95,17 +98,21 @@ export class LogReader {
     segments: readonly Found[],
     aside: readonly string[],
     id: string,
+    mark: Mark | null,
   ) {
     this.#directory = directory;
     this.#disk = disk;
     this.#segments = segments;
     this.aside = aside;
     this.id = id;
+    this.#mark = mark;
     this.lsn = segments[0].lsn - 1;
   }
 
   /** Finds the log in a directory; null when there is none. */
   static async open(directory: string, disk: Disk): Promise<LogReader | null> {
+    // The mark first: where a server goes on meanwhile (`karma check`), the log is not behind it then.
+    const mark = await told("The log's mark could not be read", () => readMark(directory, disk));
     const names = await told("The log could not be listed", () => disk.list(directory));
     const found: Found[] = [];
     for (const file of names.filter((name) => segmentLsn(name) !== null).sort()) {
@@ -115,17 +122,32 @@ export class LogReader {
       );
       found.push({ file, lsn: segmentLsn(file)!, head });
     }
-    if (found.length === 0) return null;
+    if (found.length === 0 && mark === null) return null;
+    if (found.length === 0) missing(mark!);
     // The newest log is the one; older ones are what `--restore=false` put aside.
     const last = found.findLast(({ head }) => "id" in head)?.head as Head | undefined;
     if (last === undefined) damaged(found[0].file, 0, (found[0].head as Fault).what);
     const begins = found.findIndex(({ head }) => "id" in head && head.id === last.id);
     const aside = found.slice(0, begins).map(({ file }) => file);
-    return new LogReader(directory, disk, found.slice(begins), aside, last.id);
+    // A log that was put aside may be the one that is marked, if a crash came just then.
+    const isAside = (id: string) => found.some(({ head }) => "id" in head && head.id === id);
+    if (mark !== null && mark.id !== last.id && !isAside(mark.id)) missing(mark);
+    const marked = mark?.id === last.id ? mark : null;
+    const segments = found.slice(begins);
+    if (marked !== null && segments[segments.length - 1].lsn < marked.segment) missing(marked);
+    return new LogReader(directory, disk, segments, aside, last.id, marked);
   }
 
   /** Reads all: the preamble of the first segment goes to `begin`, then every group to `visit`. */
   async read(begin: (preamble: Uint8Array) => Promise<void>, visit: Visit): Promise<void> {
+    await this.#read(begin, visit);
+    const mark = this.#mark;
+    const last = this.segments[this.segments.length - 1];
+    if (mark === null || last.lsn >= mark.segment && this.lsn >= mark.lsn) return;
+    damaged(last.file, last.bytes, `it ends there, and ${said(mark)}`);
+  }
+
+  async #read(begin: (preamble: Uint8Array) => Promise<void>, visit: Visit): Promise<void> {
     for (let index = 0; index < this.#segments.length; index++) {
       const { file, lsn, head } = this.#segments[index];
       if ("torn" in head) return await this.#end(index, 0, head);
@@ -272,6 +294,15 @@ async function search(
     window.at = Math.min(window.at, window.end);
   }
   return { isDurable, last };
+}
+
+/** The log, or its last segment, is not there though it was. */
+function missing(mark: Mark): never {
+  throw new DamagedError(`Log ${segmentFileName(mark.segment)} is missing: ${said(mark)}`);
+}
+
+function said({ segment, lsn }: Mark): string {
+  return `${MARK_FILE} says that ${segmentFileName(segment)} and record ${lsn} were on the disk`;
 }
 
 function damaged(file: string, offset: number, fault: string): never {

@@ -133,6 +133,11 @@ export class Segment {
     this.#synced = this.bytes;
   }
 
+  /** Whether its name is on the disk. */
+  get isNamed(): boolean {
+    return this.#isNamed;
+  }
+
   /** Whether all of it is on the disk, and nothing goes on with it. */
   get isSafe(): boolean {
     return this.#isNamed && this.#synced === this.bytes && this.#syncs === 0;

@@ -4,12 +4,14 @@
 //   closed   on the disk, nothing goes on with them          open   | not yet on the disk | current |
 //
 // Invariant: the current segment is the last of the open ones. A segment is closed when all of it is
-// on the disk and another one follows it. Segments go the oldest first and one at a time, so that no
+// on the disk and another one follows it. The mark names a segment that is on the disk. Segments go the oldest first and one at a time, so that no
 // power cut leaves a gap.
 
 import { join } from "@std/path";
 import { HostError } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
+import type { Marker } from "./mark.ts";
+import type { LogPosition } from "./reader.ts";
 import type { Segment, SegmentFile } from "./segment.ts";
 
 /** Of many closed segments so many are looked at in one look, which takes some 4 µs for each. */
@@ -18,6 +20,10 @@ const LOOKED_AT = 64;
 export class Segments {
   readonly #directory: string;
   readonly #disk: Disk;
+  readonly #id: string;
+  readonly #marker: Marker;
+  /** The segment that the mark names. */
+  #marked = -1;
   /** Segments that are not, or not only, on the disk: the last is the current one. */
   readonly #open: Segment[] = [];
   #closed: SegmentFile[];
@@ -26,9 +32,16 @@ export class Segments {
   /** Bytes of all closed segments. */
   #closedBytes: number;
 
-  constructor(directory: string, disk: Disk, closed: readonly SegmentFile[]) {
+  constructor(
+    directory: string,
+    disk: Disk,
+    marker: Marker,
+    { id, segments: closed }: LogPosition,
+  ) {
     this.#directory = directory;
     this.#disk = disk;
+    this.#marker = marker;
+    this.#id = id;
     this.#closed = [...closed];
     this.#closedBytes = closed.reduce((sum, { bytes }) => sum + bytes, 0);
   }
@@ -65,21 +78,23 @@ export class Segments {
     if (index >= 0) this.#closedBytes -= this.#closed.splice(index, 1)[0].bytes;
   }
 
-  /** Brings all of them to the disk. */
+  /** Brings all of them to the disk, and marks the last one if it is new. */
   async sync(): Promise<void> {
     for (const segment of [...this.#open]) {
       if (!this.#open.includes(segment)) continue; // done with meanwhile
       await segment.sync();
       this.#release(segment);
     }
+    await this.#mark();
   }
 
-  /** As `sync`, and waits for it. */
+  /** As `sync`, and waits for it, but not for the mark. */
   syncNow(): void {
     for (const segment of [...this.#open]) {
       segment.syncNow();
       this.#release(segment);
     }
+    this.#mark();
   }
 
   /** Removes those of which all records come before an LSN; those that stay must be on the disk. */
@@ -88,13 +103,15 @@ export class Segments {
       const [oldest, next = this.#open[0]] = this.#closed;
       // One that is older may still be open, though it is followed by others that are not.
       if (!oldest || !next || oldest.lsn > this.#open[0]?.lsn || next.lsn > lsn) break;
+      this.#closed.shift(); // at once: who looks meanwhile must not miss it
       try {
         await this.#disk.remove(join(this.#directory, oldest.file));
         await this.#disk.syncDirectory(this.#directory); // so that no power cut leaves a gap
       } catch (error) {
+        this.#closed.unshift(oldest);
         throw new HostError(`Log ${oldest.file} could not be removed`, error);
       }
-      this.#closedBytes -= this.#closed.shift()!.bytes;
+      this.#closedBytes -= oldest.bytes;
     }
   }
 
@@ -115,8 +132,19 @@ export class Segments {
     return null;
   }
 
-  close(): void {
+  /** Closes all, which are on the disk, and marks the last record. */
+  async close(lsn: number): Promise<void> {
+    const last = this.#open.at(-1);
     for (const segment of this.#open.splice(0)) segment.close();
+    if (last !== undefined) await this.#marker.write({ id: this.#id, segment: last.lsn, lsn });
+  }
+
+  /** What comes before a segment that is on the disk is there too: they are synced in their order. */
+  async #mark(): Promise<void> {
+    const last = this.#open.findLast((segment) => segment.isNamed);
+    if (last === undefined || last.lsn === this.#marked) return;
+    this.#marked = last.lsn;
+    await this.#marker.write({ id: this.#id, segment: last.lsn, lsn: last.lsn - 1 });
   }
 
   /** A segment that others follow is done with when all of it is on the disk. */

@@ -18,6 +18,7 @@ import { Interpreter } from "../../lib/dialect/interpreter.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { Cells } from "../../lib/tree/cells.ts";
 import { Walk } from "../../lib/tree/walk.ts";
+import { MARK_FILE } from "../../lib/log/mark.ts";
 import { registryOf } from "../simulation/registry_model.ts";
 import { LocalKarma } from "../support/local_karma.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
@@ -157,12 +158,33 @@ function usedBytes(bytes: Uint8Array): number {
   return Math.min(bytes.length, end + SPACE_BYTES);
 }
 
+Deno.test("damage: a file that is missing is found, or does not matter", async (t) => {
+  const { disk, states } = await history();
+  const files = (await disk.list(DIRECTORY)).sort();
+  const segments = files.filter((file) => file.endsWith(".wal"));
+  assert(files.includes(MARK_FILE) && segments.length > 1);
+  for (const file of files) {
+    await t.step(file, async () => {
+      const without = disk.clone();
+      without.removeNow(`${DIRECTORY}/${file}`);
+      const result = await startOn(without);
+      if (segments.includes(file)) assert(result instanceof DamagedError, "it is not noticed");
+      if (!(result instanceof DamagedError)) assertEquals(result.state, states.at(-1));
+    });
+  }
+  await t.step("the whole log", async () => {
+    const without = disk.clone();
+    for (const file of segments) without.removeNow(`${DIRECTORY}/${file}`);
+    assert(await startOn(without) instanceof DamagedError);
+  });
+});
+
 Deno.test("damage: every changed byte, and every cut, is found or does not matter", async (t) => {
   const { disk, states } = await history();
   const whole = await startOn(disk.clone());
   assert(!(whole instanceof DamagedError));
   assertEquals(whole.state, states.at(-1));
-  const files = (await disk.list(DIRECTORY)).filter((file) => !file.startsWith("."));
+  const files = (await disk.list(DIRECTORY)).filter((file) => !file.endsWith(".tmp"));
   const count = (pattern: RegExp) => files.filter((file) => pattern.test(file)).length;
   assert(count(/\.wal$/) > 1 && count(/%00.*\.tree$/) > 0, `${files}`);
   assertEquals(count(/\.registry$/), 1);

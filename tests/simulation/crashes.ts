@@ -6,6 +6,7 @@
 // its disk are crashed afterwards; those that follow run for each of them.
 
 import { Random } from "../support/random.ts";
+import { MARK_FILE } from "../../lib/log/mark.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { IMPORTED, KNOWN, TAKEN_OVER } from "./imports.ts";
 import { type Ending, Past } from "./past.ts";
@@ -157,6 +158,7 @@ export class Crashes {
     const disk = moment.disk.clone();
     if (ending === "kill") disk.kill();
     else disk.crashAt(random, { holes: ending === "holes" });
+    loseMark(disk, random);
     this.#time.forget();
     this.#time.now = Math.max(0, moment.time - (random.chance(0.1) ? random.below(5000) : 0));
     this.#tally.crashes++;
@@ -179,6 +181,16 @@ export function firstWorld(time: SimulatedTime, settings: Settings, random: Rand
   const state = isTakenOver ? TAKEN_OVER : new Map();
   const past = new Past(0, state, NOTHING, settings.policy, settings.wal, KNOWN);
   return new World(disk, time, settings, past.bounds(0, 0), "power", 20261122);
+}
+
+/** The mark of the log is there to tell of a loss: its own loss, or half of it, must change nothing. */
+function loseMark(disk: MemoryDisk, random: Random): void {
+  const path = `${DIRECTORY}/${MARK_FILE}`;
+  if (!disk.isThereNow(path, 0)) return;
+  if (!random.chance(0.2)) return;
+  const bytes = disk.bytesOf(path);
+  if (random.chance(0.5)) disk.removeNow(path);
+  else disk.put(path, bytes.slice(0, random.below(bytes.length)));
 }
 
 /** Puts dumps into the directory that are there to be loaded, unless they are there already. */

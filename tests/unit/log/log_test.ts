@@ -36,8 +36,9 @@ class World {
     return true;
   }
 
+  /** The files of the log, without its mark. */
   async files(): Promise<string[]> {
-    return (await this.disk.list(DIRECTORY)).sort();
+    return (await this.disk.list(DIRECTORY)).filter((file) => file.endsWith(".wal")).sort();
   }
 
   /** The groups that a reader finds, each as its first word and its records. */

@@ -51,7 +51,8 @@ async function isAnswered(world: World): Promise<boolean> {
 }
 
 async function segments({ disk }: World): Promise<string[]> {
-  return (await disk.list(DIRECTORY)).sort().map((file) => `${DIRECTORY}/${file}`);
+  const files = (await disk.list(DIRECTORY)).filter((file) => file.endsWith(".wal"));
+  return files.sort().map((file) => `${DIRECTORY}/${file}`);
 }
 
 Deno.test("segments: one that is removed or replaced while it is written ends all answers", async () => {
@@ -92,7 +93,12 @@ Deno.test("segments: those that are not needed any more may go, and a lost direc
   const each = await world(400);
   await count(each, 50);
   const begun = each.log.begin()!;
+  each.disk.latency = (kind) => {
+    // Between the removal of a name and its sync, too, what is on its way out is not missed.
+    if (kind === "remove" || kind === "syncDirectory") each.log.look();
+  };
   await each.log.removeBefore(begun);
+  each.disk.latency = () => null;
   assertEquals((await segments(each)).length, 1);
   each.log.look();
   assertEquals(each.lost, []);

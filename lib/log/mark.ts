@@ -1,0 +1,124 @@
+// The mark: a small file beside the log that says how far the log reaches at least, so that a last
+// segment that is missing at a start is known to be missing. All else of a log tells of itself.
+//
+//   log 3f2a9c0d11e7b845 reaches 00000000000000000042.wal and record 41, 9d3e11a0
+//
+// Invariant: the mark is never ahead of what is on the disk: it is written when a segment, name and
+// all, has been synced, and at a clean stop. So it may be lost, or be older than the log, at any
+// moment, and a copy of a directory is whole if the mark was copied before the log. One that cannot
+// be read says nothing: it is replaced as a whole, so that no crash leaves half of it.
+//
+// Trade: what is lost of the last segment itself is told only up to where it began, or to where the
+// last clean stop was: one write more for each segment, and none for what is counted.
+
+import { crc32 } from "node:zlib";
+import { join } from "@std/path";
+import { sentenceOf } from "../errors.ts";
+import type { Disk } from "../host/disk.ts";
+import { segmentFileName, segmentLsn } from "./format.ts";
+
+export const MARK_FILE = ".karma-log.mark";
+const TEMPORARY = ".karma-mark.tmp";
+
+/** More than a mark is long. */
+const BYTES_MAX = 256;
+
+export interface Mark {
+  /** The log's id. */
+  readonly id: string;
+  /** The LSN that its last segment is named after. */
+  readonly segment: number;
+  /** A record that is on the disk, as are all before it. */
+  readonly lsn: number;
+}
+
+export function encodeMark({ id, segment, lsn }: Mark): Uint8Array<ArrayBuffer> {
+  const text = `log ${id} reaches ${segmentFileName(segment)} and record ${lsn}, `;
+  return new TextEncoder().encode(`${text}${sumOf(text)}\n`);
+}
+
+/** What a mark says; null if it is none, or damaged. */
+export function decodeMark(bytes: Uint8Array): Mark | null {
+  const line = new TextDecoder().decode(bytes);
+  const found = /^(log ([0-9a-f]{16}) reaches (\d{20}\.wal) and record (\d+), )([0-9a-f]{8})\n$/
+    .exec(line);
+  if (found === null) return null;
+  const [, text, id, file, lsn, sum] = found;
+  return sum === sumOf(text) ? { id, segment: segmentLsn(file)!, lsn: Number(lsn) } : null;
+}
+
+/** Reads the mark in a directory; null when there is none, or it says nothing. */
+export async function readMark(directory: string, disk: Disk): Promise<Mark | null> {
+  const reading = await disk.open(join(directory, MARK_FILE));
+  if (reading === null) return null;
+  try {
+    const bytes = new Uint8Array(BYTES_MAX);
+    let count = 0;
+    for (let read; (read = await reading.read(bytes.subarray(count))) !== null;) {
+      count += read;
+      if (count === BYTES_MAX) return null;
+    }
+    return decodeMark(bytes.subarray(0, count));
+  } finally {
+    reading.close();
+  }
+}
+
+/** Removes the mark, because another log is to begin; it is gone on the disk when this returns. */
+export async function removeMark(directory: string, disk: Disk): Promise<void> {
+  const path = join(directory, MARK_FILE);
+  if (!await disk.exists(path)) return;
+  await disk.remove(path);
+  await disk.syncDirectory(directory);
+}
+
+export class Marker {
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #tell: (line: string) => void;
+  #next: Mark | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  #isTold = false;
+
+  constructor(directory: string, disk: Disk, tell: (line: string) => void) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#tell = tell;
+  }
+
+  /**
+   * Writes a mark of what is on the disk already; resolves when it is there. One that cannot be written
+   * is told once, and does no harm: the one before is still true.
+   */
+  write(mark: Mark): Promise<void> {
+    this.#next = mark;
+    return this.#writing = this.#writing.then(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    const mark = this.#next;
+    if (mark === null) return; // a later one was written in its place
+    this.#next = null;
+    const temporary = join(this.#directory, TEMPORARY);
+    try {
+      const file = await this.#disk.create(temporary);
+      try {
+        await file.write(encodeMark(mark));
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      await this.#disk.rename(temporary, join(this.#directory, MARK_FILE));
+      await this.#disk.syncDirectory(this.#directory);
+      this.#isTold = false;
+    } catch (error) {
+      if (!this.#isTold) this.#tell(`The log's mark could not be written: ${sentenceOf(error)}`);
+      this.#isTold = true;
+      await this.#disk.remove(temporary).catch(() => {});
+    }
+  }
+}
+
+function sumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}
