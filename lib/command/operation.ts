@@ -267,13 +267,13 @@ const ROWS = [
   {
     id: "treeSummary",
     access: "read",
-    fields: ["range?", "tree"],
+    fields: ["range?", "tree", "cursor?"],
     v2: { ops: ["tree.summary"], label: "tree_summary", missing: "refuse" },
   },
   {
     id: "treeTop",
     access: "read",
-    fields: ["range?", "tree", "limit?"],
+    fields: ["range?", "tree", "limit?", "cursor?"],
     limit: { max: 1000, fallback: 100 },
     v2: { ops: ["tree.top"], label: "tree_top", missing: "refuse" },
   },

@@ -65,6 +65,8 @@ export class Reply {
     this.isRepeated = null;
     this.isKept = true;
     this.pending = null;
+    this.json = null; // what is large goes when it has been written
+    this.stored = NONE;
   }
 
   number(lo: number, hi: number): void {

@@ -32,7 +32,8 @@ const GOOD: Told = {};
 const READERS: Partial<Record<Field, Read>> = {
   "cursor?": (details, of) => {
     const value = of("cursor");
-    if (value.kind === ABSENT || value.kind === NULL) return put(details, "cursor", null);
+    if (value.kind === ABSENT) return GOOD; // whoever gives none, not even null, knows of no parts
+    if (value.kind === NULL) return put(details, "cursor", null);
     const fault = value.number("cursor");
     return fault === null ? put(details, "cursor", bigintOf(value)) : { fault };
   },

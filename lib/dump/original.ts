@@ -19,7 +19,6 @@ import { assert } from "../assert.ts";
 import { NameTable } from "../bytes/name_table.ts";
 import { LANE_MAX, u64ToBigInt } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
-import { runRoom } from "../tree/run.ts";
 import type { Tree } from "../tree/tree.ts";
 import { CounterCells } from "./counter_cells.ts";
 import { MessagePackScanner, SHORT } from "./message_pack_scanner.ts";
@@ -217,7 +216,7 @@ class Reader {
       throw this.#fault(`the days of ${this.#key} add up to more than 18446744073709551615`);
     }
     if (cells.sumLo !== this.#totalLo || cells.sumHi !== this.#totalHi) this.#countWrongTotal();
-    if (this.#fill()) return;
+    if (tree.fill(this.#keyLo, this.#keyHi, cells.width, cells, cells.count)) return;
     // One counter in some hundreds meets a full branch; `add` is slower but makes room.
     tree.touch(this.#keyLo, this.#keyHi);
     tree.removeDays(this.#keyLo, this.#keyHi, 0, LANE_MAX);
@@ -226,24 +225,6 @@ class Reader {
       const done = tree.add(this.#keyLo, this.#keyHi, day, cells.lows[at], cells.highs[at]);
       assert(done, "days whose sum fits 64 bits can be added");
     }
-  }
-
-  /** Writes the cells into their branch at once. False: it has no room for them. */
-  #fill(): boolean {
-    const cells = this.#cells;
-    const branch = this.#tree.branchAt(this.#tree.indexOf(this.#keyLo, this.#keyHi));
-    const width = cells.width;
-    if (runRoom(cells.count, width) > branch.freeWords) return false;
-    let slot = branch.locate(this.#keyLo, this.#keyHi);
-    if (slot >= 0) {
-      branch.remove(slot, 0, branch.count(slot));
-    } else {
-      if (!branch.hasSlot) return false;
-      slot = ~slot;
-      branch.take(slot, this.#keyLo, this.#keyHi);
-    }
-    branch.fill(slot, width, cells, 0, cells.count);
-    return true;
   }
 
   #countWrongTotal(): void {

@@ -19,6 +19,8 @@ export interface Backend {
   execute(request: Request, reply: Reply): void;
   /** Resolves when all that replies may tell by now is as safe as promised. */
   settled(): Promise<void>;
+  /** Reads for a reply's walk when there is room for another reading; "timeout": there was none in time. */
+  read<Result>(deadline: number, read: () => Promise<Result>): Promise<Result | "timeout">;
   /** Makes an error of a reply whose walk took too long. */
   timeOut(reply: Reply): void;
 }

@@ -4,7 +4,6 @@
 // needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
 // A request that fails has changed nothing. No reply may leave before `settled`.
 
-import type { Json } from "../command/json.ts";
 import { type OperationId, OPERATIONS } from "../command/operation.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
@@ -22,15 +21,18 @@ import type { Dumper } from "./dumper.ts";
 import type { Findings } from "./examination.ts";
 import { Finder } from "./finder.ts";
 import { Ingest } from "./ingest.ts";
-import { infoOf, keysOf, summaryOf, topOf } from "./inspection.ts";
+import { infoOf, keysOf, type Span, summaryOf, type Told, topOf } from "./inspection.ts";
 import type { Ledger } from "./ledger.ts";
 import { Limiter } from "./limiter.ts";
 import { Once } from "./once.ts";
+import { Readings } from "./readings.ts";
 import { Receipts } from "./receipts.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Spans } from "./spans.ts";
 import type { Statistics } from "./statistics.ts";
-import { settle } from "./sweeping.ts";
+import { settle, SweepOrder } from "./sweeping.ts";
+
+const decoder = new TextDecoder();
 
 type Execute = (request: Request, reply: Reply) => void;
 
@@ -86,7 +88,8 @@ export class Engine implements Backend {
   readonly #once: Once;
   readonly #table: readonly Execute[];
   #today = 0;
-  #sweeping: Promise<void> = Promise.resolve();
+  readonly #sweeps = new SweepOrder();
+  readonly #readings = new Readings();
 
   constructor(parts: Parts, limits: EngineLimits, tell: (line: string) => void) {
     const { forest, registry, ledger, log, clock } = parts;
@@ -143,9 +146,12 @@ export class Engine implements Backend {
     this.#once.perform(request, reply, this.#today, () => execute(request, reply));
   }
 
-  /** One after the other: many at once would make each branch do all of them when it is next touched. */
+  /** Changes all counters of a tree, or of all trees, when those before it on the same tree are done. */
   #sweep(request: Request, reply: Reply): Promise<void> {
-    return this.#sweeping = this.#sweeping.then(async () => {
+    const { bytes, nameStart, nameEnd, operation } = request;
+    const isOfOne = operation.fields.includes("tree");
+    const name = isOfOne ? decoder.decode(bytes.subarray(nameStart, nameEnd)) : null;
+    return this.#sweeps.run(name, async () => {
       this.#execute(request, reply);
       for (const tree of this.#counters.swept.splice(0)) await settle(tree);
     });
@@ -183,20 +189,18 @@ export class Engine implements Backend {
       compact: (request, reply) => counters.compact(request, reply),
       compactAll: (_, reply) => counters.compactAll(reply),
       deleteBefore: (request, reply) => counters.deleteBefore(request, reply),
-      treeInfo: (request, reply) => this.#inspect(request, reply, infoOf),
+      treeInfo: (request, reply) => this.#inspect(request, reply, infoOf, true),
       treeKeys: (request, reply) =>
-        this.#inspect(request, reply, (tree, deadline) => {
-          const cursor = request.details.get("cursor") as bigint | null;
-          return keysOf(tree, request.limit, cursor, deadline);
-        }),
-      treeSummary: (request, reply) =>
-        this.#inspect(request, reply, (tree, deadline) => {
-          const { hasRange, dayFrom: from, dayTo: to } = request;
-          return summaryOf(tree, hasRange ? { from, to } : null, deadline);
-        }),
+        this.#inspect(request, reply, (tree, span) => keysOf(tree, request.limit, span)),
+      treeSummary: (request, reply) => {
+        const { hasRange, dayFrom: from, dayTo: to, details } = request;
+        const range = hasRange ? { from, to } : null;
+        const isCounted = !hasRange && (details.get("cursor") ?? null) === null;
+        this.#inspect(request, reply, (tree, span) => summaryOf(tree, range, span), isCounted);
+      },
       treeTop: (request, reply) =>
-        this.#inspect(request, reply, (tree, deadline) => {
-          return topOf(tree, request.dayFrom, request.dayTo, request.limit, deadline);
+        this.#inspect(request, reply, (tree, span) => {
+          return topOf(tree, request.dayFrom, request.dayTo, request.limit, span);
         }),
       ingestBegin: (request, reply) => ingest.begin(request, reply),
       ingestChunk: (request, reply) => ingest.chunk(request, reply),
@@ -232,20 +236,36 @@ export class Engine implements Backend {
     this.#finder.find(request, reply);
   }
 
-  /** Reads a whole tree, giving way to others, until it is done or has taken too long. */
+  /**
+   * Reads a whole tree, giving way to others, until it is done or has taken too long. `isCounted`: the
+   * tree's counts tell all, and nothing has to be read unless a sweep is under way.
+   */
   #inspect(
     request: Request,
     reply: Reply,
-    inspect: (tree: Tree, deadline: number) => Promise<Json | "timeout">,
+    read: (tree: Tree, span: Span) => Promise<Told>,
+    isCounted = false,
   ): void {
     const tree = this.#finder.find(request, reply);
     if (tree === null) return;
     const { queryTimeoutMs } = this.#limits;
     const deadline = queryTimeoutMs > 0 ? performance.now() + queryTimeoutMs : Infinity;
-    reply.pending = inspect(tree, deadline).then((json) => {
-      if (json === "timeout") this.timeOut(reply);
-      else reply.object(json);
+    const { details } = request;
+    const cursor = (details.get("cursor") ?? null) as bigint | null;
+    const span = { cursor, isPartial: details.has("cursor"), deadline };
+    const told = isCounted && tree.isSettled()
+      ? read(tree, span)
+      : this.#readings.run(deadline, () => read(tree, span));
+    reply.pending = told.then((told) => {
+      if (told === "timeout") return this.timeOut(reply);
+      reply.shape = "stored";
+      reply.stored = told;
     });
+  }
+
+  /** Reads for a reply's walk when there is room for another reading; "timeout": there was none in time. */
+  read<Result>(deadline: number, read: () => Promise<Result>): Promise<Result | "timeout"> {
+    return this.#readings.run(deadline, read);
   }
 
   /** Says that a reading took too long. */

@@ -25,6 +25,10 @@ export class Loading implements Backend {
     return Promise.resolve(); // a refusal tells nothing of the data
   }
 
+  read<Result>(_deadline: number, read: () => Promise<Result>): Promise<Result> {
+    return read(); // the walk of an engine that was there before
+  }
+
   timeOut(reply: Reply): void {
     reply.fail("loading", "Karma is loading its data");
   }

@@ -4,6 +4,7 @@
 // minute, since zones change their offset, and days begin, on whole minutes only.
 
 import { setImmediate } from "node:timers";
+import { Slices } from "./slices.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -114,15 +115,13 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Work on a whole tree or file gives way after so long: well below the 10 ms that others may wait. */
-const SLICE_MS = 2;
+/** Long work has one slice of each turn in the whole process, as there is one event loop. */
+const slices = new Slices({
+  now: () => performance.now(),
+  nextTurn: (call) => void setTimeout(call, 0),
+});
 
-/** A function to await between the steps of long work: now and then it lets all others have a turn. */
+/** A function to await before each step of long work: now and then it lets all others have a turn. */
 export function pace(): () => Promise<void> {
-  let began = performance.now();
-  return async () => {
-    if (performance.now() - began < SLICE_MS) return;
-    await nextTurn();
-    began = performance.now();
-  };
+  return slices.pace();
 }

@@ -11,13 +11,13 @@ import { writeCounters } from "../command/response.ts";
 import type { Request } from "../command/request.ts";
 import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
 import type { Backend } from "../engine/backend.ts";
-import { pace } from "../host/clock.ts";
 import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
 import type { TurnCounter } from "./fairness.ts";
 import { linger } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
 import { type Gate, type Remote, STRANGER_BYTES_MAX } from "./gate.ts";
 import { Quota } from "./rounds.ts";
+import { writeWhole } from "./whole_reply.ts";
 
 /** What a session needs of a TCP connection. */
 export interface Connection extends Remote {
@@ -263,22 +263,19 @@ export class Session {
   }
 
   /** Writes the rest of a reply about a whole tree, a branch at a time. */
-  async #walk(exchange: Exchange, { request, reply, interpreter }: Records): Promise<void> {
+  async #walk(exchange: Exchange, records: Records): Promise<void> {
+    const { request, reply, interpreter } = records;
     const { out } = exchange;
-    const rest = pace();
-    while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
-      if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
+    if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
+      while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
         if (out.length >= SEND_BYTES) await this.#flush(exchange);
-        continue;
       }
-      if (performance.now() > reply.deadline) this.#backend.timeOut(reply);
-      else if (!interpreter.isTooLong(request, reply, out.length)) {
-        await rest();
-        continue;
-      }
-      return interpreter.refuse(request, reply, out, 0);
+      return interpreter.encodeEnd(request, reply, out, 0);
     }
-    interpreter.encodeEnd(request, reply, out, 0);
+    const end = await this.#backend.read(reply.deadline, () => writeWhole(records, out));
+    if (end === "end") return interpreter.encodeEnd(request, reply, out, 0);
+    if (end === "timeout") this.#backend.timeOut(reply);
+    interpreter.refuse(request, reply, out, 0);
   }
 
   async #flush({ out }: Exchange): Promise<void> {

@@ -259,12 +259,6 @@ export class Branch extends SlotTable {
     words[slot + INFO] -= to - from;
   }
 
-  /** Takes away a counter's cells with days in [dayFrom, dayTo]. */
-  removeDays(slot: number, dayFrom: number, dayTo: number): void {
-    const from = this.seek(slot, dayFrom);
-    this.remove(slot, from, Math.max(from, this.seekAfter(slot, dayTo)));
-  }
-
   /** Moves a counter's run to where it has room for `count` cells of a width. False: no room, no change. */
   #move(slot: number, count: number, widthAsked: number): boolean {
     const words = this.words;

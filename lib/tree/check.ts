@@ -15,10 +15,13 @@ export function checkTree(tree: Tree): void {
     branches.length > 0 && tree.startLo(0) === 0 && tree.startHi(0) === 0,
     "starts begin at 0",
   );
+  const found = { keys: 0, cells: 0, total: 0n };
   for (let index = 0; index < branches.length; index++) {
     const branch = tree.branchAt(index);
     const last = index + 1 === branches.length;
-    checkBranch(branch);
+    found.total += checkBranch(branch);
+    found.keys += branch.keys;
+    found.cells += branch.cells;
     for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
       const lo = branch.keyLo(slot);
       const hi = branch.keyHi(slot);
@@ -36,21 +39,27 @@ export function checkTree(tree: Tree): void {
     ) < 0;
     assert(ascends, "starts ascend");
   }
+  const { keys, cells, total } = tree.counts;
+  assert(keys === found.keys && cells === found.cells, "the tree counts its keys and cells");
+  assert(total === found.total, "the tree's total is that of its cells");
 }
 
-function checkBranch(branch: Branch): void {
+/** Returns what all cells add up to. */
+function checkBranch(branch: Branch): bigint {
   const keys = sortedKeys(branch);
   assert(keys.length === 2 * branch.keys, "keys counts the taken slots");
   assert(branch.keys <= branch.slots * 7 / 8, "at least one slot in eight is free");
   const runs: [number, number][] = [];
   let cells = 0;
+  let total = 0n;
   for (let at = 0; at < keys.length; at += 2) {
     const lo = keys[at];
     const hi = keys[at + 1];
     assert(at === 0 || compareU64(keys[at - 2], keys[at - 1], lo, hi) < 0, "no key is there twice");
     const slot = branch.locate(lo, hi);
     assert(slot >= 0, "the search finds a key");
-    cells += checkCells(branch, slot);
+    cells += branch.count(slot);
+    total += checkCells(branch, slot);
     if (branch.room(slot) > 0) runs.push([branch.run(slot), branch.room(slot)]);
   }
   assert(cells === branch.cells, "cells counts the cells");
@@ -68,9 +77,11 @@ function checkBranch(branch: Branch): void {
     "below the top are runs and dead words",
   );
   assert(branch.runWords === held, "runWords counts the words of runs");
+  return total;
 }
 
-function checkCells(branch: Branch, slot: number): number {
+/** Returns what the counter's cells add up to. */
+function checkCells(branch: Branch, slot: number): bigint {
   const count = branch.count(slot);
   let total = 0n;
   for (let index = 0; index < count; index++) {
@@ -83,5 +94,5 @@ function checkCells(branch: Branch, slot: number): number {
     total += u64ToBigInt(lo, hi);
   }
   assert(total < 1n << 64n, "a total fits 64 bits");
-  return count;
+  return total;
 }

@@ -17,6 +17,7 @@
 import { assert } from "../assert.ts";
 import { BLOCK_WORDS, Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
+import { Counts } from "./counts.ts";
 import { Guide } from "./guide.ts";
 import {
   chooseWindow,
@@ -44,6 +45,8 @@ export class Ranges {
   #startsHi = new Uint32Array(8);
   readonly #guide = new Guide();
   readonly #sweeps = new Sweeps();
+  /** What branches hold. What a sweep or compact takes away counts until its branch has done it (`isSettled`). */
+  readonly counts = new Counts();
   /** The memory of the branches. */
   readonly blocks = new Blocks();
 
@@ -51,12 +54,9 @@ export class Ranges {
     this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
   }
 
-  /**
-   * How many counters there are, those without cells included. Those that a compact takes away count
-   * until their branch has done it: walk first.
-   */
+  /** How many counters there are, those without cells included; see `counts`. */
   get keys(): number {
-    return this.branches.reduce((keys, branch) => keys + branch.keys, 0);
+    return this.counts.keys;
   }
 
   startLo(index: number): number {
@@ -92,7 +92,7 @@ export class Ranges {
   /** The branch at an index, with every sweep done. All ways to a branch's counters lead through here. */
   branchAt(index: number): Branch {
     const branch = this.branches[index];
-    if (branch.swept !== this.#sweeps.serial) this.#sweeps.catchUp(branch);
+    if (branch.swept !== this.#sweeps.serial) this.#sweeps.catchUp(branch, this.counts);
     return branch;
   }
 
@@ -116,6 +116,13 @@ export class Ranges {
     );
   }
 
+  /** Whether all branches have gone through all sweeps, which are then forgotten. */
+  isSettled(): boolean {
+    if (this.#sweeps.isNone) return true;
+    this.settle();
+    return this.#sweeps.isNone;
+  }
+
   /** Appends a branch that was filled elsewhere: a restored dump. It owns the keys from `start` on. */
   append(placed: Placed): void {
     const first = placed.startLo === 0 && placed.startHi === 0;
@@ -123,6 +130,7 @@ export class Ranges {
     if (first) this.#replace(0, this.branches.length, [placed]);
     else this.#replace(this.branches.length, 0, [placed]);
     placed.branch.swept = this.#sweeps.serial;
+    this.counts.include(placed.branch);
   }
 
   /**

@@ -24,7 +24,7 @@ const CODED_DAY_MAX = 21460302;
  * The code of the first day with a code on `day` (YYYYMMDD) or later: months of 31 days, counted
  * from 1970, so that codes ascend with days. After 2146-03-02 there are none: 65536.
  */
-function dayCode(day: number): number {
+export function dayCode(day: number): number {
   if (day > CODED_DAY_MAX) return CODES;
   // Division of small integers: a multiplication, where `Math.floor` would divide as doubles.
   const months = day / 100 | 0;

@@ -10,6 +10,7 @@
 
 import { compareU64 } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
+import type { Counts } from "./counts.ts";
 
 interface Days {
   readonly from: number;
@@ -45,10 +46,15 @@ export class Sweeps {
     });
   }
 
+  /** Whether there is none that some branch may have before it. */
+  get isNone(): boolean {
+    return this.#noted.length === 0;
+  }
+
   /** Does to a branch what is still before it. */
-  catchUp(branch: Branch): void {
+  catchUp(branch: Branch, counts: Counts): void {
     for (const sweep of this.#noted) {
-      if (sweep.serial > branch.swept) carryOut(sweep, branch);
+      if (sweep.serial > branch.swept) carryOut(sweep, branch, counts);
     }
     branch.swept = this.serial;
   }
@@ -64,12 +70,17 @@ function covers(days: Days | null, older: Days | null): boolean {
   return days.from <= older.from && older.to <= days.to;
 }
 
-function carryOut({ days, endLo, endHi }: Sweep, branch: Branch): void {
+function carryOut({ days, endLo, endHi }: Sweep, branch: Branch, counts: Counts): void {
   const toEnd = endLo === 0 && endHi === 0;
   const isBelow = (slot: number) =>
     toEnd || compareU64(branch.keyLo(slot), branch.keyHi(slot), endLo, endHi) < 0;
-  if (days === null) return branch.sift((slot) => branch.count(slot) === 0 && isBelow(slot));
+  if (days === null) {
+    counts.keys -= branch.keys;
+    branch.sift((slot) => branch.count(slot) === 0 && isBelow(slot));
+    counts.keys += branch.keys;
+    return;
+  }
   for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
-    if (isBelow(slot)) branch.removeDays(slot, days.from, days.to);
+    if (isBelow(slot)) counts.remove(branch, slot, days.from, days.to);
   }
 }

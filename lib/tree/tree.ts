@@ -7,8 +7,11 @@
 import { assert } from "../assert.ts";
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
-import type { Cells } from "./cells.ts";
+import type { CellColumns, Cells } from "./cells.ts";
 import { Ranges } from "./ranges.ts";
+import { runRoom } from "./run.ts";
+
+const DAY_MAX = 0xffffffff;
 
 export class Tree extends Ranges {
   name: string;
@@ -53,7 +56,11 @@ export class Tree extends Ranges {
         const done = found
           ? branch.store(slot, cell, newLo, newHi)
           : branch.insert(slot, cell, day, newLo, newHi);
-        if (done) return true;
+        if (done) {
+          if (!found) this.counts.cells++;
+          this.counts.add(lo, hi);
+          return true;
+        }
       }
       this.makeRoom(index, keyLo, keyHi);
     }
@@ -67,7 +74,12 @@ export class Tree extends Ranges {
     if (!branch.found) return;
     const oldLo = branch.valueLo(slot, cell);
     const oldHi = branch.valueHi(slot, cell);
-    if (compareU64(oldLo, oldHi, lo, hi) <= 0) return branch.remove(slot, cell, cell + 1);
+    if (compareU64(oldLo, oldHi, lo, hi) <= 0) {
+      this.counts.add(-oldLo, -oldHi);
+      this.counts.cells--;
+      return branch.remove(slot, cell, cell + 1);
+    }
+    this.counts.add(-lo, -hi);
     const borrow = oldLo < lo ? 1 : 0;
     const done = branch.store(slot, cell, oldLo - lo + borrow * LANE, oldHi - hi - borrow);
     assert(done, "a smaller value needs no room");
@@ -102,6 +114,23 @@ export class Tree extends Ranges {
     this.#create(keyLo, keyHi);
   }
 
+  /**
+   * Gives a counter, which it creates, exactly these cells, in a run of that width. False: there is no room
+   * for them without laying out anything anew, no change.
+   */
+  fill(keyLo: number, keyHi: number, width: number, cells: CellColumns, count: number): boolean {
+    const branch = this.branchAt(this.indexOf(keyLo, keyHi));
+    if (runRoom(count, width) > branch.freeWords) return false;
+    const slot = this.#slotOf(branch, keyLo, keyHi);
+    if (slot < 0) return false;
+    this.counts.remove(branch, slot, 0, DAY_MAX);
+    branch.fill(slot, width, cells, 0, count);
+    branch.sum(slot, 0, count, total);
+    this.counts.add(total[0], total[1]);
+    this.counts.cells += count;
+    return true;
+  }
+
   /** Takes a counter without cells out of the tree, as if it had never been there: what `created` undone is. */
   forget(keyLo: number, keyHi: number): void {
     const branch = this.branchAt(this.indexOf(keyLo, keyHi));
@@ -109,6 +138,7 @@ export class Tree extends Ranges {
     if (slot < 0) return;
     assert(branch.count(slot) === 0, "a counter that is forgotten has no cells");
     branch.give(slot);
+    this.counts.keys--;
   }
 
   /** How many days a counter has; -1 when there is no such counter. */
@@ -168,7 +198,7 @@ export class Tree extends Ranges {
   removeDays(keyLo: number, keyHi: number, dayFrom: number, dayTo: number): void {
     const branch = this.branchAt(this.indexOf(keyLo, keyHi));
     const slot = branch.locate(keyLo, keyHi);
-    if (slot >= 0) branch.removeDays(slot, dayFrom, dayTo);
+    if (slot >= 0) this.counts.remove(branch, slot, dayFrom, dayTo);
   }
 
   /** The slot of a key, taken now if it is new; -1 when the table is full. */
@@ -180,6 +210,7 @@ export class Tree extends Ranges {
       return -1;
     }
     branch.take(~slot, keyLo, keyHi);
+    this.counts.keys++;
     this.created = true;
     return ~slot;
   }

@@ -13,9 +13,10 @@ import type { Tree } from "./tree.ts";
 
 export class Walk {
   readonly #tree: Tree;
-  #nextLo = 0;
-  #nextHi = 0;
-  #done = false;
+  /** The first key that the next step will cover, unless this one was the last. */
+  nextLo = 0;
+  nextHi = 0;
+  isDone = false;
   /** The first key that the current step covers. */
   startLo = 0;
   startHi = 0;
@@ -25,23 +26,23 @@ export class Walk {
   /** A walk over the keys from `startLo`, `startHi` on. */
   constructor(tree: Tree, startLo = 0, startHi = 0) {
     this.#tree = tree;
-    this.#nextLo = startLo;
-    this.#nextHi = startHi;
+    this.nextLo = startLo;
+    this.nextHi = startHi;
   }
 
   /** Goes to the next branch, which is whole and swept until anything changes the tree; null at the end. */
   next(): Branch | null {
-    if (this.#done) return null;
-    this.startLo = this.#nextLo;
-    this.startHi = this.#nextHi;
+    if (this.isDone) return null;
+    this.startLo = this.nextLo;
+    this.startHi = this.nextHi;
     const tree = this.#tree;
     const index = tree.indexOf(this.startLo, this.startHi);
     tree.join(index);
     if (index + 1 < tree.branches.length) {
-      this.#nextLo = tree.startLo(index + 1);
-      this.#nextHi = tree.startHi(index + 1);
+      this.nextLo = tree.startLo(index + 1);
+      this.nextHi = tree.startHi(index + 1);
     } else {
-      this.#done = true;
+      this.isDone = true;
     }
     return tree.branchAt(index);
   }

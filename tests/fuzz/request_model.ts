@@ -39,8 +39,8 @@ compactAll      compact               write :                          : system.
 deleteBefore    delete_before         write : tree before              : series.delete_before tree.delete_before
 treeInfo        tree_info             read  : tree                     : tree.info
 treeKeys        tree_keys             read  : tree limit=1000/10000 cursor : tree.keys
-treeSummary     tree_summary          read  : range? tree              : tree.summary
-treeTop         tree_top              read  : range? tree limit=100/1000 : tree.top
+treeSummary     tree_summary          read  : range? tree cursor       : tree.summary
+treeTop         tree_top              read  : range? tree limit=100/1000 cursor : tree.top
 ingestBegin     ingest_begin          write : stream mode granularity  : ingest.begin
 ingestChunk     ingest_chunk          write : tree stream sequence items : ingest.chunk
 ingestCommit    ingest_commit         write : stream                   : ingest.commit
@@ -267,7 +267,8 @@ class Reader {
       case "limit":
         return this.#limit(limits);
       case "cursor": {
-        const cursor = this.#of("cursor") ?? null;
+        const cursor = this.#of("cursor");
+        if (cursor === undefined) return "";
         return `cursor=${cursor === null ? null : this.#number("cursor", cursor)}`;
       }
       case "before": {

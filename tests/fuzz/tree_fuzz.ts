@@ -3,6 +3,7 @@
 import { checkTree } from "../../lib/tree/check.ts";
 import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { Cells } from "../../lib/tree/cells.ts";
+import { DayRange } from "../../lib/tree/day_range.ts";
 import { Tree } from "../../lib/tree/tree.ts";
 import { Walk } from "../../lib/tree/walk.ts";
 import { assert, assertEquals } from "@std/assert";
@@ -184,6 +185,7 @@ class Round {
     const counter = this.#model.counters.get(key);
     this.#tree.sum(lo, hi, from, to, this.#sum);
     assertEquals(u64ToBigInt(this.#sum[0], this.#sum[1]), this.#model.sum(key, from, to));
+    this.#lookAtRange(key, from, to);
     assertEquals(this.#tree.count(lo, hi), counter?.size ?? -1);
     const inside = [...counter?.keys() ?? []].filter((day) => day >= from && day <= to);
     assertEquals(this.#tree.countIn(lo, hi, from, to), inside.length);
@@ -194,6 +196,15 @@ class Round {
       const [found, valueLo, valueHi] = this.#cells.words.subarray(3 * at);
       assert(found === day && u64ToBigInt(valueLo, valueHi) === counter!.get(day), `day ${day}`);
     });
+  }
+
+  #lookAtRange(key: bigint, from: number, to: number): void {
+    const slot = this.#tree.locate(lowLane(key), highLane(key));
+    if (slot < 0) return;
+    const range = new DayRange(from, to);
+    const cells = range.sum(this.#tree.located, slot);
+    assertEquals(u64ToBigInt(range.lo, range.hi), this.#model.sum(key, from, to));
+    assertEquals(cells, this.#tree.countIn(lowLane(key), highLane(key), from, to));
   }
 
   #removeDays(): void {
@@ -287,6 +298,11 @@ export function fuzzTree(seed: number, operations: number): void {
 function compare(tree: Tree, model: Model): void {
   checkTree(tree);
   assertEquals(tree.keys, model.counters.size);
+  const { cells, total } = tree.counts;
+  const days = [...model.counters.values()];
+  assertEquals(cells, days.reduce((sum, { size }) => sum + size, 0));
+  const sumOf = (values: Iterable<bigint>) => [...values].reduce((sum, one) => sum + one, 0n);
+  assertEquals(total, sumOf(days.map((counter) => sumOf(counter.values()))));
   const walk = new Walk(tree);
   let previous = -1n;
   for (let branch = walk.next(); branch !== null; branch = walk.next()) {

@@ -24,6 +24,10 @@ const REST_MS = 500;
 const PAGES = 30;
 const SLACK = 10;
 
+/** Clients that read at once, and what of. */
+const READERS = 200;
+const MANY_KEYS = 100_000;
+
 const tree = "t";
 
 async function fill(client: ClientV2): Promise<void> {
@@ -120,4 +124,65 @@ Deno.test("long reads: a page costs what the page costs, wherever it is", async 
     cursor = told.next_cursor;
   }
   assertEquals(keys, KEYS);
+});
+
+Deno.test("long reads: two hundred at once, and others are served in between", async () => {
+  await using server = await Server.start({ args: ["--query-timeout-ms=0"] });
+  using client = await ClientV2.connect(server.port);
+  for (let from = 0; from < MANY_KEYS; from += BATCH) {
+    const items = Array.from({ length: BATCH }, (_, n) => [3 * (from + n), DAY, n % 1000 + 1]);
+    await client.get("series.batch_add", { tree, items });
+  }
+  const clients: ClientV2[] = [];
+  try {
+    for (let count = 0; count < READERS; count++) clients.push(await ClientV2.connect(server.port));
+    using pulse = await Pulse.of(server.port);
+    const line = client.line("tree.keys", { tree, limit: BATCH });
+    const beats = await pulse.during(async () => {
+      const lengths = await Promise.all(clients.map((client) => swallow(client, line)));
+      assertEquals(new Set(lengths).size, 1, "all got the same page");
+    });
+    console.log(`Beside ${READERS} readings a ping took up to ${beats.longest.toFixed(1)} ms`);
+    assert(beats.longest < WAIT_MS_MAX, `A ping took ${beats.longest} ms`);
+  } finally {
+    for (const client of clients) client[Symbol.dispose]();
+  }
+});
+
+Deno.test("long reads: a reset does not wait for a sweep of another tree", async () => {
+  await using server = await Server.start();
+  using client = await ClientV2.connect(server.port);
+  using sweeper = await ClientV2.connect(server.port);
+  await fill(client);
+  await client.get("counter.increment", { tree: "small", key: 1, bucket: DAY });
+  let isSwept = false;
+  const range = { from: 20250101, to: 20250131 };
+  const sweeping = sweeper.get("tree.delete_range", { tree, range }).then(() => isSwept = true);
+  await client.get("tree.create", { tree: "other" }); // by now the sweep has begun, most likely
+  assertEquals(await client.get("tree.reset", { tree: "small" }), "OK");
+  assert(!isSwept, "the reset came first");
+  await sweeping;
+  assertEquals((await client.get("tree.info", { tree: "small" }) as Fields).bucket_count, 0);
+});
+
+Deno.test("long reads: who gives a cursor gets parts, and all of them are the whole", async () => {
+  await using server = await Server.start({ args: ["--query-timeout-ms=1"] });
+  using client = await ClientV2.connect(server.port);
+  for (let from = 0; from < MANY_KEYS; from += BATCH) {
+    const items = Array.from({ length: BATCH }, (_, n) => [from + n, DAY, 1 + (from + n) % 65_537]);
+    await client.get("series.batch_add", { tree, items });
+  }
+  let [total, active, parts] = [0, 0, 0];
+  for (let cursor: unknown = null, isMore = true; isMore; parts++) {
+    const told = await client.ask("tree.summary", { tree, range: RANGE, cursor });
+    if (told.error_code === "query_timeout") continue; // a machine so busy that it had no turn in time
+    const part = told.response as Fields;
+    total += part.total as number;
+    active += part.active_keys as number;
+    cursor = part.next_cursor;
+    isMore = cursor !== null;
+  }
+  const whole = await client.get("tree.summary", { tree }) as Fields;
+  assertEquals([active, total], [MANY_KEYS, whole.total as number]);
+  console.log(`A summary with a millisecond at a time came in ${parts} parts`);
 });

@@ -252,12 +252,11 @@ const LIMITS: [op: string, rest: string, begin: string, fallback: number, max: n
 
 Deno.test("fields: limits, each with its own default and maximum", () => {
   for (const [op, rest, begin, fallback, max] of LIMITS) {
-    const end = op === "tree.keys" ? " cursor=null" : "";
     const few = bad("Field limit must be greater than 0");
     check(op, rest, "limit", [
-      ["", `${fallback}${end}`],
-      ["1", `1${end}`],
-      [`${max}`, `${max}${end}`],
+      ["", `${fallback}`],
+      ["1", "1"],
+      [`${max}`, `${max}`],
       [`${max + 1}`, bad("Field limit exceeds max size")],
       ["2147483647", bad("Field limit exceeds max size")],
       ["2147483648", "internal_error Arithmetic overflow"],
@@ -275,16 +274,17 @@ Deno.test("fields: limits, each with its own default and maximum", () => {
   }
 });
 
-Deno.test("fields: cursor, which may be null", () => {
-  const rows: Row[] = numbers("cursor").filter(([value]) => value !== "null");
-  check("tree.keys", T, "cursor", rows, 'treeKeys "t" limit=1000 cursor=');
-  check(
-    "tree.keys",
-    T,
-    "cursor",
-    [["", "null"], ["null", "null"]],
-    'treeKeys "t" limit=1000 cursor=',
-  );
+Deno.test("fields: cursor, which may be null, and is told apart from none", () => {
+  const rows: Row[] = [...numbers("cursor").filter(([value]) => value !== "null"), [
+    "null",
+    "null",
+  ]];
+  for (const [op, id] of [["tree.keys", "treeKeys"], ["tree.top", "treeTop"]]) {
+    const limit = op === "tree.keys" ? 1000 : 100;
+    check(op, T, "cursor", rows, `${id} "t" limit=${limit} cursor=`);
+    check(op, T, "cursor", [["", `${limit}`]], `${id} "t" limit=`);
+  }
+  check("tree.summary", T, "cursor", rows, 'treeSummary "t" cursor=');
 });
 
 const BEFORE: Row[] = [

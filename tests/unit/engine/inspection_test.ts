@@ -1,18 +1,27 @@
 // Inspection beside a naive model, on trees that change, at its deadline, and while others wait.
 
 import { assert, assertEquals } from "@std/assert";
-import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
 import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
-import type { Json } from "../../../lib/command/json.ts";
-import { writeJson } from "../../../lib/command/response.ts";
-import { infoOf, keysOf, summaryOf, topOf } from "../../../lib/engine/inspection.ts";
+import {
+  infoOf,
+  keysOf,
+  type Span,
+  summaryOf,
+  type Told,
+  topOf,
+} from "../../../lib/engine/inspection.ts";
+import { settle } from "../../../lib/engine/sweeping.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { Random } from "../../support/random.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
 const DAY_MAX = 4294967295;
-const NEVER = Infinity;
+
+/** All of a tree, however long it takes. */
+const WHOLE: Span = { cursor: null, isPartial: false, deadline: Infinity };
+const after = (cursor: bigint | null): Span => ({ ...WHOLE, cursor });
+const until = (deadline: number): Span => ({ ...WHOLE, deadline });
 
 /** What a tree holds: key, day, value. */
 type Model = Map<bigint, Map<number, bigint>>;
@@ -64,12 +73,22 @@ class Pair {
   }
 }
 
-/** As a client would see it: this is how members and their order are compared. */
-function text(json: Json | "timeout"): string {
-  assert(json !== "timeout", "there was time");
-  const out = new SendBuffer(64);
-  writeJson(json, out);
-  return new TextDecoder().decode(out.view(0));
+/** As a client sees it: this is how members and their order are compared. */
+function text(told: Told): string {
+  assert(told !== "timeout", "there was time");
+  return new TextDecoder().decode(told);
+}
+
+/** The number of a member; null: it is null. */
+function numberOf(told: Told, member: string): bigint | null {
+  const digits = text(told).match(new RegExp(`"${member}":(\\d+|null)`));
+  assert(digits !== null, `there is a ${member}`);
+  return digits[1] === "null" ? null : BigInt(digits[1]);
+}
+
+/** The list at the end of an answer, each row as its text. */
+function rowsOf(told: Told): string[] {
+  return text(told).match(/\{"key":[^}]*\}/g) ?? [];
 }
 
 const total = (rows: { sum: bigint }[]) => rows.reduce((all, { sum }) => all + sum, 0n);
@@ -129,19 +148,19 @@ Deno.test("inspection: the answers of the original, byte for byte", async () => 
   const { tree } = pair;
   tree.rename("x");
   assertEquals(
-    text(await infoOf(tree, NEVER)),
+    text(await infoOf(tree, WHOLE)),
     '{"tree":"x","key_count":0,"bucket_count":0,"total":0,"branches":9}',
   );
   assertEquals(
-    text(await keysOf(tree, 5, null, NEVER)),
+    text(await keysOf(tree, 5, WHOLE)),
     '{"tree":"x","limit":5,"cursor":null,"next_cursor":null,"keys":[]}',
   );
   assertEquals(
-    text(await summaryOf(tree, null, NEVER)),
+    text(await summaryOf(tree, null, WHOLE)),
     '{"tree":"x","total":0,"active_keys":0,"bucket_count":0}',
   );
   assertEquals(
-    text(await topOf(tree, 0, DAY_MAX, 5, NEVER)),
+    text(await topOf(tree, 0, DAY_MAX, 5, WHOLE)),
     '{"tree":"x","limit":5,"items":[]}',
   );
   for (const [key, day, value] of [[10, 1, 5], [20, 1, 7], [30, 2, 7], [9, 1, 2], [18, 3, 3]]) {
@@ -150,30 +169,30 @@ Deno.test("inspection: the answers of the original, byte for byte", async () => 
   pair.add(10n, 20260102, 1n);
   pair.touch(40n);
   assertEquals(
-    text(await infoOf(tree, NEVER)),
+    text(await infoOf(tree, WHOLE)),
     '{"tree":"x","key_count":6,"bucket_count":6,"total":25,"branches":9}',
   );
   assertEquals(
-    text(await keysOf(tree, 2, null, NEVER)),
+    text(await keysOf(tree, 2, WHOLE)),
     '{"tree":"x","limit":2,"cursor":null,"next_cursor":10,' +
       '"keys":[{"key":9,"total":2},{"key":10,"total":6}]}',
   );
   assertEquals(
-    text(await keysOf(tree, 2, 20n, NEVER)),
+    text(await keysOf(tree, 2, after(20n))),
     '{"tree":"x","limit":2,"cursor":20,"next_cursor":null,' +
       '"keys":[{"key":30,"total":7},{"key":40,"total":0}]}',
   );
   assertEquals(
-    text(await summaryOf(tree, null, NEVER)),
+    text(await summaryOf(tree, null, WHOLE)),
     '{"tree":"x","total":25,"active_keys":6,"bucket_count":6}',
   );
   assertEquals(
-    text(await summaryOf(tree, { from: 20260102, to: 20260103 }, NEVER)),
+    text(await summaryOf(tree, { from: 20260102, to: 20260103 }, WHOLE)),
     '{"tree":"x","range_from":20260102,"range_to":20260103,' +
       '"total":11,"active_keys":3,"bucket_count":3}',
   );
   assertEquals(
-    text(await topOf(tree, 0, DAY_MAX, 3, NEVER)),
+    text(await topOf(tree, 0, DAY_MAX, 3, WHOLE)),
     '{"tree":"x","limit":3,"items":[{"key":20,"value":7},{"key":30,"value":7},{"key":10,"value":6}]}',
   );
   checkTree(tree);
@@ -185,25 +204,25 @@ Deno.test("inspection: random trees, beside a model", async () => {
     const pair = randomPair(random, random.pick([1, 10, 300, 6000]));
     const { tree } = pair;
     const what = `seed ${seed}, ${tree.branches.length} branches`;
-    assertEquals(text(await infoOf(tree, NEVER)), info(pair), what);
+    assertEquals(text(await infoOf(tree, WHOLE)), info(pair), what);
     for (let ask = 0; ask < 4; ask++) {
       const from = random.pick([0, 20260101 + random.below(30)]);
       const to = random.pick([DAY_MAX, 20260101 + random.below(30)]);
       const limit = random.pick([1, 2, 3, 100, 1000]);
       const asked = `${what}, ${from} to ${to}, limit ${limit}`;
       assertEquals(
-        text(await summaryOf(tree, { from, to }, NEVER)),
+        text(await summaryOf(tree, { from, to }, WHOLE)),
         summary(pair, from, to),
         asked,
       );
       assertEquals(
-        text(await topOf(tree, from, to, limit, NEVER)),
+        text(await topOf(tree, from, to, limit, WHOLE)),
         top(pair, from, to, limit),
         asked,
       );
       const cursor = random.pick([null, 0n, U64_MAX, random.u64(), ...pair.model.keys()]);
       assertEquals(
-        text(await keysOf(tree, limit, cursor, NEVER)),
+        text(await keysOf(tree, limit, after(cursor))),
         keys(pair, limit, cursor),
         asked,
       );
@@ -216,21 +235,18 @@ Deno.test("inspection: pages lead through all of a tree", async () => {
   for (const [seed, limit] of [[1, 1], [2, 7], [3, 1000], [4, 10_000]]) {
     const pair = randomPair(new Random(seed), limit === 1 ? 300 : 8000);
     const rows = pair.rows();
-    const met: Json[] = [];
+    const met: string[] = [];
     for (let cursor: bigint | null = null, pages = 0;; pages++) {
       assert(pages <= rows.length / limit, `seed ${seed}: there are no empty pages`);
-      const page = await keysOf(pair.tree, limit, cursor, NEVER) as {
-        keys: Json[];
-        next_cursor: bigint | null;
-      };
-      met.push(...page.keys);
-      if (page.next_cursor === null) break;
-      assertEquals(page.keys.length, limit);
-      cursor = page.next_cursor;
+      const page = await keysOf(pair.tree, limit, after(cursor));
+      met.push(...rowsOf(page));
+      cursor = numberOf(page, "next_cursor");
+      if (cursor === null) break;
+      assertEquals(rowsOf(page).length, limit);
     }
     assertEquals(
-      text(met),
-      text(rows.map(({ key, sum }) => ({ key, total: sum }))),
+      met,
+      rows.map(({ key, sum }) => `{"key":${key},"total":${sum}}`),
       `seed ${seed}`,
     );
     checkTree(pair.tree);
@@ -252,7 +268,7 @@ Deno.test("inspection: a page costs what the page costs, not what the tree does"
   for (const cursor of [null, 0n, 30_000_000n, 1n << 31n, U64_MAX]) {
     for (const limit of [1, 10, 100]) {
       tree.visits = 0;
-      await keysOf(tree, limit, cursor, NEVER);
+      await keysOf(tree, limit, after(cursor));
       assert(tree.visits <= 4, `${tree.visits} branches for ${limit} keys after ${cursor}`);
     }
   }
@@ -273,7 +289,7 @@ Deno.test("inspection: the top of values that come in any order, with and withou
       pair.add(BigInt((index * 1367) % 3000) << 20n, 20260101, BigInt(value(index)) << 31n);
     }
     for (const limit of [1, 2, 3, 10, 999, 1000]) {
-      const found = text(await topOf(pair.tree, 0, DAY_MAX, limit, NEVER));
+      const found = text(await topOf(pair.tree, 0, DAY_MAX, limit, WHOLE));
       assertEquals(found, top(pair, 0, DAY_MAX, limit), `${what}, limit ${limit}`);
     }
     checkTree(pair.tree);
@@ -286,12 +302,12 @@ Deno.test("inspection: totals are exact beyond 2^64", async () => {
   const all = total(pair.rows());
   assert(all > 4999n << 64n);
   const [from, to] = [20260101, 20260101];
-  assertEquals(text(await infoOf(pair.tree, NEVER)), info(pair));
+  assertEquals(text(await infoOf(pair.tree, WHOLE)), info(pair));
   assertEquals(
-    text(await summaryOf(pair.tree, { from, to }, NEVER)),
+    text(await summaryOf(pair.tree, { from, to }, WHOLE)),
     summary(pair, from, to),
   );
-  assertEquals(text(await topOf(pair.tree, from, to, 9, NEVER)), top(pair, from, to, 9));
+  assertEquals(text(await topOf(pair.tree, from, to, 9, WHOLE)), top(pair, from, to, 9));
   checkTree(pair.tree);
 });
 
@@ -326,42 +342,43 @@ Deno.test("inspection: what is there all the time is met once, whatever changes 
   };
   const range = { from: 20260101, to: 20260101 };
   const large = Array.from({ length: 938 }, (_, index) => {
-    return { key: spread(BigInt(index) * 64n), value: 2n };
+    return `{"key":${spread(BigInt(index) * 64n)},"value":2}`;
   });
   const sum = old + BigInt(large.length);
   const branches = tree.branches.length;
   // A fast machine gives a reading fewer turns, and so changes less in each.
   for (let attempt = 0; tree.branches.length <= 2 * branches; attempt++) {
     assert(attempt < 200, `${branches} branches became ${tree.branches.length}`);
-    const tally = summaryOf(tree, range, NEVER);
-    const top = topOf(tree, 0, DAY_MAX, large.length, NEVER);
+    const tally = summaryOf(tree, range, WHOLE);
+    const top = topOf(tree, 0, DAY_MAX, large.length, WHOLE);
     await meanwhile(Promise.all([tally, top]), change);
-    const { total, active_keys, bucket_count } = await tally as Record<string, Json>;
-    assertEquals([total, active_keys, bucket_count], [sum, Number(old), Number(old)]);
-    assertEquals(text((await top as { items: Json }).items), text(large));
+    for (
+      const [member, expected] of [["total", sum], ["active_keys", old], ["bucket_count", old]]
+    ) {
+      assertEquals(numberOf(await tally, String(member)), expected);
+    }
+    assertEquals(rowsOf(await top), large);
   }
   checkTree(tree);
 });
 
-const INSPECTIONS: [what: string, inspect: (tree: Tree, deadline: number) => Promise<Json>][] = [
-  ["info", (tree, deadline) => infoOf(tree, deadline)],
-  ["summary", (tree, deadline) => summaryOf(tree, null, deadline)],
-  ["summary of a range", (tree, deadline) => summaryOf(tree, { from: 1, to: 2 }, deadline)],
-  ["top", (tree, deadline) => topOf(tree, 0, DAY_MAX, 1000, deadline)],
-  ["keys", (tree, deadline) => keysOf(tree, 10_000, null, deadline)],
+const INSPECTIONS: [what: string, inspect: (tree: Tree, span: Span) => Promise<Told>][] = [
+  ["summary of a range", (tree, span) => summaryOf(tree, { from: 1, to: 2 }, span)],
+  ["top", (tree, span) => topOf(tree, 0, DAY_MAX, 1000, span)],
+  ["keys", (tree, span) => keysOf(tree, 10_000, span)],
 ];
 
 Deno.test("inspection: ends at its deadline, however far it has come", async () => {
   const tree = new Tree("t");
   for (let key = 0; key < 200_000; key++) tree.add(key * 977, 0, 20260101, key + 1, 0);
   for (const [what, inspect] of INSPECTIONS) {
-    assertEquals(await inspect(tree, performance.now() - 1), "timeout", what);
+    assertEquals(await inspect(tree, until(performance.now() - 1)), "timeout", what);
     let [inTime, late] = [0, 0];
     // Sooner or later there is time enough, and before that, never half of an answer.
-    const whole = text(await inspect(tree, NEVER));
+    const whole = text(await inspect(tree, WHOLE));
     for (let ms = 0.25; inTime === 0; ms *= 1.5) {
       assert(ms < 60_000, what);
-      const answer = await inspect(tree, performance.now() + ms);
+      const answer = await inspect(tree, until(performance.now() + ms));
       if (answer === "timeout") late++;
       else {
         inTime++;
@@ -390,10 +407,86 @@ Deno.test("inspection: others never wait for long", async () => {
         longest = Math.max(longest, performance.now() - last);
         last = performance.now();
       };
-      await meanwhile(run(tree, NEVER).finally(turn), turn);
+      await meanwhile(run(tree, WHOLE).finally(turn), turn);
       best = Math.min(best, longest);
     }
     assert(best <= 30, `${what}: others waited for ${best} ms`); // 10 is the aim, on a machine at rest
   }
   checkTree(tree);
+});
+
+Deno.test("inspection: what is counted is told at once, and after sweeps when they are done", async () => {
+  const pair = new Pair();
+  for (let key = 0n; key < 30_000n; key++) {
+    pair.add(key << 33n, 20260101, key + 1n);
+    pair.add(key << 33n, 20260102, U64_MAX >> 1n);
+  }
+  const late = until(performance.now() - 1);
+  assertEquals(text(await infoOf(pair.tree, late)), info(pair));
+  pair.sweep(20260102, 20260105);
+  assertEquals(await infoOf(pair.tree, late), "timeout", "branches have work before them");
+  assertEquals(await summaryOf(pair.tree, null, late), "timeout");
+  assertEquals(text(await infoOf(pair.tree, WHOLE)), info(pair), "and do it, if there is time");
+  pair.sweep(0, 20260101);
+  await settle(pair.tree);
+  assertEquals(text(await infoOf(pair.tree, late)), info(pair));
+  const summary = '{"tree":"t","total":0,"active_keys":30000,"bucket_count":0}';
+  assertEquals(text(await summaryOf(pair.tree, null, late)), summary);
+  checkTree(pair.tree);
+});
+
+/** Reads part after part, each without time for more than a step; returns them. */
+async function partsOf(read: (span: Span) => Promise<Told>): Promise<Told[]> {
+  const parts: Told[] = [];
+  let cursor: bigint | null = null;
+  do {
+    parts.push(await read({ cursor, isPartial: true, deadline: -1 }));
+    const next = numberOf(parts.at(-1)!, "next_cursor");
+    assert(next === null || cursor === null || next > cursor, "each part gets somewhere");
+    assertEquals(numberOf(parts.at(-1)!, "cursor"), cursor);
+    cursor = next;
+  } while (cursor !== null);
+  return parts;
+}
+
+Deno.test("inspection: parts, merged as the protocol says, are the whole", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const pair = randomPair(new Random(seed), 8000);
+    const { tree } = pair;
+    const [from, to] = [20260103, 20260120];
+    const sums = await partsOf((span) => summaryOf(tree, { from, to }, span));
+    const added = (member: string) => {
+      return sums.reduce((sum, part) => sum + numberOf(part, member)!, 0n);
+    };
+    const merged = `{"tree":"t","range_from":${from},"range_to":${to},"total":${added("total")},` +
+      `"active_keys":${added("active_keys")},"bucket_count":${added("bucket_count")}}`;
+    assertEquals(merged, summary(pair, from, to), `seed ${seed}`);
+    const all = await partsOf((span) => summaryOf(tree, null, { ...span, cursor: span.cursor }));
+    assertEquals(all.length, 1, "what is counted has one part");
+    const tops = await partsOf((span) => topOf(tree, from, to, 20, span));
+    assert(tops.length > 1, "there are several parts");
+    const rows = tops.flatMap(rowsOf).map((row) => {
+      const [key, value] = row.match(/\d+/g)!.map(BigInt);
+      return { row, key, value };
+    });
+    rows.sort((a, b) =>
+      a.value === b.value ? (a.key < b.key ? -1 : 1) : a.value > b.value ? -1 : 1
+    );
+    const items = rows.slice(0, 20).map(({ row }) => row);
+    assertEquals(`{"tree":"t","limit":20,"items":[${items}]}`, top(pair, from, to, 20));
+  }
+});
+
+Deno.test("inspection: a part behind the last key is the last, and empty", async () => {
+  const pair = new Pair();
+  pair.add(U64_MAX, 20260101, 3n);
+  const span = { cursor: U64_MAX, isPartial: true, deadline: Infinity };
+  assertEquals(
+    text(await summaryOf(pair.tree, null, span)),
+    `{"tree":"t","total":0,"active_keys":0,"bucket_count":0,"cursor":${U64_MAX},"next_cursor":null}`,
+  );
+  assertEquals(
+    text(await topOf(pair.tree, 0, DAY_MAX, 2, span)),
+    `{"tree":"t","limit":2,"cursor":${U64_MAX},"next_cursor":null,"items":[]}`,
+  );
 });
