@@ -20,6 +20,7 @@ export type ErrorCode =
   | "idempotency_conflict"
   | "query_timeout"
   | "storage_full"
+  | "memory_full"
   | "internal_error"
   // when the answer is there
   | "response_too_large";

@@ -1,12 +1,11 @@
 // What each part is told of the configuration: the one place where a Config is handed out.
 
-import type { MemoryLimits } from "./config.ts";
 import type { Access } from "./command/access.ts";
 import type { DatabaseOptions } from "./engine/database.ts";
 import type { Config } from "./options.ts";
 import type { AcceptorOptions } from "./server/acceptor.ts";
 
-export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseOptions {
+export function databaseOptions(config: Config): DatabaseOptions {
   const { walSync: policy, walSegmentBytes: segmentBytes, walBytesMax: bytesMax } = config;
   const { ingestStreamsMax } = config;
   return {
@@ -25,7 +24,6 @@ export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseO
       streamsMax: ingestStreamsMax,
       stagedItemsMax: config.ingestStagedItemsMax,
       dumpsKept: config.dumpsKept,
-      memoryBytesMax: memory.bytesMax,
     },
   };
 }

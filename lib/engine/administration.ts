@@ -26,8 +26,6 @@ export interface AdministrationParts {
   readonly dumpCount: () => Promise<number>;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
-  /** How many it may hold. */
-  readonly memoryBytesMax: number;
   /** Resolves when the registry is not being dumped. */
   readonly registryIdle: () => Promise<void>;
   /** How long a reply may be; 0: as long as it is. */
@@ -170,7 +168,8 @@ export class Administration {
       walBytes: log.bytes,
       lsn: log.lsn,
       memoryBytes: memoryBytes(),
-      memoryBytesMax: this.#parts.memoryBytesMax,
+      memoryUsed: forest.budget.used,
+      memoryMax: forest.budget.max,
       activeStreams: registry.streams.openCount,
       stagedItems: registry.streams.stagedItems,
       committedStreams: registry.streams.committedCount,

@@ -102,7 +102,7 @@ export class Changes {
   }
 
   /**
-   * Lets the change at words[at] happen. False: a counter would pass 2^64-1, and nothing happened.
+   * Lets the change at words[at] happen. False: its tree refused it, and nothing happened.
    *
    * A change of all counters leaves those from the key `limit` on alone, zero being none.
    */
@@ -116,12 +116,11 @@ export class Changes {
       }
       case SUBTRACT: {
         const tree = this.#tree(head);
-        tree.subtract(words[at + 1], words[at + 2], words[at + 3], words[at + 4], words[at + 5]);
-        return true;
+        const lo = words[at + 4];
+        return tree.subtract(words[at + 1], words[at + 2], words[at + 3], lo, words[at + 5]);
       }
       case TOUCH:
-        this.#tree(head).touch(words[at + 1], words[at + 2]);
-        return true;
+        return this.#tree(head).touch(words[at + 1], words[at + 2]);
       case REMOVE:
         this.#tree(head).removeDays(words[at + 1], words[at + 2], words[at + 3], words[at + 4]);
         return true;

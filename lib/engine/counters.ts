@@ -107,8 +107,8 @@ export class Counters {
     if (outcome === "overflow") {
       const [keyLo, keyHi, day] = items.words.subarray(ITEM_WORDS * this.#ledger.culprit);
       overflow(reply, "in batch item ", keyLo, keyHi, day);
-      if (isNew) this.#ledger.drop(tree);
     }
+    if (outcome !== "done" && isNew) this.#ledger.drop(tree);
     this.#statistics.batchWrites++;
     this.#statistics.batchWriteItems += items.count;
     return isDone(outcome, reply);
@@ -186,7 +186,7 @@ export class Counters {
     const tree = this.#finder.find(request, reply);
     reply.shape = shape;
     if (tree === null) return;
-    if (touches) this.#ledger.touch(tree, lo, hi);
+    if (touches && !isDone(this.#ledger.touch(tree, lo, hi), reply)) return;
     isDone(this.#ledger.remove(tree, lo, hi, dayFrom, dayTo), reply);
   }
 

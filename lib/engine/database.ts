@@ -4,6 +4,7 @@
 // the directory as it was. What `open` has changed when the process ends halfway, the next start does
 // again. It takes the directory for granted: that nobody else has it is the caller's to see to.
 
+import type { Budget } from "../bytes/budget.ts";
 import { RegistryStore } from "../dump/registry_store.ts";
 import { DumpStore } from "../dump/store.ts";
 import type { HostError } from "../errors.ts";
@@ -38,6 +39,8 @@ export interface DatabaseOptions {
 export interface Host {
   readonly disk: Disk;
   readonly clock: Clock & Calendar;
+  /** What the process may take, `beside` being what it takes without any data. */
+  readonly budget: Budget;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
   /** Tells the operator. */
@@ -69,13 +72,16 @@ export class Database {
     statistics: Statistics,
   ): Promise<Database> {
     const { directory } = options;
-    const { disk, clock, tell } = host;
-    const forest = new Forest();
+    const { disk, clock, tell, budget } = host;
+    const forest = new Forest(budget);
     const registry = new Registry(options.registry);
+    budget.isLenient = true;
     const dumps = new DumpStore(directory, disk, clock, options.engine.dumpsKept, tell);
     const registries = new RegistryStore(directory, disk, clock);
     const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
     const position = await recover(recovery, options.restore, tell);
+    budget.isLenient = false;
+    if (!budget.isWithin(0)) tell(excessOf(budget));
     const log = new Log(directory, options.log, position, disk, {
       preamble: () => encodeCatalogue(forest),
       onLarge: () => dumper.shorten(),
@@ -128,6 +134,13 @@ export function openingOf(
     const recovery = new Recovery(directory, disk, dumps, forest, registries, read, clock);
     return { dumps, recovery };
   };
+}
+
+/** Says that there is more than fits. */
+function excessOf({ used, max }: Budget): string {
+  const mebibytes = (bytes: number) => `${Math.round(bytes / 1048576)} MiB`;
+  return `The data and the process take ${mebibytes(used)}, more than the ${mebibytes(max)} of ` +
+    `--max-memory: what needs more memory is refused, until enough is dropped or deleted`;
 }
 
 /** Brings forest and registry to the state that the directory holds; returns where the log goes on. */

@@ -62,8 +62,6 @@ export interface EngineLimits {
   readonly streamsMax: number;
   readonly stagedItemsMax: number;
   readonly dumpsKept: number;
-  /** How many bytes of memory the process may hold. */
-  readonly memoryBytesMax: number;
 }
 
 /** Operations on all counters of a tree: one after the other, and each walked to its end. */
@@ -112,7 +110,6 @@ export class Engine implements Backend {
       ...parts,
       dumpCount: () => snapshots.count(),
       registryIdle: () => parts.registries.idle(),
-      memoryBytesMax: limits.memoryBytesMax,
       replyBytesMax: limits.replyBytesMax,
     });
     const functions = {

@@ -48,6 +48,7 @@ export class Finder {
 /** Whether a change was made; else the reply says why not, but for an overflow. */
 export function isDone(outcome: Outcome, reply: Reply): boolean {
   if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
+  if (outcome === "memory") reply.fail("memory_full", "Memory is full: nothing was changed");
   if (outcome === "crowded") reply.fail("validation_error", "There are too many trees");
   return outcome === "done";
 }

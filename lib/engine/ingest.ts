@@ -200,8 +200,8 @@ export class Ingest {
     if (outcome === "overflow") {
       const [keyLo, keyHi, day] = items.words.subarray(ITEM_WORDS * this.#ledger.culprit);
       overflow(reply, "in batch item ", keyLo, keyHi, day);
-      if (isNew) this.#ledger.drop(tree);
     }
+    if (outcome !== "done" && isNew) this.#ledger.drop(tree);
     if (!isDone(outcome, reply)) return false;
     const { bytes, nameStart, nameEnd } = request;
     const name = treeName(bytes, nameStart, nameEnd)!;

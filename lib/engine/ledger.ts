@@ -12,7 +12,7 @@ import { pace } from "../host/clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
+import { type Refusal, type Tree, treeBytes } from "../tree/tree.ts";
 import {
   ADD,
   ADOPT,
@@ -32,13 +32,21 @@ import {
   TOUCH,
   writeRecord,
 } from "./change.ts";
+import { reclaim } from "./sweeping.ts";
+import { Undo } from "./undo.ts";
 
-/** "overflow": a sum would pass 2^64-1; "full": no space for the log; "crowded": no more trees. */
-export type Outcome = "done" | "overflow" | "full" | "crowded";
+/** Why a change did not happen; "full": no space for the log; "crowded": no more trees. */
+export type Outcome = "done" | Refusal | "full" | "crowded";
 
 /** Words of the record of a change of a counter's day. */
 const AMOUNT_WORDS = 6;
 const REMOVE_WORDS = 5;
+
+/**
+ * So much memory must be there beside what a new tree takes: more than its first counter may ask for, so that
+ * no tree is made for a change that is then refused.
+ */
+const FIRST_BYTES = 1 << 19;
 
 export class Ledger {
   readonly #forest: Forest;
@@ -51,6 +59,8 @@ export class Ledger {
   /** Of a batch: one for each item that created its counter, and what the items' days held before. */
   #created = new Uint8Array(0);
   #before = new Uint32Array(0);
+  /** For requests of several changes, one of which may be refused. */
+  readonly undo: Undo;
   /** The item that made a batch overflow. */
   culprit = 0;
 
@@ -59,6 +69,7 @@ export class Ledger {
     this.#log = log;
     this.isCounted = isCounted;
     this.#changes = new Changes(forest, registry);
+    this.undo = new Undo(forest, log);
   }
 
   /** The first record that a tree needs which is on its way; all others are in the forest. */
@@ -75,14 +86,13 @@ export class Ledger {
   /** Adds a value to a day of a counter, which it creates. */
   add(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
     if (this.isCounted && !this.#log.hasRoom(AMOUNT_WORDS)) return "full";
-    return this.#amount(ADD, tree, keyLo, keyHi, day, lo, hi) ? "done" : "overflow";
+    return this.#amount(ADD, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
   }
 
   /** Takes a value, or what there is if that is less, from a day of a counter, which it creates. */
   subtract(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
     if (this.isCounted && !this.#log.hasRoom(AMOUNT_WORDS)) return "full";
-    this.#amount(SUBTRACT, tree, keyLo, keyHi, day, lo, hi);
-    return "done";
+    return this.#amount(SUBTRACT, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
   }
 
   /** Adds all items, or none; see `culprit`. */
@@ -99,8 +109,7 @@ export class Ledger {
   touch(tree: Tree, keyLo: number, keyHi: number): Outcome {
     if (this.isCounted && !this.#log.hasRoom(3)) return "full";
     this.#keyed(TOUCH, tree, keyLo, keyHi);
-    this.#count(3);
-    return "done";
+    return this.#count(3) ? "done" : tree.refusal;
   }
 
   /** Takes away the days in [dayFrom, dayTo] of a counter. */
@@ -147,6 +156,7 @@ export class Ledger {
     const number = this.#forest.freeNumber();
     if (number === null) return "crowded";
     const bytes = new TextEncoder().encode(name);
+    if (!this.#forest.budget.fits(treeBytes(bytes.length) + FIRST_BYTES)) return "memory";
     return this.#record(CREATE | number << 8, this.#forest.nextSerial, bytes, true);
   }
 
@@ -156,6 +166,7 @@ export class Ledger {
     words[at] = DROP | tree.number << 8;
     this.#changes.apply(words, at);
     this.#log.append(1);
+    reclaim(this.#forest);
     return "done";
   }
 
@@ -196,6 +207,7 @@ export class Ledger {
     const size = writeRecord(words, at, head, serial, bytes);
     if (isApplied) this.#changes.apply(words, at);
     log.append(size);
+    if (isApplied) reclaim(this.#forest); // of the tree whose place was taken, if any was
     return "done";
   }
 
@@ -218,9 +230,10 @@ export class Ledger {
       words[at + 4] = from[item + 3];
       words[at + 5] = from[item + 4];
       if (!this.#changes.apply(words, at)) {
+        const { refusal } = tree;
         this.culprit = index;
-        this.#takeBack(kind, tree, items);
-        return "overflow";
+        this.#forest.budget.leniently(() => this.#takeBack(kind, tree, items));
+        return refusal;
       }
       this.#created[index] = tree.created ? 1 : 0;
       if (kind === SET) {

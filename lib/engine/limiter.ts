@@ -144,20 +144,29 @@ export class Limiter {
     this.#branches[index] = tree.located;
   }
 
-  /** Charges every counter once. */
+  /** Charges every counter once, or, if the reply says why not, none. */
   #charge({ limits, mode }: Request, reply: Reply): boolean {
     const { applied } = this.#verdict;
+    const { undo } = this.#ledger;
     const isPart = mode === "saturate";
+    undo.begin();
     for (let index = 0; index < limits.count; index++) {
       if (limits.first(index) < index) continue;
       const tree = this.#trees[index] ?? this.#create(limits.name(index), reply);
-      if (tree === null) return false;
+      if (tree === null) {
+        undo.takeBack();
+        return false;
+      }
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
       if (lo === 0 && hi === 0) continue;
       const keyLo = limits.lo(index, SUBJECT);
       const keyHi = limits.hi(index, SUBJECT);
-      this.#ledger.add(tree, keyLo, keyHi, this.today, lo, hi);
+      if (!isDone(this.#ledger.add(tree, keyLo, keyHi, this.today, lo, hi), reply)) {
+        undo.takeBack();
+        return false;
+      }
+      undo.added(tree, keyLo, keyHi, this.today, lo, hi);
     }
     return true;
   }
@@ -167,7 +176,10 @@ export class Limiter {
     const name = treeName(bytes, 0, bytes.length)!;
     const tree = this.#forest.named(name);
     if (tree !== null) return tree;
-    return isDone(this.#ledger.create(name), reply) ? this.#forest.named(name) : null;
+    if (!isDone(this.#ledger.create(name), reply)) return null;
+    const made = this.#forest.named(name)!;
+    this.#ledger.undo.made(made);
+    return made;
   }
 
   /** Whether the reply, however it turns out, is not too long to be given. */

@@ -193,6 +193,7 @@ export class Replay {
     if (!isComing && kind !== ADOPT) this.#coverages[number] = null;
     try {
       this.#changes.apply(words, at);
+      while (this.#forest.reclaim());
     } catch (error) {
       if (error instanceof AssertionFailed || error instanceof DamagedError) {
         throw unreadable(lsn, error);

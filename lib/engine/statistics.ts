@@ -17,8 +17,9 @@ export interface StatsState {
   readonly walBytes: number;
   readonly lsn: number;
   readonly memoryBytes: number;
-  /** How many it may hold. */
-  readonly memoryBytesMax: number;
+  /** What it takes of what it may take, by its own account. */
+  readonly memoryUsed: number;
+  readonly memoryMax: number;
   readonly checkpoints: number;
   readonly lastCheckpointSeconds: number;
   readonly activeStreams: number;
@@ -297,7 +298,8 @@ const FIGURES: readonly Figure[] = [
     (_, now) => now.committedStreams,
   ],
   // These are ours.
-  [null, "karma_memory_limit_bytes", (_, now) => now.memoryBytesMax],
+  [null, "karma_memory_used_bytes", (_, now) => now.memoryUsed],
+  [null, "karma_memory_limit_bytes", (_, now) => now.memoryMax],
   [null, "karma_ingest_staged_items", (_, now) => now.stagedItems],
   [null, "karma_connections", (_, now) => now.connections],
 ];

@@ -8,6 +8,7 @@
 // Trade: what is swept is told apart by name, because the tree of a name is found only when its turn comes.
 
 import { pace } from "../host/clock.ts";
+import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 
@@ -21,6 +22,12 @@ export async function settle(tree: Tree, deadline = Infinity): Promise<boolean> 
   } while (walk.next() !== null);
   tree.settle();
   return true;
+}
+
+/** Frees the memory of trees that are gone, giving way to others. */
+export async function reclaim(forest: Forest): Promise<void> {
+  const rest = pace();
+  while (forest.reclaim()) await rest();
 }
 
 /** As `settle`, where nobody waits. */

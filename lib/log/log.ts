@@ -107,7 +107,7 @@ export class Log {
     return this.at + words <= this.#roomWords || this.#makeRoom(words);
   }
 
-  /** Appends the records, by default one, that were written to words[at..at + words). */
+  /** Appends the records, one unless told, that were written to words[at...]; undo.ts takes some back. */
   append(words: number, records = 1): void {
     this.at += words;
     this.#records += records;

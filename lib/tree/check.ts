@@ -6,7 +6,7 @@ import { assert } from "../assert.ts";
 import { compareU64, u64ToBigInt } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
 import { sortedKeys } from "./layout.ts";
-import type { Tree } from "./tree.ts";
+import { type Tree, treeBytes } from "./tree.ts";
 
 /** Throws when any part of a tree is not as it must be. */
 export function checkTree(tree: Tree): void {
@@ -45,6 +45,11 @@ export function checkTree(tree: Tree): void {
 }
 
 /** Returns what all cells add up to. */
+/** Throws when what is counted is not what a tree takes all of whose branches were made in its blocks. */
+export function checkMemory(tree: Tree): void {
+  tree.blocks.check(tree.branches, treeBytes(tree.nameBytes.length));
+}
+
 function checkBranch(branch: Branch): bigint {
   const keys = sortedKeys(branch);
   assert(keys.length === 2 * branch.keys, "keys counts the taken slots");

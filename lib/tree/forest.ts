@@ -8,11 +8,16 @@
 // would cost as much as everything else an increment does; and so would a name in the log.
 
 import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
 import { equals } from "../bytes/name_table.ts";
+import { free } from "./blocks.ts";
 import { Tree } from "./tree.ts";
 import { HIDDEN, isHidden } from "./tree_name.ts";
 
 const HIDDEN_BYTE = HIDDEN.charCodeAt(0);
+
+/** Words of dropped trees that are freed in one go: a megabyte takes some 80 µs. */
+const FREED_AT_ONCE_WORDS = 1 << 20;
 
 /** How many trees there can be: records of the log have 24 bits for a number. */
 export const TREES_MAX = 1 << 24;
@@ -25,8 +30,16 @@ export class Forest {
   #last: Tree | null = null;
   /** Numbers below the highest that no tree has, and some that one has again. */
   #free: number[] = [];
+  /** Arrays of trees that are gone. */
+  #gone: Uint32Array<ArrayBuffer>[] = [];
   /** The serial that the next new tree will have. */
   nextSerial = 1;
+  /** What the trees may take, and all that is kept beside them. */
+  readonly budget: Budget;
+
+  constructor(budget = new Budget()) {
+    this.budget = budget;
+  }
 
   /** All trees, oldest first. */
   trees(): Tree[] {
@@ -78,7 +91,7 @@ export class Forest {
 
   /** Creates an empty tree; there must be none of that name. */
   create(name: string, number?: number, serial?: number): Tree {
-    const tree = new Tree(name);
+    const tree = new Tree(name, this.budget);
     this.put(tree, number, serial);
     return tree;
   }
@@ -87,6 +100,7 @@ export class Forest {
   put(tree: Tree, number = this.freeNumber()!, serial = this.nextSerial): void {
     const old = this.#byName.get(tree.name);
     if (old !== undefined) this.#forget(old);
+    tree.blocks.charge(this.budget);
     assert(this.at(number) === null, "a number belongs to one tree");
     tree.number = number;
     tree.serial = serial;
@@ -116,10 +130,26 @@ export class Forest {
     this.#forget(tree);
   }
 
+  /**
+   * Frees some of the memory of trees that are gone; true: there is more. It counts in no budget any more, but
+   * a dropped reference alone would wait for the collector.
+   */
+  reclaim(): boolean {
+    for (let words = 0; words < FREED_AT_ONCE_WORDS && this.#gone.length > 0;) {
+      const array = this.#gone.pop()!;
+      words += array.length;
+      free(array);
+    }
+    return this.#gone.length > 0;
+  }
+
   #forget(tree: Tree): void {
     this.#byNumber[tree.number] = null;
     this.#free.push(tree.number);
     this.#unhash(tree);
+    this.#gone.push(...tree.clear());
+    tree.blocks.charge(new Budget());
+    this.reclaim();
   }
 
   #hash(tree: Tree): void {

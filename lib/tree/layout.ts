@@ -63,6 +63,12 @@ export function sizeFor(keys: number, runWords: number): number {
   return Math.min(BLOCK_WORDS, 1 << (32 - Math.clz32(roomy)));
 }
 
+/** How large an array may be that a full branch is laid out in, if one counter alone takes more than a block. */
+export function largestAfter(branch: Branch): number {
+  const isLarge = branch.size > BLOCK_WORDS || sizeFor(1, branch.wanted) > BLOCK_WORDS;
+  return isLarge ? sizeFor(branch.keys + 1, branch.runWords + branch.wanted) : BLOCK_WORDS;
+}
+
 /** Arrays from so many words on grow by `spread`, whose code then is warm when it has whole blocks to do. */
 const SPREAD_WORDS_MIN = 512;
 

@@ -15,6 +15,7 @@
 // the tree afterwards, so that all branches have done it, and `settle` forgets it.
 
 import { assert } from "../assert.ts";
+import type { Budget } from "../bytes/budget.ts";
 import { BLOCK_WORDS, Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
 import { Counts } from "./counts.ts";
@@ -26,6 +27,7 @@ import {
   isLast,
   JOIN_WORDS_MAX,
   joined,
+  largestAfter,
   type Placed,
   spread,
   WINDOW_BRANCHES_MAX,
@@ -46,11 +48,14 @@ export class Ranges {
   readonly #guide = new Guide();
   readonly #sweeps = new Sweeps();
   /** What branches hold. What a sweep or compact takes away counts until its branch has done it (`isSettled`). */
-  readonly counts = new Counts();
+  counts = new Counts();
   /** The memory of the branches. */
-  readonly blocks = new Blocks();
+  readonly blocks: Blocks;
+  /** Whether it was cleared. */
+  isGone = false;
 
-  constructor() {
+  constructor(budget?: Budget) {
+    this.blocks = new Blocks(budget);
     this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
   }
 
@@ -153,9 +158,28 @@ export class Ranges {
     this.#replace(index, after - index, [{ branch, startLo, startHi }]);
   }
 
-  /** Lays out a full branch anew, with its neighbours where it must, so that a change can be tried again. */
-  protected makeRoom(index: number, keyLo: number, keyHi: number): void {
+  /**
+   * Empties the tree at once, for whoever still walks over it, because it is gone. Returns what is to be freed.
+   */
+  clear(): Uint32Array<ArrayBuffer>[] {
+    const gone = this.blocks.abandon(this.branches);
+    this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
+    this.branches[0].swept = this.#sweeps.serial;
+    this.#startsLo = new Uint32Array(8);
+    this.#startsHi = new Uint32Array(8);
+    this.#guide.isStale = true;
+    this.counts = new Counts();
+    this.isGone = true;
+    return gone;
+  }
+
+  /**
+   * Lays out a full branch anew, with its neighbours where it must, so that a change can be tried again.
+   * False: that takes more memory than there is, and nothing was done.
+   */
+  protected makeRoom(index: number, keyLo: number, keyHi: number): boolean {
     const branch = this.branches[index];
+    if (!this.blocks.hasRoom(largestAfter(branch))) return false;
     const copy = compacted(branch, this.blocks);
     if (copy !== null) {
       this.branches[index] = copy;
@@ -172,6 +196,7 @@ export class Ranges {
       const growing = { keyLo, keyHi, words: branch.wanted };
       this.#replace(first, after - first, spread(window, endLo, endHi, this.blocks, growing));
     }
+    return true;
   }
 
   #isFullLast(index: number): boolean {

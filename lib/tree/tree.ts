@@ -1,10 +1,11 @@
 // A tree: a named set of counters, as branches that each own a range of keys (ranges.ts).
 //
 // Invariant: no cell is zero; the sum of a counter's days fits 64 bits. An operation that would break
-// the latter is refused unchanged.
+// the latter, or takes more memory than there is, is refused unchanged (`refusal` tells which).
 // Trade: the total of a counter is not stored but added up: 8 bytes a key less, and it can't drift.
 
 import { assert } from "../assert.ts";
+import type { Budget } from "../bytes/budget.ts";
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
 import type { CellColumns, Cells } from "./cells.ts";
@@ -12,6 +13,12 @@ import { Ranges } from "./ranges.ts";
 import { runRoom } from "./run.ts";
 
 const DAY_MAX = 0xffffffff;
+
+/** What a tree costs beside its arrays, names and tables included, but for the bytes of its name. */
+const TREE_BYTES = 2304;
+
+/** Why a change was refused: a sum would pass 2^64-1, or it takes more memory than there is. */
+export type Refusal = "overflow" | "memory";
 
 export class Tree extends Ranges {
   name: string;
@@ -21,24 +28,29 @@ export class Tree extends Ranges {
   serial = 0;
   /** After `add`, `subtract`, `set` and `touch`: whether it created the counter. */
   created = false;
+  /** After `add`, `subtract`, `set` or `touch` was refused: why. */
+  refusal: Refusal = "overflow";
   /** After `set`: the lanes of the value that the day had before, zero being none. */
   readonly old = new Uint32Array(2);
   /** After `locate`: the branch that the slot is in. */
   located: Branch = this.branches[0];
 
-  constructor(name: string) {
-    super();
+  constructor(name: string, budget?: Budget) {
+    super(budget);
     this.name = name;
     this.nameBytes = new TextEncoder().encode(name);
+    this.blocks.count(treeBytes(this.nameBytes.length));
   }
 
   /** Gives it another name; for the forest, which finds it by that. */
   rename(name: string): void {
+    const before = this.nameBytes.length;
     this.name = name;
     this.nameBytes = new TextEncoder().encode(name);
+    this.blocks.count(treeBytes(this.nameBytes.length) - treeBytes(before));
   }
 
-  /** Adds a value to a day of a counter, which it creates. False: a sum would pass 2^64-1, no change. */
+  /** Adds a value to a day of a counter, which it creates. False: refused, no change. */
   add(keyLo: number, keyHi: number, day: number, lo: number, hi: number): boolean {
     this.created = false;
     for (;;) {
@@ -51,7 +63,7 @@ export class Tree extends Ranges {
         const sumLo = lo + (found ? branch.valueLo(slot, cell) : 0);
         const newLo = sumLo > LANE_MAX ? sumLo - LANE : sumLo;
         const newHi = hi + (found ? branch.valueHi(slot, cell) : 0) + (sumLo > LANE_MAX ? 1 : 0);
-        if (newHi > LANE_MAX || !fits(branch, slot, lo, hi)) return false;
+        if (newHi > LANE_MAX || !fits(branch, slot, lo, hi)) return this.#refuse("overflow");
         if (newLo === 0 && newHi === 0) return true;
         const done = found
           ? branch.store(slot, cell, newLo, newHi)
@@ -62,35 +74,44 @@ export class Tree extends Ranges {
           return true;
         }
       }
-      this.makeRoom(index, keyLo, keyHi);
+      if (this.makeRoom(index, keyLo, keyHi)) continue;
+      if (this.created) this.forget(keyLo, keyHi);
+      return this.#refuse("memory");
     }
   }
 
-  /** Takes a value, or what there is if that is less, from a day of a counter, which it creates. */
-  subtract(keyLo: number, keyHi: number, day: number, lo: number, hi: number): void {
+  /**
+   * Takes a value, or what there is if that is less, from a day of a counter, which it creates. False: refused,
+   * no change.
+   */
+  subtract(keyLo: number, keyHi: number, day: number, lo: number, hi: number): boolean {
     const branch = this.#create(keyLo, keyHi);
+    if (branch === null) return false;
     const slot = branch.locate(keyLo, keyHi);
     const cell = branch.seek(slot, day);
-    if (!branch.found) return;
+    if (!branch.found) return true;
     const oldLo = branch.valueLo(slot, cell);
     const oldHi = branch.valueHi(slot, cell);
     if (compareU64(oldLo, oldHi, lo, hi) <= 0) {
       this.counts.add(-oldLo, -oldHi);
       this.counts.cells--;
-      return branch.remove(slot, cell, cell + 1);
+      branch.remove(slot, cell, cell + 1);
+      return true;
     }
     this.counts.add(-lo, -hi);
     const borrow = oldLo < lo ? 1 : 0;
     const done = branch.store(slot, cell, oldLo - lo + borrow * LANE, oldHi - hi - borrow);
     assert(done, "a smaller value needs no room");
+    return true;
   }
 
   /**
    * Gives a day of a counter, which it creates, exactly this value; zero takes the day away. `old`
-   * tells what it was. False: the counter's total would pass 2^64-1, no change.
+   * tells what it was. False: refused, no change.
    */
   set(keyLo: number, keyHi: number, day: number, lo: number, hi: number): boolean {
     const branch = this.#create(keyLo, keyHi);
+    if (branch === null) return false;
     const { created, old } = this;
     const slot = branch.locate(keyLo, keyHi);
     const cell = branch.seek(slot, day);
@@ -105,13 +126,14 @@ export class Tree extends Ranges {
       const borrow = lo < oldLo ? 1 : 0;
       done = this.add(keyLo, keyHi, day, lo - oldLo + borrow * LANE, hi - oldHi - borrow);
     }
-    this.created = created;
+    if (!done && created) this.forget(keyLo, keyHi);
+    this.created = done && created;
     return done;
   }
 
-  /** Creates a counter without cells, unless there is one. */
-  touch(keyLo: number, keyHi: number): void {
-    this.#create(keyLo, keyHi);
+  /** Creates a counter without cells, unless there is one. False: refused, no change. */
+  touch(keyLo: number, keyHi: number): boolean {
+    return this.#create(keyLo, keyHi) !== null;
   }
 
   /**
@@ -215,15 +237,29 @@ export class Tree extends Ranges {
     return ~slot;
   }
 
-  #create(keyLo: number, keyHi: number): Branch {
+  /** The branch of a counter, which it creates; null: refused. */
+  #create(keyLo: number, keyHi: number): Branch | null {
     this.created = false;
     for (;;) {
       const index = this.indexOf(keyLo, keyHi);
       const branch = this.branchAt(index);
       if (this.#slotOf(branch, keyLo, keyHi) >= 0) return branch;
-      this.makeRoom(index, keyLo, keyHi);
+      if (this.makeRoom(index, keyLo, keyHi)) continue;
+      this.#refuse("memory");
+      return null;
     }
   }
+
+  #refuse(refusal: Refusal): false {
+    this.created = false;
+    this.refusal = refusal;
+    return false;
+  }
+}
+
+/** What an empty tree takes with a name of so many bytes, which is there as bytes and as a string. */
+export function treeBytes(nameBytes: number): number {
+  return TREE_BYTES + 3 * nameBytes;
 }
 
 /** Scratch: the lanes of a counter's total. */

@@ -53,7 +53,6 @@ const LIMITS = {
   replyBytesMax: 1 << 20,
   streamsMax: 1000,
   stagedItemsMax: 1000,
-  memoryBytesMax: Infinity,
 };
 
 /** What nobody asks for here, but for the calendar. */

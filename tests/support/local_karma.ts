@@ -5,6 +5,7 @@
 // taken in odd parts, so that neither side may count on how TCP cuts. Trade: what the operating
 // system does (sockets, files, signals) is not here; tests/integration has that.
 
+import { Budget } from "../../lib/bytes/budget.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Interpreter } from "../../lib/dialect/interpreter.ts";
 import { RegistryStore } from "../../lib/dump/registry_store.ts";
@@ -40,8 +41,8 @@ const LIMITS = {
   replyBytesMax: 1 << 20,
   streamsMax: 1000,
   stagedItemsMax: 10_000_000,
-  memoryBytesMax: Infinity,
   dumpsKept: 5,
+  memoryBytesMax: Infinity,
   batchItemsMax: 10_000,
   requestBytesMax: 1 << 20,
   requestTimeoutMs: 0,
@@ -74,7 +75,7 @@ export class LocalKarma {
   readonly disk: MemoryDisk;
   /** What was told to the operator. */
   readonly log: string[] = [];
-  readonly forest = new Forest();
+  readonly forest: Forest;
   readonly registry: Registry;
   /** Set by `start`. */
   engine!: Engine;
@@ -99,6 +100,7 @@ export class LocalKarma {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options };
     this.#clock = { now: () => this.now, today: () => this.today };
+    this.forest = new Forest(new Budget(this.#limits.memoryBytesMax));
     const tell = (line: string) => this.log.push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);

@@ -23,7 +23,8 @@ const NOTHING: StatsState = {
   walBytes: 0,
   lsn: 0,
   memoryBytes: 0,
-  memoryBytesMax: 0,
+  memoryUsed: 0,
+  memoryMax: 0,
   checkpoints: 0,
   lastCheckpointSeconds: 0,
   activeStreams: 0,
@@ -34,7 +35,8 @@ const NOTHING: StatsState = {
 };
 
 /** What our metrics have and those of the original don't. */
-const OURS = "# TYPE karma_memory_limit_bytes gauge\nkarma_memory_limit_bytes 0\n" +
+const OURS = "# TYPE karma_memory_used_bytes gauge\nkarma_memory_used_bytes 0\n" +
+  "# TYPE karma_memory_limit_bytes gauge\nkarma_memory_limit_bytes 0\n" +
   "# TYPE karma_ingest_staged_items gauge\nkarma_ingest_staged_items 0\n" +
   "# TYPE karma_connections gauge\nkarma_connections 1\n";
 
@@ -104,7 +106,8 @@ function busy(): [Statistics, StatsState] {
     walBytes: 204,
     lsn: 205,
     memoryBytes: 206,
-    memoryBytesMax: 214,
+    memoryUsed: 215,
+    memoryMax: 214,
     checkpoints: 207,
     lastCheckpointSeconds: 208,
     activeStreams: 209,
@@ -189,6 +192,7 @@ Deno.test("statistics: every figure is under its names, and exact", () => {
   }
   assertMatch(metrics, /^karma_ingest_staged_items 210$/m);
   assertMatch(metrics, /^karma_connections 213$/m);
+  assertMatch(metrics, /^karma_memory_used_bytes 215$/m);
   assertMatch(metrics, /^karma_memory_limit_bytes 214$/m);
   // All else is of other servers.
   const told = new Set(["role", "wal_enabled", ...BUSY.map(([member]) => member)]);
