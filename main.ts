@@ -161,7 +161,7 @@ interface Server {
 /** Heeds signals from the beginning: unheard most of them would kill. */
 function heedSignals(server: Server): void {
   let isStopping = false;
-  const stop = async () => {
+  const stop = async (signal: string) => {
     if (isStopping) return; // a second signal must not break the dump under way
     isStopping = true;
     const { acceptor, database } = server;
@@ -170,16 +170,16 @@ function heedSignals(server: Server): void {
       Deno.exit(0); // nothing has been acknowledged, and a start can be broken off anywhere
     }
     await acceptor.stop();
-    const failures = await database.dumpAll();
+    const failures = await database.dumpAll(signal);
     await database.close();
     announce(`Karma v.${VERSION} is off.`);
     Deno.exit(failures === 0 ? 0 : EXIT_FAILED);
   };
-  Deno.addSignalListener("SIGINT", stop);
-  Deno.addSignalListener("SIGTERM", stop);
+  Deno.addSignalListener("SIGINT", () => stop("SIGINT"));
+  Deno.addSignalListener("SIGTERM", () => stop("SIGTERM"));
   Deno.addSignalListener("SIGUSR1", () => {
     if (server.database === null) log("SIGUSR1 is ignored while loading");
-    else server.database.dumpAll();
+    else server.database.dumpAll("SIGUSR1");
   });
 }
 

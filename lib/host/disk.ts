@@ -10,6 +10,9 @@ import { type DirectoryHold, identityAt, isSame } from "./lock.ts";
 /** What space is reserved with. */
 const ZEROS = new Uint8Array(1048576);
 
+/** Two changes of a directory that are further apart have different times on every file system. */
+const STAMP_MS = 2500;
+
 /** A file that is being read, from its beginning or from where it was opened. */
 export interface Reading {
   /** Of the whole file. */
@@ -51,6 +54,11 @@ export interface Appending {
 export interface Disk {
   /** The names of the regular files in a directory, links to such files included. */
   list(directory: string): Promise<string[]>;
+  /**
+   * A number that is another one when names in a directory have changed since. null: they have just
+   * changed, so that one more change might not be told.
+   */
+  changedAt(directory: string): Promise<number | null>;
   /** Opens a file, to be read from an offset on; null when there is no regular file of that name. */
   open(path: string, offset?: number): Promise<Reading | null>;
   /** Creates a file, or empties the one that is there. */
@@ -92,6 +100,12 @@ export class HostDisk implements Disk {
       if (entry.isFile || entry.isSymlink && await link()) names.push(entry.name);
     }
     return names;
+  }
+
+  async changedAt(directory: string): Promise<number | null> {
+    const { mtime } = await Deno.stat(directory);
+    const ms = mtime?.getTime() ?? Infinity;
+    return Math.abs(Date.now() - ms) < STAMP_MS ? null : ms;
   }
 
   async open(path: string, offset = 0): Promise<Reading | null> {

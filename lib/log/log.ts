@@ -246,7 +246,7 @@ export class Log {
     // Of the same name is only one that has no records: this one takes its place.
     this.#segments.forget(segmentFileName(lsn));
     try {
-      const preamble = this.#owner.preamble();
+      const preamble = this.#owner.preamble(this.#written);
       const isFirst = this.#segments.isEmpty;
       const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
       this.#segment = new Segment(this.#directory, this.#disk, head, this.#options.segmentBytes);

@@ -132,6 +132,10 @@ export class MemoryDisk implements Disk {
     return this.#soon("list", () => this.#names.in(directory));
   }
 
+  changedAt(directory: string): Promise<number> {
+    return this.#soon("changedAt", () => this.#names.changesOf(directory));
+  }
+
   open(path: string, offset = 0): Promise<Reading | null> {
     return this.#soon("open", () => {
       const file = this.#names.get(path);
