@@ -85,6 +85,11 @@ export class ReceiveBuffer implements Line {
     return this.#tail > this.#head;
   }
 
+  /** Bytes that are there and not yet taken as frames. */
+  get left(): number {
+    return this.#tail - this.#head;
+  }
+
   /** Where to read into: never empty, the caller's until `filled`. Frames found before are gone. */
   space(): Uint8Array<ArrayBuffer> {
     const length = this.#tail - this.#head;

@@ -83,7 +83,7 @@ export class Database {
     budget.isLenient = false;
     if (!budget.isWithin(0)) tell(excessOf(budget));
     const log = new Log(directory, options.log, position, disk, {
-      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
+      preamble: () => encodeCatalogue(forest),
       onLarge: () => dumper.shorten(),
       lost: host.lost,
       tell,
@@ -105,12 +105,9 @@ export class Database {
     return new Database(new Engine(parts, options.engine, tell), log, dumper);
   }
 
-  /**
-   * Dumps every tree that has changed, for who or what asks; returns how many failures there were, which
-   * are told to the operator.
-   */
-  dumpAll(cause: string): Promise<number> {
-    return this.#dumper.dumpAll(cause);
+  /** Dumps every tree; returns how many failures there were, which are told to the operator. */
+  dumpAll(): Promise<number> {
+    return this.#dumper.dumpAll();
   }
 
   /** Looks whether directory and log are still there; if not, `lost` is called. */

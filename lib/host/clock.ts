@@ -106,6 +106,11 @@ export function afterTurn(call: () => void): void {
   setImmediate(call);
 }
 
+/** Calls a function a millisecond later, when sockets have been looked at. */
+export function afterMillisecond(call: () => void): void {
+  setTimeout(call, 0);
+}
+
 /** Lets everything else that waits have its turn. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
@@ -116,19 +121,10 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** Long work has one slice of each turn in the whole process, as there is one event loop. */
-let slices = slicesOfHost();
-
-function slicesOfHost(): Slices {
-  return new Slices({
-    now: () => performance.now(),
-    nextTurn: (call) => void setTimeout(call, 0),
-  });
-}
-
-/** Begins anew, for whoever has taken all timers away: a turn that was waited for would never come. */
-export function forgetTurns(): void {
-  slices = slicesOfHost();
-}
+const slices = new Slices({
+  now: () => performance.now(),
+  nextTurn: (call) => void setTimeout(call, 0),
+});
 
 /** A function to await before each step of long work: now and then it lets all others have a turn. */
 export function pace(): () => Promise<void> {

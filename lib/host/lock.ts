@@ -100,9 +100,8 @@ export class DirectoryHold {
   }
 
   #sign(file: Deno.FsFile): void {
-    try {
-      file.truncateSync(file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`)));
-    } catch { /* on a full disk it names nobody, and is locked all the same */ }
+    file.truncateSync();
+    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
     this.#lockFile = file.statSync();
   }
 }

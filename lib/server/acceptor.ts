@@ -17,7 +17,7 @@ import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { ExchangePool } from "./exchange.ts";
-import { TurnCounter } from "./fairness.ts";
+import { Turns } from "./fairness.ts";
 import { addressOf, Gate } from "./gate.ts";
 import { Notices } from "./notices.ts";
 import { type Connection, Session, type SessionLimits } from "./session.ts";
@@ -73,7 +73,7 @@ export class Acceptor {
   readonly #gate: Gate;
   readonly #sessions = new Set<Session>();
   readonly #exchanges: ExchangePool;
-  readonly #turns: TurnCounter;
+  readonly #turns: Turns;
   /** As many as are there may stay: there were no descriptors for more. Infinity: there are enough. */
   #affordable = Infinity;
   /** When that was looked at last. */
@@ -89,7 +89,7 @@ export class Acceptor {
   ) {
     this.#listener = listener;
     this.#backend = backend;
-    this.#turns = new TurnCounter(backend.statistics);
+    this.#turns = new Turns(backend.statistics);
     this.#options = options;
     this.#descriptors = descriptors;
     this.#notices = new Notices(log);

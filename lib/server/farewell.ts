@@ -9,7 +9,7 @@
 
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { sleep } from "../host/clock.ts";
-import type { TurnCounter } from "./fairness.ts";
+import type { Turns } from "./fairness.ts";
 import type { Connection } from "./session.ts";
 
 /** How long a refused client may go on sending, reply unread or not. */
@@ -31,7 +31,7 @@ export async function linger(
   connection: Connection,
   received: ReceiveBuffer,
   lineState: "over" | "on" | "none",
-  turns: TurnCounter,
+  turns: Turns,
   cut: () => void,
 ): Promise<void> {
   let isOver = lineState === "over";
@@ -50,7 +50,8 @@ export async function linger(
         clearTimeout(timer);
         timer = setTimeout(cut, OVER_MS);
       }
-      if (turns.isUsedUp(count)) await turns.giveWay();
+      turns.spend(count);
+      await turns.giveWay();
     }
   } finally {
     clearTimeout(timer);

@@ -7,49 +7,43 @@
 
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { Reply } from "../command/reply.ts";
-import { writeCounters } from "../command/response.ts";
 import type { Request } from "../command/request.ts";
 import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
 import type { Backend } from "../engine/backend.ts";
+import type { Connection, SessionLimits } from "./connection.ts";
 import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
-import type { TurnCounter } from "./fairness.ts";
+import { CALL_WORK, type Job, type Turns } from "./fairness.ts";
 import { linger } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
-import { type Gate, type Remote, STRANGER_BYTES_MAX } from "./gate.ts";
+import { type Gate, STRANGER_BYTES_MAX } from "./gate.ts";
 import { Quota } from "./rounds.ts";
-import { writeWhole } from "./whole_reply.ts";
+import { StreamedReply, writeWhole } from "./whole_reply.ts";
 
-/** What a session needs of a TCP connection. */
-export interface Connection extends Remote {
-  read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
-  /** Tells the client that no more will come. */
-  closeWrite(): Promise<void>;
-  close(): void;
-}
+export type { Connection, SessionLimits };
 
-/** What a session bounds; 0 is no bound. */
-export interface SessionLimits {
-  readonly requestBytesMax: number;
-  readonly requestTimeoutMs: number;
-  readonly readTimeoutMs: number;
-  readonly writeTimeoutMs: number;
-}
-
-/** "pause": a reply takes time, or there are many; "refused": no more is read from this client. */
+/** "pause": a reply takes time, or there is much to do; "refused": no more is read from this client. */
 type State = "done" | "pause" | "refused";
 
-export class Session {
+/** So many bytes of requests are answered at once: a millisecond's work, and as many as a read mostly brings. */
+const SLICE_BYTES = 65536;
+
+export class Session implements Job {
   readonly #connection: Connection;
   #backend: Backend;
   readonly #exchanges: ExchangePool;
   readonly #received: ReceiveBuffer;
   readonly #limits: SessionLimits;
-  readonly #turns: TurnCounter;
+  readonly #turns: Turns;
   readonly #gate: Gate;
   /** Whether no right token has been shown yet. */
   #isStranger: boolean;
   readonly #quota = new Quota();
+  tag = 0;
+  /** Of what the last read brought: whether it was the end, the work so far, where replies go, and how far they are. */
+  #isEnded = false;
+  #worked = 0;
+  #exchange: Exchange | null = null;
+  #state: State = "done";
   /** What the client spoke last. */
   #spoken: Dialect = "v2";
   /** Since when the rest of a request is waited for, any request, or a write; 0: it isn't. */
@@ -72,7 +66,7 @@ export class Session {
     connection: Connection,
     backend: Backend,
     exchanges: ExchangePool,
-    turns: TurnCounter,
+    turns: Turns,
     limits: SessionLimits,
     gate: Gate,
   ) {
@@ -135,52 +129,59 @@ export class Session {
       const count = await this.#connection.read(this.#received.space());
       this.idle = this.#talking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
-      const ended = count === null;
-      if (!ended) this.#received.filled(count);
-      let refused = false;
+      this.#isEnded = count === null;
+      if (count !== null) this.#received.filled(count);
       this.#turns.read();
-      const exchange = this.#exchanges.take();
+      this.#worked = CALL_WORK;
       try {
-        let state = this.#answer(exchange, ended);
-        for (; state === "pause"; state = this.#answer(exchange, ended)) {
-          await this.#pause(exchange);
-        }
-        refused = state === "refused";
-        await this.#backend.settled();
-        // Written here, not in a function of its own: one promise less for each read.
-        const { out } = exchange;
-        this.#beginWrite();
-        for (let at = 0; at < out.length;) {
-          at += await this.#connection.write(out.view(at));
-        }
-        this.#endWrite();
-        if (this.#turns.isUsedUp((count ?? 0) + out.length)) await this.#turns.giveWay();
+        do {
+          const turn = this.#turns.run(this); // calls `work`
+          if (turn !== null) await turn;
+          const exchange = this.#exchange!;
+          if (exchange.kept !== null) await this.#complete(exchange, exchange.kept);
+          await this.#backend.settled();
+          // Written here, not in a function of its own: one promise less for each read.
+          const { out } = exchange;
+          this.#beginWrite();
+          for (let at = 0; at < out.length;) {
+            at += await this.#connection.write(out.view(at));
+          }
+          this.#endWrite();
+          out.clear();
+        } while (this.#state === "pause");
       } finally {
-        this.#exchanges.give(exchange);
+        if (this.#exchange !== null) this.#exchanges.give(this.#exchange);
+        this.#exchange = null;
       }
-      if (refused) return await this.#linger();
-      if (ended) return;
-      const others = this.#turns.rounds.wait(this.#quota);
+      if (this.#state === "refused") return await this.#linger();
+      if (this.#isEnded) return;
+      const others = this.#turns.rounds.wait(this.#quota, this.#worked);
       if (others !== null) await others;
     }
   }
 
-  /** Answers the frames that are there, up to one that something must be awaited for. */
-  #answer(exchange: Exchange, ended: boolean): State {
+  /** Answers the frames that are there, up to one that something must be awaited for, and no more than a slice. */
+  work(): void {
+    const exchange = this.#exchange ??= this.#exchanges.take();
+    const { out, requests } = exchange;
+    const received = this.#received;
+    const before = received.left - out.length;
     if (this.#turns.begin()) this.#backend.beginTurn();
-    const requests = exchange.requests;
-    const state = this.#answerAll(exchange, ended);
+    this.#state = this.#answerAll(exchange);
+    const worked = before - received.left + out.length;
+    this.#worked += worked;
+    this.#turns.spend(worked);
     this.#turns.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
-    return state;
   }
 
-  #answerAll(exchange: Exchange, ended: boolean): State {
+  #answerAll(exchange: Exchange): State {
     const received = this.#received;
     const { out } = exchange;
     const { request, reply, interpreter } = this.#exchanges.records;
+    const enough = Math.max(0, received.left - SLICE_BYTES);
     for (;;) {
       let frame = received.next();
-      if (frame === "none" && ended) frame = received.last();
+      if (frame === "none" && this.#isEnded) frame = received.last();
       if (frame === "none") {
         return this.#noteRest(exchange);
       }
@@ -208,7 +209,8 @@ export class Session {
       }
       interpreter.encode(request, reply, out);
       if (reply.code !== null) this.#backend.statistics.errors++;
-      if (out.length >= SEND_BYTES) return "pause";
+      if (out.length >= SEND_BYTES || this.#turns.isSliceOver) return "pause";
+      if (received.left < enough) return "pause";
     }
   }
 
@@ -243,10 +245,9 @@ export class Session {
     return "done";
   }
 
-  /** Sends what was answered, and completes a reply that takes time or is long. */
-  async #pause(exchange: Exchange): Promise<void> {
-    const { out, kept } = exchange;
-    if (kept === null) return await this.#flush(exchange);
+  /** Sends what was answered before it, and completes a reply that takes time or is long. */
+  async #complete(exchange: Exchange, kept: Records): Promise<void> {
+    const { out } = exchange;
     const { request, reply, interpreter } = kept;
     const { pending } = reply;
     const began = performance.now();
@@ -267,9 +268,12 @@ export class Session {
     const { request, reply, interpreter } = records;
     const { out } = exchange;
     if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
-      while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
-        if (out.length >= SEND_BYTES) await this.#flush(exchange);
+      const writing = new StreamedReply(records, out, this.#turns, this.tag);
+      for (;; await this.#flush(exchange)) {
+        await this.#turns.run(writing);
+        if (writing.isOver) break;
       }
+      this.tag = writing.tag;
       return interpreter.encodeEnd(request, reply, out, 0);
     }
     const end = await this.#backend.read(reply.deadline, () => writeWhole(records, out));
@@ -285,9 +289,7 @@ export class Session {
       at += await this.#connection.write(out.view(at));
     }
     this.#endWrite();
-    const usedUp = this.#turns.isUsedUp(out.length);
     out.clear();
-    if (usedUp) await this.#turns.giveWay();
   }
 
   /** Lets a refused client read its reply. */

@@ -1,12 +1,15 @@
-// A long reply that is written whole before any of it is sent, since it may turn out to be too late, or too long.
+// Long replies: one that is written whole before any of it is sent, since it may turn out to be too late, or too
+// long; and one that is sent as it is written, which is the only way of protocol v1.
 //
-// Invariant: it gives way as all long work does, a branch at a time.
-// Trade: it is held in memory until then; `--max-response-bytes` bounds it.
+// Invariant: the first gives way as all long work does, a branch at a time; the second is written in the turns of
+// its session.
+// Trade: the first is held in memory until it is sent; `--max-response-bytes` bounds it.
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { writeCounters } from "../command/response.ts";
 import { pace } from "../host/clock.ts";
-import type { Records } from "./exchange.ts";
+import { type Records, SEND_BYTES } from "./exchange.ts";
+import type { Job, Turns } from "./fairness.ts";
 
 /** Writes all that a reply's walk tells, but for the end of the reply. */
 export async function writeWhole(
@@ -20,4 +23,30 @@ export async function writeWhole(
     await rest();
   }
   return "end";
+}
+
+/** Writes all that a reply's walk tells, but for the end of the reply, as much at a time as is sent at once. */
+export class StreamedReply implements Job {
+  readonly #records: Records;
+  readonly #out: SendBuffer;
+  readonly #turns: Turns;
+  tag: number;
+  isOver = false;
+
+  constructor(records: Records, out: SendBuffer, turns: Turns, tag: number) {
+    this.#records = records;
+    this.#out = out;
+    this.#turns = turns;
+    this.tag = tag;
+  }
+
+  work(): void {
+    const { request, reply } = this.#records;
+    const out = this.#out;
+    const before = out.length;
+    while (!this.isOver && out.length < SEND_BYTES) {
+      this.isOver = writeCounters(reply, request.dayFrom, request.dayTo, out) !== "more";
+    }
+    this.#turns.spend(out.length - before);
+  }
 }

@@ -25,7 +25,7 @@ import { Registry } from "../../lib/registry/registry.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
 import { Gate } from "../../lib/server/gate.ts";
 import { Notices } from "../../lib/server/notices.ts";
-import { TurnCounter } from "../../lib/server/fairness.ts";
+import { Turns } from "../../lib/server/fairness.ts";
 import { type Connection, Session } from "../../lib/server/session.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import { MemoryDisk } from "./memory_disk.ts";
@@ -75,8 +75,6 @@ export class LocalKarma {
   readonly disk: MemoryDisk;
   /** What was told to the operator. */
   readonly log: string[] = [];
-  /** Likewise of dumps that were made. */
-  readonly dumped: string[] = [];
   readonly forest: Forest;
   readonly registry: Registry;
   /** Set by `start`. */
@@ -90,7 +88,7 @@ export class LocalKarma {
   readonly #registries: RegistryStore;
   readonly #exchanges: ExchangePool;
   readonly #gate: Gate;
-  #turns!: TurnCounter;
+  #turns!: Turns;
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
   today = 20261122;
@@ -103,7 +101,7 @@ export class LocalKarma {
     this.#limits = { ...LIMITS, ...options };
     this.#clock = { now: () => this.now, today: () => this.today };
     this.forest = new Forest(new Budget(this.#limits.memoryBytesMax));
-    const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
+    const tell = (line: string) => this.log.push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);
     this.registry = new Registry(this.#limits);
@@ -123,7 +121,7 @@ export class LocalKarma {
   /** Goes from the disk's state on, unless told to begin with an empty one. */
   async start(restore = true): Promise<void> {
     const { forest, disk } = this;
-    const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
+    const tell = (line: string) => this.log.push(line);
     const registries = this.#registries;
     const { registry } = this;
     const clock = this.#clock;
@@ -133,7 +131,7 @@ export class LocalKarma {
     const position = restore ? await recovery.settle(tell) : await recovery.startEmpty(tell);
     const { policy = "no", segmentBytes = 1 << 26, bytesMax = 1 << 30, wal = true } = this.#options;
     this.wal = new Log(DIRECTORY, { policy, segmentBytes, bytesMax }, position, disk, {
-      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
+      preamble: () => encodeCatalogue(forest),
       onLarge: () => this.dumper.shorten(),
       lost: (error) => this.lost = error,
       tell,
@@ -153,7 +151,7 @@ export class LocalKarma {
       examine: () => this.examine(),
     };
     this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);
-    this.#turns = new TurnCounter(this.engine.statistics);
+    this.#turns = new Turns(this.engine.statistics);
   }
 
   /** Examines what another start would find now. */

@@ -11,20 +11,25 @@ const FULL = 128;
 /** Reads that a session may have in a round. */
 const READS_MAX = 8;
 
+/** What a read mostly makes a session do. */
+const WORK = 640;
+
 /** A client that is one of several. */
 class Client {
   readonly #rounds: Rounds;
   readonly #quota = new Quota();
+  readonly #work: number;
   isWaiting = false;
 
-  constructor(rounds: Rounds) {
+  constructor(rounds: Rounds, work = WORK) {
     this.#rounds = rounds;
+    this.#work = work;
   }
 
   /** Reads once; afterwards `isWaiting` tells whether it may not read again. */
   read(): void {
     assert(!this.isWaiting, "who waits does not read");
-    const end = this.#rounds.wait(this.#quota);
+    const end = this.#rounds.wait(this.#quota, this.#work);
     this.isWaiting = end !== null;
     end?.then(() => this.isWaiting = false);
   }
@@ -117,4 +122,42 @@ Deno.test("rounds: those who have waited are the last ones of no later round", a
   assert(!one.isWaiting && !other.isWaiting);
   await nextTurn();
   await nextTurn();
+});
+
+Deno.test("rounds: with more connections than it has reads for each has one", async () => {
+  const { rounds, clients: [one, other] } = worldOf(5000);
+  rounds.turned(FULL);
+  assertEquals([one.reads(), other.reads()], [1, 1]);
+  await ended(one);
+});
+
+Deno.test("rounds: it ends when timers pass without a full turn, though some go on reading", async () => {
+  const { rounds, clients: [client] } = worldOf(1000);
+  rounds.turned(FULL);
+  client.reads();
+  for (let timer = 0; timer < 20; timer++) {
+    rounds.turned(timer % 2 === 0 ? FULL : 30);
+    rounds.timed();
+    await Promise.resolve();
+    assert(client.isWaiting, "turns are full");
+  }
+  let timers = 0;
+  for (; client.isWaiting && timers < 100; timers++) {
+    rounds.turned(30);
+    rounds.timed();
+    await Promise.resolve();
+  }
+  assert(timers >= 2 && timers <= 5, `${timers}`);
+  await ended(client);
+});
+
+Deno.test("rounds: who does little for each read has as many as make a share", async () => {
+  const { rounds, clients } = worldOf(1000);
+  const light = new Client(rounds, WORK);
+  const heavy = clients.slice(0, 20).map(() => new Client(rounds, 20 * WORK));
+  rounds.turned(FULL);
+  for (const client of heavy) assertEquals(client.reads(), READS_MAX);
+  const reads = light.reads();
+  assert(reads > 5 * READS_MAX && reads <= 20 * READS_MAX, `${reads}`);
+  await ended(light);
 });
