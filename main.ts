@@ -12,7 +12,7 @@ import { Database, openingOf } from "./lib/engine/database.ts";
 import { examine } from "./lib/engine/examination.ts";
 import { Loading } from "./lib/engine/loading.ts";
 import { Statistics } from "./lib/engine/statistics.ts";
-import { DamagedError, HostError, sentenceOf } from "./lib/errors.ts";
+import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
 import { HostClock, localZone } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
 import { DirectoryHold } from "./lib/host/lock.ts";
@@ -29,6 +29,8 @@ const EXIT_USAGE = 2;
 const EXIT_DAMAGED = 3;
 /** What was promised to be safe is not: the disk failed. */
 const EXIT_BROKEN = 4;
+/** There was no space where some had been reserved. Another start refuses changes until there is. */
+const EXIT_FULL = 5;
 
 /** How often it is looked whether directory and log are still there, if nobody asks for anything. */
 const LOOK_INTERVAL_MS = 1000;
@@ -161,7 +163,7 @@ interface Server {
 /** Heeds signals from the beginning: unheard most of them would kill. */
 function heedSignals(server: Server): void {
   let isStopping = false;
-  const stop = async () => {
+  const stop = async (signal: string) => {
     if (isStopping) return; // a second signal must not break the dump under way
     isStopping = true;
     const { acceptor, database } = server;
@@ -170,16 +172,22 @@ function heedSignals(server: Server): void {
       Deno.exit(0); // nothing has been acknowledged, and a start can be broken off anywhere
     }
     await acceptor.stop();
-    const failures = await database.dumpAll();
+    const failures = await database.dumpAll(signal);
     await database.close();
     announce(`Karma v.${VERSION} is off.`);
     Deno.exit(failures === 0 ? 0 : EXIT_FAILED);
   };
-  Deno.addSignalListener("SIGINT", stop);
-  Deno.addSignalListener("SIGTERM", stop);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
+    Deno.addSignalListener(signal, () => stop(signal));
+  }
+  for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
+    Deno.addSignalListener(signal, () => log(`${signal} is ignored: there is nothing to reload`));
+  }
+  // A file at its limit (`ulimit -f`) is a full disk: writing to it then fails like that.
+  Deno.addSignalListener("SIGXFSZ", () => {});
   Deno.addSignalListener("SIGUSR1", () => {
     if (server.database === null) log("SIGUSR1 is ignored while loading");
-    else server.database.dumpAll();
+    else server.database.dumpAll("SIGUSR1");
   });
 }
 
@@ -208,7 +216,8 @@ async function main(): Promise<void> {
   const descriptors = holdDescriptors(directory);
   const acceptor = new Acceptor(listener, new Loading(statistics), options, descriptors, log);
   const accepting = acceptor.run();
-  const lost = (error: HostError) => fail(error.message, EXIT_BROKEN);
+  const lost = (error: HostError) =>
+    fail(error.message, error instanceof FullError ? EXIT_FULL : EXIT_BROKEN);
   const host = { disk, clock, budget, memoryBytes, tell: log, lost };
   const database = await Database.open(databaseOptions(config), host, statistics)
     .catch(failToStart);

@@ -36,6 +36,15 @@ export class HostError extends Error {
   }
 }
 
+/** There was no space where some had been reserved. Nothing that was answered is lost. */
+export class FullError extends HostError {
+  override name = "FullError";
+
+  constructor(what: string, cause: unknown) {
+    super(`${what}, though space was reserved`, cause);
+  }
+}
+
 /** Data that is damaged or not what it claims to be; the message says which and why. */
 export class DamagedError extends Error {
   override name = "DamagedError";

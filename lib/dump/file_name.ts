@@ -18,6 +18,8 @@ const UNSAFE = /[\u0000-\u001f\u007f%/\\:*?"<>|]/g;
 
 const SUFFIX = ".tree";
 
+const TEMPORARY = /^\.karma-dump(-\d+)?\.tmp$/;
+
 const encoder = new TextEncoder();
 
 export interface DumpFile {
@@ -52,6 +54,21 @@ export function parseDumpFileName(file: string): DumpFile | null {
   if (mark !== null) return { file, seconds, tree: null, group: mark[0] };
   const tree = decoded(match[2]);
   return { file, seconds, tree, group: tree };
+}
+
+/** What a dump is called before it has its name: of those that are written at once, each otherwise. */
+export function temporaryName(index: number): string {
+  return index === 0 ? ".karma-dump.tmp" : `.karma-dump-${index}.tmp`;
+}
+
+/** Whether that is the name of a file that is being written, or that a crash has left. */
+export function isTemporary(file: string): boolean {
+  return TEMPORARY.test(file);
+}
+
+/** The key of the group that the dumps of a tree of that name are in. */
+export function groupOf(tree: string): string {
+  return parseDumpFileName(dumpFileName(0, tree))!.group;
 }
 
 /** The name that a dump's file name, or what a client took for one, is about: for telling and loading. */

@@ -52,9 +52,26 @@ export class RegistryStore {
 
   /** Dumps the registry as it is after the last record of a log. */
   write(registry: Registry, journal: Journal): Promise<void> {
-    const written = this.#writing.then(() => this.#write(registry, journal));
-    this.#writing = written.catch(() => {}); // the next is not this one's failure
-    return written;
+    return this.#next(() => this.#write(registry, journal));
+  }
+
+  /** Likewise, unless it is unchanged since a dump that is there. False: it is. */
+  writeChanged(registry: Registry, journal: Journal): Promise<boolean> {
+    return this.#next(async () => {
+      const newest = this.#newest;
+      const isHeld = !registry.isChanged && newest !== null && newest.log === journal.id &&
+        newest.lsn >= registry.markLsn;
+      if (isHeld && await this.#isThere(newest.file)) return false;
+      await this.#write(registry, journal);
+      return true;
+    });
+  }
+
+  /** Does something after what was asked for before. */
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#writing.then(work);
+    this.#writing = done.catch(() => {}); // the next is not this one's failure
+    return done;
   }
 
   /** Reads the newest dump of a log into an empty registry; returns its last record, null if there is none. */
@@ -62,7 +79,14 @@ export class RegistryStore {
     const file = (await this.#files(log)).at(-1);
     const dump = file === undefined ? null : await this.#read(file, registry);
     this.#newest = dump;
+    if (dump !== null) registry.mark(dump.lsn);
     return dump === null ? null : dump.lsn;
+  }
+
+  #isThere(file: string): Promise<boolean> {
+    return told(`Registry ${file} could not be looked for`, () => {
+      return this.#disk.exists(join(this.#directory, file));
+    });
   }
 
   /** Removes all of the log but the newest. */
@@ -78,9 +102,14 @@ export class RegistryStore {
   async #write(registry: Registry, journal: Journal): Promise<void> {
     const temporary = join(this.#directory, TEMPORARY);
     await told("The registry could not be dumped", async () => {
-      const written = await this.#writeFile(temporary, registry, journal);
-      await this.#disk.syncDirectory(this.#directory);
-      this.#newest = written;
+      try {
+        const written = await this.#writeFile(temporary, registry, journal);
+        await this.#disk.syncDirectory(this.#directory);
+        this.#newest = written;
+      } catch (error) {
+        registry.isChanged = true; // there is no dump of it
+        throw error;
+      }
     });
   }
 
@@ -94,6 +123,7 @@ export class RegistryStore {
       // From here on, as of one record: what comes first is written down at once.
       const seconds = Math.floor(this.#clock.now() / 1000);
       const head = { log: journal.id, lsn: journal.lsn, seconds };
+      registry.mark(head.lsn);
       const name = fileName(head);
       let written: RegistryCounts & { bytes: number };
       try {

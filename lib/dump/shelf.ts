@@ -1,29 +1,30 @@
 // The shelf: which dumps are in the data directory, and what their heads say.
 //
 // Invariant: nothing is changed here. What is known of a file stays true, since no dump is ever
-// overwritten; that it is still there only the disk knows. A name that is a path, or hidden, is
-// nobody's.
+// overwritten; that it is still there only the disk knows. The directory is listed again when names in
+// it have changed, so that what people put there or remove is seen by whoever asks afterwards.
+// A name that is a path, or hidden, is nobody's.
+// Trade: while dumps are written a list may be some seconds old: each of them changes the directory,
+// and listing 50 000 files takes a fifth of a second, if on another thread.
 
-import { join } from "@std/path";
-import { AssertionFailed } from "../assert.ts";
-import { DamagedError, HostError } from "../errors.ts";
-import type { Disk, Reading } from "../host/disk.ts";
-import { Window } from "../host/window.ts";
+import { DamagedError } from "../errors.ts";
+import { pace } from "../host/clock.ts";
+import type { Disk } from "../host/disk.ts";
 import {
   dumpedName,
   type DumpFile,
-  FILE_NAME_BYTES_MAX,
   isHiddenDump,
+  isTemporary,
   parseDumpFileName,
 } from "./file_name.ts";
+import { DumpFiles, type Entry, isPlainName } from "./files.ts";
 import type { Head } from "./format.ts";
-import { beginsFrame, beginsMap } from "./frame.ts";
-import { readHead } from "./transfer.ts";
+import { firstBehind, Order } from "./order.ts";
 
-/** A dump that is known to be there, and once it was looked at its head; null: it is no dump of ours. */
-export interface Entry extends DumpFile {
-  head?: Head | null;
-  bytes?: number;
+/** The dumps of a tree, newest first. */
+interface Group {
+  readonly key: string;
+  entries: Entry[];
 }
 
 /** What there is to tell of a file that is named as a dump. */
@@ -38,62 +39,171 @@ export interface Description {
   readonly fault: string | null;
 }
 
-export class Shelf {
+/** How old a list may be while dumps are being written. */
+const LIST_AGE_MAX_MS = 5000;
+
+/** Names that are looked at between two looks at the clock: some 0.2 ms. */
+const NAMES_AT_ONCE = 256;
+
+export class Shelf extends DumpFiles {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #tell: (line: string) => void;
-  /** The dumps of each tree that this process knows of, newest first; null: not looked yet. */
-  #groups: Map<string, Entry[]> | null = null;
-  /** Files whose names the operator was told to be wrong. */
+  readonly #byFile = new Map<string, Entry>();
+  readonly #groups = new Map<string, Group>();
+  /** Those that clients are told of: newest first, those of one second by name; groups by their keys. */
+  readonly #order = new Order<Entry>(newestFirst);
+  readonly #groupOrder = new Order<Group>((a, b) => a.key < b.key ? -1 : 1);
+  #visible = 0;
+  /** Files that have been told of as nobody's. */
   readonly #strays = new Set<string>();
+  /** Files under temporary names that the last list had. */
+  leftovers: readonly string[] = [];
+  /** As of when the directory was listed last, as the disk tells it, and when that was. */
+  #stamp: number | null = null;
+  #listedAt = -Infinity;
+  #looking: Promise<void> = Promise.resolve();
+  #nextLook: Promise<void> | null = null;
+  /** Files that have come or gone since the directory was listed. */
+  #sinceListed = new Set<string>();
+  /** Whether dumps are being written. */
+  isBusy = false;
 
   constructor(directory: string, disk: Disk, tell: (line: string) => void) {
+    super(directory, disk);
     this.#directory = directory;
     this.#disk = disk;
     this.#tell = tell;
   }
 
   /** The dumps that are there, newest first, those of one second by name; none of hidden trees. */
-  async dumps(): Promise<DumpFile[]> {
-    return (await this.#all()).filter((dump) => !isHiddenDump(dump));
+  async dumps(): Promise<readonly DumpFile[]> {
+    await this.look();
+    return await this.#order.all();
   }
 
-  /** The dumps of each tree that are known, newest first. */
-  async groups(): Promise<Map<string, Entry[]>> {
-    return this.#groups ??= grouped(await this.#all());
+  /** How many those are. */
+  async count(): Promise<number> {
+    await this.look();
+    return this.#visible;
+  }
+
+  /** The known dumps of a tree, newest first: of the group that it is in. */
+  group(key: string): readonly Entry[] {
+    return this.#groups.get(key)?.entries ?? [];
+  }
+
+  /** The keys of all groups, as they come. */
+  groupKeys(): string[] {
+    return [...this.#groups.keys()];
+  }
+
+  /** All known dumps. */
+  all(): Entry[] {
+    return [...this.#byFile.values()];
+  }
+
+  /** The known dump of that file. */
+  named(file: string): Entry | null {
+    return this.#byFile.get(file) ?? null;
   }
 
   /** Remembers a dump; returns what is known of it. */
-  async note(entry: Entry): Promise<Entry> {
-    const groups = await this.groups();
-    const entries = groups.get(entry.group) ?? [];
-    const known = entries.find(({ file }) => file === entry.file);
+  note(entry: Entry): Entry {
+    const known = this.#byFile.get(entry.file);
     if (known !== undefined) return known;
-    entries.push(entry);
-    groups.set(entry.group, entries.sort(newestFirst));
+    this.#byFile.set(entry.file, entry);
+    this.#sinceListed.add(entry.file);
+    let group = this.#groups.get(entry.group);
+    if (group === undefined) {
+      group = { key: entry.group, entries: [] };
+      this.#groups.set(entry.group, group);
+      if (!isHiddenDump(entry)) this.#groupOrder.add(group);
+    }
+    const { entries } = group;
+    entries.splice(firstBehind(entries, (other) => newestFirst(entry, other) < 0), 0, entry);
+    if (isHiddenDump(entry)) return entry;
+    this.#order.add(entry);
+    this.#visible++;
     return entry;
   }
 
   /** Forgets a dump that was removed. */
-  async forget({ group, file }: Entry): Promise<void> {
-    const groups = await this.groups();
-    const others = groups.get(group)!.filter((entry) => entry.file !== file);
-    if (others.length > 0) groups.set(group, others);
-    else groups.delete(group);
+  forget(entry: Entry): void {
+    if (!this.#byFile.delete(entry.file)) return;
+    this.#sinceListed.add(entry.file);
+    const group = this.#groups.get(entry.group)!;
+    group.entries = group.entries.filter((other) => other !== entry);
+    if (group.entries.length === 0) {
+      this.#groups.delete(entry.group);
+      this.#groupOrder.remove(group);
+    }
+    if (isHiddenDump(entry)) return;
+    this.#order.remove(entry);
+    this.#visible--;
   }
 
-  /** The head of a dump; null when it is none of ours, or not there. */
-  async head(entry: Entry): Promise<Head | null> {
-    if (entry.head !== undefined) return entry.head;
-    return entry.head = await this.open(entry.file, (window) => meet(window, entry));
+  /** Sees what is in the directory now: lists it, unless no name has changed since it was listed last. */
+  look(): Promise<void> {
+    // Shared by all who ask before it begins.
+    return this.#nextLook ??= this.#looking.then(() => {
+      this.#nextLook = null;
+      const looking = this.#look();
+      this.#looking = looking.catch(() => {});
+      return looking;
+    });
+  }
+
+  /** As `look`, if the directory was never listed. */
+  async lookOnce(): Promise<void> {
+    if (this.#listedAt === -Infinity) await this.look();
+  }
+
+  async #look(): Promise<void> {
+    if (this.isBusy && performance.now() - this.#listedAt < LIST_AGE_MAX_MS) return;
+    await this.told("Dumps could not be listed", async () => {
+      const stamp = await this.#disk.changedAt(this.#directory);
+      if (stamp !== null && stamp === this.#stamp) return;
+      const since = this.#sinceListed = new Set();
+      await this.#list(await this.#disk.list(this.#directory), since);
+      this.#stamp = stamp;
+      this.#listedAt = performance.now();
+    });
+  }
+
+  /** Remembers what is there and forgets what is not, but for files that came or went meanwhile. */
+  async #list(names: readonly string[], since: ReadonlySet<string>): Promise<void> {
+    const rest = pace();
+    const there = new Set<string>();
+    const leftovers: string[] = [];
+    for (const [index, name] of names.entries()) {
+      if (index % NAMES_AT_ONCE === 0) await rest();
+      if (isTemporary(name)) leftovers.push(name);
+      if (name.startsWith(".") || !name.endsWith(".tree")) continue;
+      there.add(name);
+      if (this.#byFile.has(name) || since.has(name)) continue;
+      const dump = parseDumpFileName(name);
+      if (dump !== null) this.note(dump);
+      else if (!this.#strays.has(name)) {
+        this.#strays.add(name);
+        this.#tell(`File ${name} is left alone: it is not named SECONDS_TREE.tree`);
+      }
+    }
+    this.leftovers = leftovers;
+    let at = 0;
+    for (const [name, entry] of this.#byFile) {
+      if (at++ % NAMES_AT_ONCE === 0) await rest();
+      if (!there.has(name) && !since.has(name)) this.forget(entry);
+    }
   }
 
   /** The newest dump of each tree, in the order of the trees' names. */
   async latest(): Promise<Description[]> {
-    const groups = grouped(await this.dumps());
+    await this.look();
     const descriptions: Description[] = [];
-    for (const group of [...groups.keys()].sort()) {
-      const description = await this.describe(groups.get(group)![0].file);
+    for (const { entries } of await this.#groupOrder.all()) {
+      if (entries.length === 0) continue; // gone just now
+      const description = await this.describe(entries[0].file);
       if (description !== null) descriptions.push(description);
     }
     return descriptions;
@@ -103,8 +213,7 @@ export class Shelf {
   async describe(file: string): Promise<Description | null> {
     const dump = isPlainName(file) ? parseDumpFileName(file) : null;
     if (dump === null || isHiddenDump(dump)) return null;
-    const known = (await this.groups()).get(dump.group) ?? [];
-    const entry: Entry = known.find((other) => other.file === file) ?? dump;
+    const entry: Entry = this.named(file) ?? dump;
     let fault: string | null = null;
     const head = await this.head(entry).catch((error) => {
       if (!(error instanceof DamagedError)) throw error;
@@ -115,113 +224,8 @@ export class Shelf {
     if (bytes === undefined) return null;
     return { tree: dump.tree ?? head?.tree ?? dumpedName(file), file, seconds, bytes, head, fault };
   }
-
-  /** Whether a file is a link to another, perhaps to one outside of the directory. */
-  isLink(file: string): Promise<boolean> {
-    return this.told(`Dump ${file} could not be looked at`, () => {
-      return this.#disk.isLink(join(this.#directory, file));
-    });
-  }
-
-  /** Some bytes of a dump, fewer at its end; null when there is no such file. */
-  bytes(file: string, offset: number, count: number): Promise<Uint8Array | null> {
-    return this.#opened(file, offset, async (reading) => {
-      const bytes = new Uint8Array(Math.max(0, Math.min(count, reading.size - offset)));
-      for (let at = 0; at < bytes.length;) {
-        const read = await reading.read(bytes.subarray(at));
-        if (read === null) throw new DamagedError("it has become shorter");
-        at += read;
-      }
-      return bytes;
-    });
-  }
-
-  /** Reads a file; null when there is none of that name here. */
-  open<T>(file: string, read: (window: Window) => Promise<T>): Promise<T | null> {
-    return this.#opened(file, 0, (reading) => read(new Window(reading)));
-  }
-
-  /** Does something with the disk; what the system says becomes a HostError that says what for. */
-  async told<T>(failure: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      const known = error instanceof DamagedError || error instanceof HostError;
-      if (known || error instanceof AssertionFailed) throw error;
-      throw new HostError(failure, error);
-    }
-  }
-
-  async #all(): Promise<DumpFile[]> {
-    const names = await this.told("Dumps could not be listed", () => {
-      return this.#disk.list(this.#directory);
-    });
-    const dumps: DumpFile[] = [];
-    for (const name of names) {
-      if (name.startsWith(".") || !name.endsWith(".tree")) continue;
-      const dump = parseDumpFileName(name);
-      if (dump === null) {
-        if (this.#strays.has(name)) continue;
-        this.#strays.add(name);
-        this.#tell(`File ${name} is left alone: it is not named SECONDS_TREE.tree`);
-      } else dumps.push(dump);
-    }
-    return dumps.sort(newestFirst);
-  }
-
-  async #opened<T>(
-    file: string,
-    offset: number,
-    read: (reading: Reading) => Promise<T>,
-  ): Promise<T | null> {
-    if (!isPlainName(file)) return null;
-    const reading = await this.told(`Dump ${file} could not be opened`, () => {
-      return this.#disk.open(join(this.#directory, file), offset);
-    });
-    if (reading === null) return null;
-    try {
-      return await this.told(`Dump ${file} could not be read`, () => read(reading));
-    } catch (error) {
-      if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
-        throw error;
-      }
-      throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
-    } finally {
-      reading.close();
-    }
-  }
-}
-
-/** Begins to read a dump into what is known of it; returns its head, null if it is none of ours. */
-export async function beginDump(window: Window, entry: Entry | null): Promise<Head | null> {
-  if (entry !== null) entry.bytes = window.left;
-  if (!await window.fill(1)) throw new DamagedError("it is empty");
-  return await beginsFrame(window) ? await readHead(window) : null;
-}
-
-/** As `beginDump`, where more than its head is not looked at if it is none of ours. */
-export async function meet(window: Window, entry: Entry): Promise<Head | null> {
-  const head = await beginDump(window, entry);
-  if (head !== null || await beginsMap(window)) return entry.head = head;
-  throw new DamagedError("it does not begin as a dump does");
-}
-
-function grouped(dumps: DumpFile[]): Map<string, Entry[]> {
-  const groups = new Map<string, Entry[]>();
-  for (const dump of dumps) {
-    const others = groups.get(dump.group);
-    if (others === undefined) groups.set(dump.group, [dump]);
-    else others.push(dump);
-  }
-  return groups;
 }
 
 function newestFirst(a: DumpFile, b: DumpFile): number {
   return b.seconds - a.seconds || (a.file < b.file ? -1 : 1);
-}
-
-/** Whether a name may be that of a file here: no path, not hidden, and not longer than names can be. */
-function isPlainName(file: string): boolean {
-  const bytes = new TextEncoder().encode(file).length;
-  return !file.startsWith(".") && !/[/\p{Cc}]/u.test(file) && bytes <= FILE_NAME_BYTES_MAX;
 }

@@ -4,7 +4,7 @@
 // the directory synced. No dump is ever overwritten; the newest of a tree has the highest seconds,
 // even where two are made in one second or the clock went back. A dump is only visible when the
 // log is on the disk as far as the dump has seen it: neither is ever ahead of what a restart finds.
-// Trade: dumps are written one at a time, since they share the disk, and one temporary file.
+// Trade: dumps are written a batch at a time (batch.ts), since they share the disk.
 
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
@@ -15,21 +15,23 @@ import type { Window } from "../host/window.ts";
 import { Tree } from "../tree/tree.ts";
 import { isHidden } from "../tree/tree_name.ts";
 import { Coverage } from "./coverage.ts";
+import { BatchWriter, Lanes, type Outcome } from "./batch.ts";
 import {
   dumpableName,
   dumpedName,
   type DumpFile,
-  dumpFileName,
+  groupOf,
   isHiddenDump,
   parseDumpFileName,
 } from "./file_name.ts";
+import { beginDump, type Entry, meet } from "./files.ts";
 import type { Head } from "./format.ts";
 import { readOriginal } from "./original.ts";
-import { beginDump, type Entry, meet, Shelf } from "./shelf.ts";
-import { type Dumped, type Journal, readTree, writeTree } from "./transfer.ts";
+import { Shelf } from "./shelf.ts";
+import { type Dumped, type Journal, readTree } from "./transfer.ts";
 
-/** Where a dump is written before it has its name; what a crash left there is overwritten. */
-const TEMPORARY = ".karma-dump.tmp";
+/** Old dumps that are removed at once. */
+const REMOVED_AT_ONCE = 32;
 
 /** Restoring comes before serving: there is nobody to give way to. */
 const nobodyWaits = () => Promise.resolve();
@@ -42,9 +44,9 @@ export interface Found extends Dumped {
 export class DumpStore {
   readonly #directory: string;
   readonly #disk: Disk;
-  readonly #clock: Clock;
   readonly #retention: number;
   readonly #tell: (line: string) => void;
+  readonly #batches: BatchWriter;
   readonly shelf: Shelf;
   /** The log that dumps were written for last. */
   #log = "";
@@ -60,10 +62,10 @@ export class DumpStore {
   ) {
     this.#directory = directory;
     this.#disk = disk;
-    this.#clock = clock;
     this.#retention = retention;
     this.#tell = tell;
     this.shelf = new Shelf(directory, disk, tell);
+    this.#batches = new BatchWriter(directory, disk, clock, this.shelf);
   }
 
   /** The file names of all dumps, newest first, those of one second by name; none of hidden trees. */
@@ -71,12 +73,30 @@ export class DumpStore {
     return (await this.shelf.dumps()).map(({ file }) => file);
   }
 
+  /** Dumps a tree, whether it has changed or not; returns the file's name. */
+  async write(tree: Tree, journal: Journal): Promise<string> {
+    const [{ entry, error }] = await this.writeAll([tree], journal, "all");
+    if (entry === null) throw error;
+    return entry.file;
+  }
+
   /**
-   * Dumps a tree, after the dumps that were asked for before, and removes the oldest of its dumps in
-   * the same log when there are more than are to be kept; returns the file's name.
+   * Dumps a batch of trees, after the dumps that were asked for before, and removes the oldest dumps
+   * of each in the same log when there are more than are to be kept. Of "changed" ones only those that
+   * have changed since their last dump, or whose last dump is not there any more.
    */
-  write(tree: Tree, journal: Journal): Promise<string> {
-    return this.hold(() => this.#write(tree, journal));
+  writeAll(
+    trees: readonly Tree[],
+    journal: Journal,
+    which: "all" | "changed",
+  ): Promise<Outcome[]> {
+    return this.hold(async () => {
+      // Only now: a dump of the same tree that was under way is there, or has failed.
+      const written = which === "all" ? trees : trees.filter((tree) => !this.#holds(tree, journal));
+      const outcomes = written.length === 0 ? [] : await this.#write(written, journal);
+      const unchanged = trees.filter((tree) => !written.includes(tree));
+      return [...outcomes, ...unchanged.map((tree) => ({ tree, entry: null, error: null }))];
+    });
   }
 
   /** Does something while no dump comes or goes. */
@@ -100,24 +120,26 @@ export class DumpStore {
     const isIt = (head: Head | null) => {
       return head?.log === log && head.serial === serial && head.tree === tree;
     };
-    const groups = await this.shelf.groups();
-    for (const entry of groups.get(groupOf(tree)) ?? []) {
+    await this.shelf.lookOnce();
+    for (const entry of this.shelf.group(groupOf(tree))) {
       if (entry.head !== undefined && !isIt(entry.head)) continue;
       // Opened once: at a start there may be ten thousand of them.
       const dumped = await this.shelf.open(entry.file, async (window) => {
         return isIt(await meet(window, entry)) ? await readTree(window, tree, nobodyWaits) : null;
       });
-      if (dumped !== null) return { ...dumped, file: entry.file };
+      if (dumped === null) continue;
+      entry.leastLsn = dumped.coverage.least;
+      return { ...dumped, file: entry.file };
     }
     return null;
   }
 
   /** The newest dump of each tree, of whatever log or of none, in the order of the trees' names. */
   async newest(which: "of any" | "of the original" = "of any"): Promise<DumpFile[]> {
-    const groups = await this.shelf.groups();
+    await this.shelf.look();
     const newest: DumpFile[] = [];
-    for (const group of [...groups.keys()].sort()) {
-      const entries = groups.get(group)!.filter((entry) => !isHiddenDump(entry));
+    for (const group of this.shelf.groupKeys().sort()) {
+      const entries = this.shelf.group(group).filter((entry) => !isHiddenDump(entry));
       for (const entry of entries) {
         if (which !== "of any" && await this.shelf.head(entry) !== null) continue;
         newest.push(entry);
@@ -130,7 +152,8 @@ export class DumpStore {
   /** Removes the dumps in this log of hidden trees that are not to be kept. */
   removeHidden(keep: (tree: string, serial: number) => boolean): Promise<void> {
     return this.hold(async () => {
-      const entries = [...(await this.shelf.groups()).values()].flat().filter(isHiddenDump);
+      await this.shelf.lookOnce();
+      const entries = this.shelf.all().filter(isHiddenDump);
       await this.#remove(entries, this.#log, ({ tree, serial }) => !keep(tree, serial));
     });
   }
@@ -146,39 +169,53 @@ export class DumpStore {
     return await this.shelf.open(file, (window) => this.#read(window, file, pause));
   }
 
-  async #write(tree: Tree, journal: Journal): Promise<string> {
-    const { name } = tree; // a hidden one may get another meanwhile
-    return await this.shelf.told(
-      `Tree ${JSON.stringify(name)} could not be dumped`,
-      async () => {
-        const now = Math.floor(this.#clock.now() / 1000);
-        const temporary = join(this.#directory, TEMPORARY);
-        const dump = await this.#unusedName(now, name);
-        let written: { head: Head; bytes: number };
-        try {
-          written = await this.#writeFile(temporary, tree, name, now, journal);
-          await journal.sync();
-          await this.#disk.rename(temporary, join(this.#directory, dump.file));
-        } catch (error) {
-          // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
-          await this.#disk.remove(temporary).catch(() => {});
-          throw error;
-        }
-        await this.#disk.syncDirectory(this.#directory);
-        await this.shelf.note({ ...dump, ...written });
-        this.#log = journal.id;
-        await this.#prune(dump.group);
-        return dump.file;
-      },
-    );
+  /** Removes what crashes have left of dumps that were being written. */
+  async removeLeftovers(): Promise<void> {
+    for (const file of this.shelf.leftovers) {
+      const path = join(this.#directory, file);
+      if (await this.#disk.exists(path)) await this.#disk.remove(path);
+    }
+    this.shelf.leftovers = [];
   }
 
-  /** Removes what is more than is to be kept of a tree's dumps in the log. Those of others stay. */
-  async #prune(group: string): Promise<void> {
+  /** Whether the newest dump of a tree is of this log and holds all of it. */
+  #holds(tree: Tree, journal: Journal): boolean {
+    if (tree.isChanged) return false;
+    const { head, leastLsn = -1 } = this.shelf.group(groupOf(tree.name))[0] ?? {};
+    return head?.log === journal.id && head.serial === tree.serial && head.tree === tree.name &&
+      leastLsn >= tree.markLsn;
+  }
+
+  async #write(trees: readonly Tree[], journal: Journal): Promise<Outcome[]> {
+    const { shelf } = this;
+    shelf.isBusy = true;
+    try {
+      const outcomes = await this.#batches.write(trees, journal);
+      for (const { entry } of outcomes) if (entry !== null) shelf.note(entry);
+      this.#log = journal.id;
+      await this.#prune(outcomes);
+      return outcomes;
+    } finally {
+      shelf.isBusy = false;
+    }
+  }
+
+  /** Removes what is more than is to be kept of the dumps, in the log, of trees. Those of others stay. */
+  async #prune(outcomes: readonly Outcome[]): Promise<void> {
     if (this.#retention === 0) return;
-    const entries = (await this.shelf.groups()).get(group)!;
-    let kept = 0;
-    await this.#remove(entries, this.#log, () => ++kept > this.#retention);
+    const lanes = new Lanes(REMOVED_AT_ONCE);
+    for (const { entry } of outcomes) {
+      const entries = entry === null ? [] : this.shelf.group(entry.group);
+      if (entries.length <= this.#retention) continue;
+      let kept = 0;
+      // Of trees with long names two may be in one group.
+      const isUseless = (head: Head) => {
+        return head.tree === entry!.head!.tree && ++kept > this.#retention;
+      };
+      await lanes.free();
+      lanes.begin(() => this.#remove(entries, this.#log, isUseless));
+    }
+    await lanes.done();
   }
 
   /** Removes those of some dumps that are of a log and useless. */
@@ -193,7 +230,7 @@ export class DumpStore {
         if (head?.log !== log || !isUseless(head)) continue;
         const path = join(this.#directory, entry.file);
         if (await this.#disk.exists(path)) await this.#disk.remove(path);
-        await this.shelf.forget(entry);
+        this.shelf.forget(entry);
       } catch (error) {
         if (error instanceof AssertionFailed) throw error;
         if (error instanceof DamagedError) {
@@ -206,43 +243,13 @@ export class DumpStore {
     }
   }
 
-  async #writeFile(
-    path: string,
-    tree: Tree,
-    name: string,
-    now: number,
-    journal: Journal,
-  ): Promise<{ head: Head; bytes: number }> {
-    const file = await this.#disk.create(path);
-    try {
-      const written = await writeTree(tree, now, file, journal, name);
-      await file.sync();
-      return written;
-    } finally {
-      file.close();
-    }
-  }
-
-  /** A name for a dump that is newer than all others of its tree. */
-  async #unusedName(now: number, tree: string): Promise<DumpFile> {
-    const named = (seconds: number): DumpFile => {
-      const dump = parseDumpFileName(dumpFileName(seconds, tree));
-      if (dump === null) throw new Error("the newest dump's name leaves no later second");
-      return dump;
-    };
-    const newest = (await this.shelf.groups()).get(named(now).group)?.[0];
-    let seconds = Math.max(now, (newest?.seconds ?? 0) + 1);
-    while (await this.#disk.exists(join(this.#directory, named(seconds).file))) seconds++;
-    return named(seconds);
-  }
-
   async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Dumped> {
     const name = dumpedName(file);
     if (dumpableName(new TextEncoder().encode(name)) === null) {
       throw new DamagedError("its name is not that of a tree");
     }
     const parsed = parseDumpFileName(file);
-    const dump = parsed === null ? null : await this.shelf.note(parsed);
+    const dump = parsed === null ? null : this.shelf.note(parsed);
     const head = await beginDump(window, dump);
     if (dump !== null) dump.head = head;
     if (head !== null) {
@@ -254,8 +261,4 @@ export class DumpStore {
     await readOriginal(window, file, tree, this.#tell, pause);
     return { tree, coverage: new Coverage() };
   }
-}
-
-function groupOf(tree: string): string {
-  return parseDumpFileName(dumpFileName(0, tree))!.group;
 }

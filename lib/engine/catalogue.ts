@@ -1,29 +1,55 @@
 // The catalogue: which trees there are. Every segment of the log begins with it, so that the log
 // can be read from there on.
 //
-//   next serial (2) | trees | for each: number | serial (2) | bytes of the name | name ... | 1
+//   next serial (2) | trees | for each: number | serial (2) | bytes of the name | name ... | flags
+//   | mark of the registry (2) | for each tree: mark (2)
 //
-// The last word says that what is in the registry then is in a dump of it; logs of before there was
-// one end without it.
+// The flags say what is known: 1: what is in the registry is in a dump of it; 2: marks follow. A mark
+// is a record's number: what it belongs to has not changed since, so that every dump will do which
+// holds that record, however many records came after it. Where there are no marks, dumps must hold
+// everything before the segment. Logs of earlier versions end before the flags, or before the marks.
 // All words are little endian, names are filled up with zeros to whole words.
 
 import { LANE } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
+
+const HAS_REGISTRY = 1;
+const HAS_MARKS = 2;
+
+/** A tree as the catalogue has it. `mark`: the record that its dump must hold; null: it doesn't say. */
+export interface Listed {
+  readonly number: number;
+  readonly serial: number;
+  readonly name: string;
+  readonly mark: number | null;
+}
 
 export interface Catalogue {
   readonly nextSerial: number;
   /** In the order of their creation. */
-  readonly trees: readonly { number: number; serial: number; name: string }[];
-  /** Whether the log goes on from a dump of the registry. */
+  readonly trees: readonly Listed[];
+  /** Whether the log goes on from a dump of the registry, and the record that this must hold. */
   readonly hasRegistry: boolean;
+  readonly registryMark: number | null;
 }
 
-/** What `decodeCatalogue` reads back. */
-export function encodeCatalogue(forest: Forest): Uint8Array<ArrayBuffer> {
+/** What can be marked: a tree, the registry. */
+interface Marked {
+  readonly isChanged: boolean;
+  readonly markLsn: number;
+}
+
+/** What `decodeCatalogue` reads back, as of the last record `lsn` of the log. */
+export function encodeCatalogue(
+  forest: Forest,
+  registry: Registry,
+  lsn: number,
+): Uint8Array<ArrayBuffer> {
   const trees = forest.trees();
   const sizes = trees.map(({ nameBytes }) => 4 + Math.ceil(nameBytes.length / 4));
-  const words = new Uint32Array(sizes.reduce((sum, size) => sum + size, 4));
+  const words = new Uint32Array(sizes.reduce((sum, size) => sum + size, 6 + 2 * trees.length));
   const bytes = new Uint8Array(words.buffer);
   words.set([forest.nextSerial % LANE, Math.floor(forest.nextSerial / LANE), trees.length]);
   let at = 3;
@@ -32,7 +58,14 @@ export function encodeCatalogue(forest: Forest): Uint8Array<ArrayBuffer> {
     bytes.set(nameBytes, 4 * (at + 4));
     at += sizes[index];
   });
-  words[at] = 1;
+  words[at++] = HAS_REGISTRY | HAS_MARKS;
+  const mark = ({ isChanged, markLsn }: Marked) => {
+    const since = isChanged ? lsn : markLsn;
+    words[at++] = since % LANE;
+    words[at++] = Math.floor(since / LANE);
+  };
+  mark(registry);
+  for (const tree of trees) mark(tree);
   return bytes;
 }
 
@@ -40,14 +73,23 @@ export function encodeCatalogue(forest: Forest): Uint8Array<ArrayBuffer> {
 export function decodeCatalogue(bytes: Uint8Array): Catalogue {
   const words = new Uint32Array(bytes.slice().buffer);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const trees: { number: number; serial: number; name: string }[] = [];
+  const trees: { number: number; serial: number; name: string; mark: number | null }[] = [];
   let at = 3;
   while (trees.length < words[2]) {
     if (at + 4 > words.length) throw new DamagedError("its catalogue of trees is incomplete");
     const [number, lo, hi, length] = words.subarray(at, at + 4);
     const name = decoder.decode(bytes.subarray(4 * (at + 4), 4 * (at + 4) + length));
-    trees.push({ number, serial: hi * LANE + lo, name });
+    trees.push({ number, serial: hi * LANE + lo, name, mark: null });
     at += 4 + Math.ceil(length / 4);
   }
-  return { nextSerial: words[1] * LANE + words[0], trees, hasRegistry: words[at] === 1 };
+  const nextSerial = words[1] * LANE + words[0];
+  const flags = words[at++] ?? 0;
+  const hasRegistry = (flags & HAS_REGISTRY) !== 0;
+  if ((flags & HAS_MARKS) === 0) return { nextSerial, trees, hasRegistry, registryMark: null };
+  if (at + 2 + 2 * trees.length > words.length) {
+    throw new DamagedError("its catalogue of trees is incomplete");
+  }
+  const markAt = (at: number) => words[at + 1] * LANE + words[at];
+  trees.forEach((tree, index) => tree.mark = markAt(at + 2 + 2 * index));
+  return { nextSerial, trees, hasRegistry, registryMark: markAt(at) };
 }

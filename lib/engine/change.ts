@@ -184,6 +184,7 @@ export class Changes {
   #tree(head: number): Tree {
     const tree = this.#forest.at(head >>> 8);
     assert(tree !== null, "a change names a tree that is there");
+    tree.isChanged = true; // even if the change is refused then: it costs a dump, and no branch here
     return tree;
   }
 }

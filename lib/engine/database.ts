@@ -83,7 +83,7 @@ export class Database {
     budget.isLenient = false;
     if (!budget.isWithin(0)) tell(excessOf(budget));
     const log = new Log(directory, options.log, position, disk, {
-      preamble: () => encodeCatalogue(forest),
+      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
       onLarge: () => dumper.shorten(),
       lost: host.lost,
       tell,
@@ -105,9 +105,12 @@ export class Database {
     return new Database(new Engine(parts, options.engine, tell), log, dumper);
   }
 
-  /** Dumps every tree; returns how many failures there were, which are told to the operator. */
-  dumpAll(): Promise<number> {
-    return this.#dumper.dumpAll();
+  /**
+   * Dumps every tree that has changed, for who or what asks; returns how many failures there were, which
+   * are told to the operator.
+   */
+  dumpAll(cause: string): Promise<number> {
+    return this.#dumper.dumpAll(cause);
   }
 
   /** Looks whether directory and log are still there; if not, `lost` is called. */

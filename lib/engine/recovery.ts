@@ -12,6 +12,7 @@
 
 import { join } from "@std/path";
 import type { RegistryStore } from "../dump/registry_store.ts";
+import { batchFrom } from "../dump/batch.ts";
 import type { DumpStore } from "../dump/store.ts";
 import type { Journal } from "../dump/transfer.ts";
 import { HostError } from "../errors.ts";
@@ -132,6 +133,7 @@ export class Recovery {
       // The next segment must be a new file: what one that never got its name holds could come back.
       const temporary = join(this.#directory, TEMPORARY);
       if (await this.#disk.exists(temporary)) await this.#disk.remove(temporary);
+      await this.#dumps.removeLeftovers();
       await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
       throw new HostError("The log could not be made ready", error);
@@ -166,8 +168,11 @@ export class Recovery {
     const id = newId();
     const trees = this.#forest.trees();
     for (const line of this.news) tell(line);
-    for (const tree of trees) {
-      await this.#dumps.write(tree, journalOf(id, 0));
+    for (let at = 0; at < trees.length;) {
+      const batch = batchFrom(trees, at);
+      const outcomes = await this.#dumps.writeAll(batch, journalOf(id, 0), "all");
+      for (const { error } of outcomes) if (error !== null) throw error;
+      at += batch.length;
     }
     if (trees.length > 0 && this.#takeover === null) {
       const names = trees.map(({ name }) => JSON.stringify(name)).join(", ");

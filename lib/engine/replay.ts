@@ -93,32 +93,41 @@ export class Replay {
 
   /** The trees that the log begins with come from dumps. */
   async #begin(preamble: Uint8Array): Promise<void> {
-    const { nextSerial, trees, hasRegistry } = decodeCatalogue(preamble);
-    const { lsn } = this.#reader;
+    const { nextSerial, trees, hasRegistry, registryMark } = decodeCatalogue(preamble);
+    const lsn = registryMark ?? this.#reader.lsn;
     if (hasRegistry && (this.#registryLsn ?? -1) < lsn) {
       throw this.#incomplete(
         `No dump of the registry is there as of record ${lsn}, and the log goes on from it`,
       );
     }
-    for (const { number, serial, name } of trees) {
-      const fault = await this.#restore(name, number, serial);
+    for (const { number, serial, name, mark } of trees) {
+      const fault = await this.#restore(name, number, serial, mark ?? this.#reader.lsn);
       if (fault !== null) this.#miss(name, number, serial, fault);
     }
     this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
   }
 
-  /** Puts a tree there from a dump that the log goes on from; returns why not, if there is none. */
-  async #restore(name: string, number: number, serial: number): Promise<string | null> {
+  /**
+   * Puts a tree there from a dump that the log goes on from, with what records up to `held` have changed;
+   * returns why not, if there is none.
+   */
+  async #restore(
+    name: string,
+    number: number,
+    serial: number,
+    held = this.#reader.lsn,
+  ): Promise<string | null> {
     const reader = this.#reader;
     const dumped = await this.#dumps.find(name, reader.id, serial);
     const goesOn = `and the log goes on at ${reader.lsn + 1}`;
     if (dumped === null) return `No dump of tree ${JSON.stringify(name)} is there, ${goesOn}`;
     const { file, tree, coverage } = dumped;
-    if (coverage.least < reader.lsn) {
+    if (coverage.least < held) {
       return `Dump ${file} ends at record ${coverage.least}, ${goesOn}`;
     }
     if (coverage.most > this.#latest.lsn) this.#latest = { file, lsn: coverage.most };
     this.#forest.put(tree, number, serial);
+    tree.mark(coverage.least); // what comes later changes it, also where some of its branches hold it
     this.#coverages[number] = coverage;
     return null;
   }
@@ -173,6 +182,7 @@ export class Replay {
     if (coverage) {
       if (coverage.isPassed(lsn)) this.#coverages[number] = null;
       else {
+        if (lsn > coverage.least) this.#forest.at(number)!.isChanged = true;
         coverage.limit(lsn, limit);
         const isHeld = limit[0] === 0 && limit[1] === 0;
         if (isHeld || hasKey(words, at) && !isBelow(words, at, limit)) return;

@@ -78,7 +78,7 @@ export class Snapshots {
 
   dumpAll(request: Request, reply: Reply): void {
     reply.shape = "ok";
-    const dumped = this.#parts.dumper.dumpAll();
+    const dumped = this.#parts.dumper.dumpAll("a request");
     if (request.dialect === "v1") return; // failures are in the log; the reply does not wait
     reply.pending = dumped.then((failures) => {
       if (failures > 0) reply.fail("internal_error", "Not everything could be dumped");

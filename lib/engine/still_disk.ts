@@ -59,6 +59,10 @@ export class StillDisk implements Disk {
     return Promise.resolve([...this.#names, ...this.#segments.keys()]);
   }
 
+  changedAt(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async open(path: string, offset = 0): Promise<Reading | null> {
     const name = basename(path);
     const bytes = this.#segments.get(name) ?? (this.#names.has(name) ? Infinity : 0);

@@ -121,10 +121,19 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** Long work has one slice of each turn in the whole process, as there is one event loop. */
-const slices = new Slices({
-  now: () => performance.now(),
-  nextTurn: (call) => void setTimeout(call, 0),
-});
+let slices = slicesOfHost();
+
+function slicesOfHost(): Slices {
+  return new Slices({
+    now: () => performance.now(),
+    nextTurn: (call) => void setTimeout(call, 0),
+  });
+}
+
+/** Begins anew, for whoever has taken all timers away: a turn that was waited for would never come. */
+export function forgetTurns(): void {
+  slices = slicesOfHost();
+}
 
 /** A function to await before each step of long work: now and then it lets all others have a turn. */
 export function pace(): () => Promise<void> {

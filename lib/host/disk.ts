@@ -5,10 +5,22 @@
 // returned from is on the disk. What changes names or creates files does so only while the data
 // directory is the one that this process has taken: see `DirectoryHold`.
 
+import { sentenceOf } from "../errors.ts";
 import { type DirectoryHold, identityAt, isSame } from "./lock.ts";
 
 /** What space is reserved with. */
 const ZEROS = new Uint8Array(1048576);
+
+/** Two changes of a directory that are further apart have different times on every file system. */
+const STAMP_MS = 2500;
+
+/** What is written to see whether there is space: no file system can make less of it. */
+let noise: Uint8Array<ArrayBuffer> | null = null;
+
+/** Whether the system says that no space is left: ENOSPC, EDQUOT or, of a file at its limit, EFBIG. */
+export function isNoSpace(error: unknown): boolean {
+  return /os error (28|122|27)\b/.test(sentenceOf(error));
+}
 
 /** A file that is being read, from its beginning or from where it was opened. */
 export interface Reading {
@@ -51,6 +63,11 @@ export interface Appending {
 export interface Disk {
   /** The names of the regular files in a directory, links to such files included. */
   list(directory: string): Promise<string[]>;
+  /**
+   * A number that is another one when names in a directory have changed since. null: they have just
+   * changed, so that one more change might not be told.
+   */
+  changedAt(directory: string): Promise<number | null>;
   /** Opens a file, to be read from an offset on; null when there is no regular file of that name. */
   open(path: string, offset?: number): Promise<Reading | null>;
   /** Creates a file, or empties the one that is there. */
@@ -92,6 +109,12 @@ export class HostDisk implements Disk {
       if (entry.isFile || entry.isSymlink && await link()) names.push(entry.name);
     }
     return names;
+  }
+
+  async changedAt(directory: string): Promise<number | null> {
+    const { mtime } = await Deno.stat(directory);
+    const ms = mtime?.getTime() ?? Infinity;
+    return Math.abs(Date.now() - ms) < STAMP_MS ? null : ms;
   }
 
   async open(path: string, offset = 0): Promise<Reading | null> {
@@ -185,11 +208,25 @@ export class HostDisk implements Disk {
       throw error;
     }
     const identity = file.statSync();
+    let isProved = false; // only while nothing is written yet: noise must not follow what is
     return {
       write(bytes) {
+        isProved = true;
         for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
       },
-      reserve: (count) => extend(end, count),
+      reserve(count) {
+        if (isProved) return extend(end, count, ZEROS);
+        // Where zeros take no space, as with compression, reserving them would promise nothing.
+        const { size } = file.statSync();
+        const added = extend(end, count, noise ??= randomBytes(ZEROS.length));
+        file.seekSync(size, Deno.SeekMode.Start);
+        for (let left = added; left > 0;) {
+          left -= file.writeSync(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
+        }
+        file.seekSync(0, Deno.SeekMode.Start);
+        isProved = true;
+        return added;
+      },
       syncNow: () => file.syncDataSync(),
       sync: () => file.syncData(),
       isAt(path) {
@@ -229,18 +266,25 @@ export class HostDisk implements Disk {
   }
 }
 
-/** Appends zeros until there are `count`, or no space is left. */
-function extend(file: Deno.FsFile, count: number): number {
+/** Appends bytes, over and over, until there are `count`, or no space is left. */
+function extend(file: Deno.FsFile, count: number, bytes: Uint8Array<ArrayBuffer>): number {
   let added = 0;
   while (added < count) {
     try {
-      added += file.writeSync(ZEROS.subarray(0, Math.min(count - added, ZEROS.length)));
+      added += file.writeSync(bytes.subarray(0, Math.min(count - added, bytes.length)));
     } catch (error) {
       if (added === 0) throw error;
       break;
     }
   }
   return added;
+}
+
+function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(count);
+  const most = 65536; // that are given at once
+  for (let at = 0; at < count; at += most) crypto.getRandomValues(bytes.subarray(at, at + most));
+  return bytes;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -100,8 +100,9 @@ export class DirectoryHold {
   }
 
   #sign(file: Deno.FsFile): void {
-    file.truncateSync();
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+    try {
+      file.truncateSync(file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`)));
+    } catch { /* on a full disk it names nobody, and is locked all the same */ }
     this.#lockFile = file.statSync();
   }
 }

@@ -11,12 +11,13 @@
 // safe from a crash of this process; with `always` on the disk. Space is reserved before a record is
 // accepted, so that a full disk refuses changes and breaks no promise. A write or sync that fails
 // all the same is a promise that cannot be kept: `lost` is called, and nobody is answered any more.
+// With copy on write or compression reserved space may be missing: then `lost` gets a FullError.
 //
 // Trade: writes, and the syncs of `always`, block the process: they take microseconds, or as long as
 // every reply would have to wait for anyway.
 
-import { HostError, sentenceOf } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
+import { FullError, HostError, sentenceOf } from "../errors.ts";
+import { type Disk, isNoSpace } from "../host/disk.ts";
 import { GROUP_WORDS, MARK_BYTES, sealGroup, segmentFileName, SPACE_BYTES } from "./format.ts";
 import type { LogOptions, LogOwner } from "./owner.ts";
 import { Marker } from "./mark.ts";
@@ -246,7 +247,7 @@ export class Log {
     // Of the same name is only one that has no records: this one takes its place.
     this.#segments.forget(segmentFileName(lsn));
     try {
-      const preamble = this.#owner.preamble();
+      const preamble = this.#owner.preamble(this.#written);
       const isFirst = this.#segments.isEmpty;
       const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
       this.#segment = new Segment(this.#directory, this.#disk, head, this.#options.segmentBytes);
@@ -302,15 +303,16 @@ export class Log {
     try {
       work();
     } catch (error) {
-      this.#break(error);
+      this.#break(error, isNoSpace(error)); // of what is written here nothing was answered
     }
     return !this.#isBroken;
   }
 
-  #break(error: unknown): void {
+  #break(error: unknown, isFull = false): void {
     this.#isBroken = true;
     this.#roomWords = 0;
-    this.#owner.lost(new HostError("The log could not be written", error));
+    const what = "The log could not be written";
+    this.#owner.lost(isFull ? new FullError(what, error) : new HostError(what, error));
   }
 }
 

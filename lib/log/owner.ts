@@ -14,8 +14,8 @@ export interface LogOptions {
 
 /** What the log asks of the one who writes to it. */
 export interface LogOwner {
-  /** What a reader must know that begins with the next record; of any length. */
-  preamble(): Uint8Array;
+  /** What a reader must know that begins with the record behind the last one; of any length. */
+  preamble(lastLsn: number): Uint8Array;
   /** The log has become larger than it should be: time for dumps. */
   onLarge(): void;
   /** What was promised cannot be kept: the process must end. */

@@ -42,14 +42,24 @@ export class Registry {
   readonly checkpoints = new Checkpoints();
   /** Answers that the last prune took away. */
   pruned = 0;
+  /** Whether anything may have changed it since it was marked, as of a record of the log. */
+  isChanged = true;
+  markLsn = -1;
 
   constructor({ answersMax, ageMaxSeconds, streamsKeptMax }: RegistryLimits) {
     this.answers = new Answers(answersMax, ageMaxSeconds);
     this.streams = new Streams(streamsKeptMax, ageMaxSeconds);
   }
 
+  /** Notes that it is unchanged since a record, until a note comes. */
+  mark(lsn: number): void {
+    this.isChanged = false;
+    this.markLsn = lsn;
+  }
+
   /** Applies the note of a kind whose bytes are words[at...]. */
   apply(kind: number, words: Uint32Array<ArrayBuffer>, at: number, bytes: number): void {
+    this.isChanged = true;
     if (kind === ANSWER) return this.answers.remember(words, at);
     const payload = new Uint8Array(words.buffer, words.byteOffset + 4 * at, bytes);
     const value = decode(payload) as unknown;

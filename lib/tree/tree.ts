@@ -26,6 +26,10 @@ export class Tree extends Ranges {
   /** What the forest knows it by, given when it is put there. */
   number = -1;
   serial = 0;
+  /** Whether anything may have changed it since it was marked. */
+  isChanged = true;
+  /** The last record of the log when it was marked; -1: it never was. */
+  markLsn = -1;
   /** After `add`, `subtract`, `set` and `touch`: whether it created the counter. */
   created = false;
   /** After `add`, `subtract`, `set` or `touch` was refused: why. */
@@ -48,6 +52,12 @@ export class Tree extends Ranges {
     this.name = name;
     this.nameBytes = new TextEncoder().encode(name);
     this.blocks.count(treeBytes(this.nameBytes.length) - treeBytes(before));
+  }
+
+  /** Notes that it is unchanged since a record, until something changes it. */
+  mark(lsn: number): void {
+    this.isChanged = false;
+    this.markLsn = lsn;
   }
 
   /** Adds a value to a day of a counter, which it creates. False: refused, no change. */

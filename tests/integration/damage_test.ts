@@ -84,7 +84,7 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
   await ask({ command: "decrement", tree_name: "a", key: 4 });
   await ask({ command: "reset", tree_name: "a", key: 2 });
   await ask({ command: "drop", tree_name: "gone" });
-  assertEquals(await karma.dumper.dumpAll(), 0);
+  assertEquals(await karma.dumper.dumpAll("a test"), 0);
   karma.now += 5000;
   await askV2("counter.increment", { series: "a", key: 9, value: 3, idempotency_key: "two" });
   await askV2("ingest.commit", { stream_id: "s" });

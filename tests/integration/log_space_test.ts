@@ -119,6 +119,47 @@ Deno.test("space: dumps that go while they are loaded are forgotten", async () =
   assert(!server.stderr.includes("could not be removed"), server.stderr);
 });
 
+/** Limits the size of the files that a process may write from now on. */
+async function limitFiles(pid: number, bytes: number | "unlimited"): Promise<void> {
+  const args = [`--pid=${pid}`, `--fsize=${bytes}:unlimited`];
+  const { success } = await new Deno.Command("prlimit", { args }).output();
+  assert(success);
+}
+
+const hasLimits = await new Deno.Command("prlimit", { args: ["--version"] }).output()
+  .then(({ success }) => success, () => false);
+if (!hasLimits) console.log("Skipped in log_space_test.ts: prlimit is not installed");
+
+Deno.test({
+  name:
+    "space: a limit on the size of files refuses changes; where it is below what was reserved, 5",
+  ignore: !hasLimits,
+}, async () => {
+  using directory = new TemporaryDirectory();
+  let taken: number;
+  {
+    await using server = await Server.start({ directory: directory.path });
+    using client = await Client.connect(server.port);
+    assertEquals(await client.ask(increment("t", 1)), success(1));
+    await limitFiles(server.pid, sizeOf(directory, segmentsOf(directory)));
+    taken = 1 + await countUntilFull(client, "t", 2000);
+    assertEquals(await client.ask(sum("t", 1)), success(taken));
+    await limitFiles(server.pid, "unlimited");
+    await eventually("There is room again", async () => {
+      return await client.ask(increment("t", 1)) === success(1);
+    });
+    taken++;
+    // What was reserved cannot be written any more, as where there is copy on write or compression.
+    await limitFiles(server.pid, 4096);
+    await client.send(`${increment("t", 1)}\n`);
+    assertEquals(await server.ended(), 5);
+    assertMatch(server.stderr, /^The log could not be written, though space was reserved: .+$/m);
+  }
+  await using server = await Server.start({ directory: directory.path });
+  using client = await Client.connect(server.port);
+  assertEquals(await client.ask(sum("t", 1)), success(taken));
+});
+
 /** Counts on one key after the other until the disk is full; returns how many counts were taken. */
 async function countUntilFull(client: Client, tree: string, batchesMax: number): Promise<number> {
   let taken = 0;

@@ -54,3 +54,19 @@ Deno.test({ name: "systemd: the unit exposes little", ignore: reason !== undefin
   );
   assertEquals(success, true, said);
 });
+
+/** The values of a setting in the unit. */
+function settings(name: string): string[] {
+  const lines = Deno.readTextFileSync(UNIT).split("\n");
+  return lines.filter((line) => line.startsWith(`${name}=`)).map((line) =>
+    line.slice(name.length + 1)
+  );
+}
+
+Deno.test("systemd: Karma waits for the network, and is started again but where somebody must look", () => {
+  for (const name of ["Wants", "After"]) assertEquals(settings(name), ["network-online.target"]);
+  assertEquals(settings("StartLimitIntervalSec"), ["0"]);
+  assertEquals(settings("Restart"), ["on-failure"]);
+  // 1 and 5 are not among them: what is in the way of a start, or a full disk, may go by itself.
+  assertEquals(settings("RestartPreventExitStatus"), ["2 3 4"]);
+});

@@ -251,7 +251,7 @@ Deno.test("weakness 18: new names of files are on the disk before anything relie
     const karma = await LocalKarma.start(undefined, options);
     const client = karma.connect();
     for (const step of steps.slice(0, count)) await client.ask(step);
-    await karma.dumper.dumpAll();
+    await karma.dumper.dumpAll("a test");
     await client.ask(increment);
     const disk = karma.disk.clone();
     disk.crash({ names: false, bytes: false });

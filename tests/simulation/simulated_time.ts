@@ -6,6 +6,7 @@
 // at a time.
 
 import { setImmediate } from "node:timers";
+import { forgetTurns } from "../../lib/host/clock.ts";
 import { Random } from "../support/random.ts";
 
 interface Timer {
@@ -56,12 +57,14 @@ export class SimulatedTime {
     globalThis.clearTimeout = real.clearTimeout;
     performance.now = real.now;
     crypto.getRandomValues = real.getRandomValues;
+    forgetTurns();
     await this.quiet();
   }
 
   /** Forgets all timers: the process that waited for them is dead. */
   forget(): void {
     this.#timers = [];
+    forgetTurns();
   }
 
   /** Lets everything go on that waits for no timer. */

@@ -36,6 +36,10 @@ export class WatchedDisk implements Disk {
     return this.inner.list(directory);
   }
 
+  changedAt(directory: string): Promise<number> {
+    return this.inner.changedAt(directory);
+  }
+
   open(path: string): Promise<Reading | null> {
     return this.inner.open(path);
   }

@@ -6,9 +6,10 @@
 
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { ITEM_WORDS, type Items } from "../../lib/command/items.ts";
+import type { Outcome } from "../../lib/dump/batch.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
 import type { Dumped, Journal } from "../../lib/dump/transfer.ts";
-import { Ledger, type Outcome } from "../../lib/engine/ledger.ts";
+import { Ledger, type Outcome as LedgerOutcome } from "../../lib/engine/ledger.ts";
 import { GROUP_WORDS } from "../../lib/log/format.ts";
 import { Log } from "../../lib/log/log.ts";
 import { PRUNE, type Registry, type RegistryLimits } from "../../lib/registry/registry.ts";
@@ -98,12 +99,19 @@ export class WatchedDumps extends DumpStore {
   onDumped: (file: string, tree: Tree, from: number) => void = () => {};
   onLoaded: (file: string, dumped: Dumped) => void = () => {};
 
-  override async write(tree: Tree, journal: Journal): Promise<string> {
-    if (this.onBegin === null) return await super.write(tree, journal);
-    const from = this.onBegin(tree);
-    const file = await super.write(tree, journal);
-    this.onDumped(file, tree, from);
-    return file;
+  override async writeAll(
+    trees: readonly Tree[],
+    journal: Journal,
+    which: "all" | "changed",
+  ): Promise<Outcome[]> {
+    const { onBegin } = this;
+    if (onBegin === null) return await super.writeAll(trees, journal, which);
+    const from = new Map(trees.map((tree) => [tree, onBegin(tree)]));
+    const outcomes = await super.writeAll(trees, journal, which);
+    for (const { tree, entry } of outcomes) {
+      if (entry !== null) this.onDumped(entry.file, tree, from.get(tree)!);
+    }
+    return outcomes;
   }
 
   override async load(file: string): Promise<Dumped | null> {
@@ -171,7 +179,7 @@ export class WatchedLedger extends Ledger {
     day: number,
     lo: number,
     hi: number,
-  ): Outcome {
+  ): LedgerOutcome {
     const outcome = super.add(tree, keyLo, keyHi, day, lo, hi);
     if (outcome === "done") this.#count(tree, keyLo, keyHi, day, u64ToBigInt(lo, hi));
     return outcome;
@@ -184,53 +192,59 @@ export class WatchedLedger extends Ledger {
     day: number,
     lo: number,
     hi: number,
-  ): Outcome {
+  ): LedgerOutcome {
     const outcome = super.subtract(tree, keyLo, keyHi, day, lo, hi);
     if (outcome === "done") this.#count(tree, keyLo, keyHi, day, -u64ToBigInt(lo, hi));
     return outcome;
   }
 
-  override addAll(tree: Tree, items: Items): Outcome {
+  override addAll(tree: Tree, items: Items): LedgerOutcome {
     return this.#all("add", tree, items, super.addAll(tree, items));
   }
 
-  override setAll(tree: Tree, items: Items): Outcome {
+  override setAll(tree: Tree, items: Items): LedgerOutcome {
     return this.#all("set", tree, items, super.setAll(tree, items));
   }
 
-  override drop(tree: Tree): Outcome {
+  override drop(tree: Tree): LedgerOutcome {
     return this.#done(super.drop(tree));
   }
 
-  override adopt(tree: Tree, name: string): Outcome {
+  override adopt(tree: Tree, name: string): LedgerOutcome {
     return this.#done(super.adopt(tree, name));
   }
 
-  override create(name: string): Outcome {
+  override create(name: string): LedgerOutcome {
     return this.#done(super.create(name));
   }
 
-  override touch(tree: Tree, keyLo: number, keyHi: number): Outcome {
+  override touch(tree: Tree, keyLo: number, keyHi: number): LedgerOutcome {
     const key = u64ToBigInt(keyLo, keyHi);
     return this.#changed(tree, super.touch(tree, keyLo, keyHi), (all) => withKey(all, key));
   }
 
-  override remove(tree: Tree, keyLo: number, keyHi: number, from: number, to: number): Outcome {
+  override remove(
+    tree: Tree,
+    keyLo: number,
+    keyHi: number,
+    from: number,
+    to: number,
+  ): LedgerOutcome {
     const key = u64ToBigInt(keyLo, keyHi);
     const outcome = super.remove(tree, keyLo, keyHi, from, to);
     return this.#changed(tree, outcome, (all) => withoutDays(all, key, from, to));
   }
 
-  override sweep(tree: Tree, from: number, to: number): Outcome {
+  override sweep(tree: Tree, from: number, to: number): LedgerOutcome {
     const outcome = super.sweep(tree, from, to);
     return this.#changed(tree, outcome, (all) => withoutDays(all, null, from, to));
   }
 
-  override compact(tree: Tree): Outcome {
+  override compact(tree: Tree): LedgerOutcome {
     return this.#changed(tree, super.compact(tree), withoutEmpty);
   }
 
-  override note(kind: number, payload: Uint8Array): Outcome {
+  override note(kind: number, payload: Uint8Array): LedgerOutcome {
     if (kind === PRUNE) this.done(); // it comes alone, at any time
     const outcome = super.note(kind, payload);
     if (outcome !== "done") return outcome;
@@ -245,7 +259,12 @@ export class WatchedLedger extends Ledger {
     return outcome;
   }
 
-  #all(how: "add" | "set", tree: Tree, { count, words }: Items, outcome: Outcome): Outcome {
+  #all(
+    how: "add" | "set",
+    tree: Tree,
+    { count, words }: Items,
+    outcome: LedgerOutcome,
+  ): LedgerOutcome {
     const items = Array.from({ length: count }, (_, index): Item => {
       const [keyLo, keyHi, day, lo, hi] = words.subarray(ITEM_WORDS * index);
       return [u64ToBigInt(keyLo, keyHi), day, u64ToBigInt(lo, hi)];
@@ -258,14 +277,18 @@ export class WatchedLedger extends Ledger {
     this.#changed(tree, "done", (counters) => withValue(counters, key, day, value));
   }
 
-  #changed(tree: Tree, outcome: Outcome, change: (counters: Counters) => Counters): Outcome {
+  #changed(
+    tree: Tree,
+    outcome: LedgerOutcome,
+    change: (counters: Counters) => Counters,
+  ): LedgerOutcome {
     if (outcome !== "done") return outcome;
     this.#past.change(this.#log.lsn, withCounters(this.#past.state, tree.name, change));
     return this.#done(outcome);
   }
 
   /** A record, if it is one, belongs to what was reserved. */
-  #done(outcome: Outcome): Outcome {
+  #done(outcome: LedgerOutcome): LedgerOutcome {
     this.#to = this.#log.lsn;
     return outcome;
   }

@@ -206,7 +206,7 @@ export class World {
     const position = await recovery.settle(tell);
     if (!await this.#hasRead(position)) return;
     const log = this.log = new WatchedLog(DIRECTORY, settings, position, disk, {
-      preamble: () => encodeCatalogue(forest),
+      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
       onLarge: () => this.dumper.shorten(),
       lost: (error) => this.#lose(error),
       tell,
@@ -232,7 +232,7 @@ export class World {
   /** What Karma does at its end. */
   async stop(): Promise<void> {
     let failures = 0;
-    const stopped = this.dumper.dumpAll().then(async (count) => {
+    const stopped = this.dumper.dumpAll("a test").then(async (count) => {
       failures = count;
       await this.log.close();
     });

@@ -75,6 +75,8 @@ export class LocalKarma {
   readonly disk: MemoryDisk;
   /** What was told to the operator. */
   readonly log: string[] = [];
+  /** Likewise of dumps that were made. */
+  readonly dumped: string[] = [];
   readonly forest: Forest;
   readonly registry: Registry;
   /** Set by `start`. */
@@ -101,7 +103,7 @@ export class LocalKarma {
     this.#limits = { ...LIMITS, ...options };
     this.#clock = { now: () => this.now, today: () => this.today };
     this.forest = new Forest(new Budget(this.#limits.memoryBytesMax));
-    const tell = (line: string) => this.log.push(line);
+    const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);
     this.registry = new Registry(this.#limits);
@@ -121,7 +123,7 @@ export class LocalKarma {
   /** Goes from the disk's state on, unless told to begin with an empty one. */
   async start(restore = true): Promise<void> {
     const { forest, disk } = this;
-    const tell = (line: string) => this.log.push(line);
+    const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
     const registries = this.#registries;
     const { registry } = this;
     const clock = this.#clock;
@@ -131,7 +133,7 @@ export class LocalKarma {
     const position = restore ? await recovery.settle(tell) : await recovery.startEmpty(tell);
     const { policy = "no", segmentBytes = 1 << 26, bytesMax = 1 << 30, wal = true } = this.#options;
     this.wal = new Log(DIRECTORY, { policy, segmentBytes, bytesMax }, position, disk, {
-      preamble: () => encodeCatalogue(forest),
+      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
       onLarge: () => this.dumper.shorten(),
       lost: (error) => this.lost = error,
       tell,

@@ -50,6 +50,8 @@ export class MemoryDisk implements Disk {
   failsAt = Infinity;
   /** By kind, the number of the operation from which on those of the kind fail. */
   failsFrom: { [kind in Kind]?: number } = {};
+  /** What operations say that fail as they were told to. */
+  failure: (kind: Kind) => string = (kind) => `Simulated failure of ${kind}`;
   /** The number of the operation that is the first not to happen. */
   stopsAt = Infinity;
   /** The most that one read gives. */
@@ -130,6 +132,10 @@ export class MemoryDisk implements Disk {
 
   list(directory: string): Promise<string[]> {
     return this.#soon("list", () => this.#names.in(directory));
+  }
+
+  changedAt(directory: string): Promise<number> {
+    return this.#soon("changedAt", () => this.#names.changesOf(directory));
   }
 
   open(path: string, offset = 0): Promise<Reading | null> {
@@ -313,6 +319,6 @@ export class MemoryDisk implements Disk {
     const fails = this.operations >= (this.failsFrom[kind] ?? Infinity);
     if (this.operations !== this.failsAt && !fails) return work();
     part?.();
-    throw new Error(`Simulated failure of ${kind}`);
+    throw new Error(this.failure(kind));
   }
 }

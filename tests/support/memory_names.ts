@@ -18,6 +18,8 @@ export class MemoryNames {
   #seen = new Map<string, MemoryFile>();
   #safe = new Map<string, MemoryFile>();
   #changes: Change[] = [];
+  /** Counts all changes, of whatever kind. */
+  #count = 0;
 
   constructor(directories: Iterable<string>) {
     this.#directories = new Set(directories);
@@ -69,6 +71,12 @@ export class MemoryNames {
     return paths.map((path) => path.slice(directory.length + 1));
   }
 
+  /** How often names in any directory have changed. */
+  changesOf(directory: string): number {
+    this.#check(directory);
+    return this.#count;
+  }
+
   create(path: string): MemoryFile {
     this.#check(directoryOf(path));
     const file = new MemoryFile();
@@ -108,11 +116,13 @@ export class MemoryNames {
     }
     this.#changes = [];
     this.#seen = new Map(this.#safe);
+    this.#count++;
   }
 
   #change(change: Change): void {
     for (const entry of change) apply(this.#seen, entry);
     this.#changes.push(change);
+    this.#count++;
   }
 
   /** All names that `isMeant` accepts are safe from now on. */

@@ -116,8 +116,14 @@ export class Server implements AsyncDisposable {
     return this.#out.text;
   }
 
+  /** Likewise to stderr, but for the lines about dumps that were made. */
   get stderr(): string {
-    return this.#error.text;
+    return this.#error.text.replaceAll(/^Dumped .*\n/gm, "");
+  }
+
+  /** The lines about dumps that were made. */
+  get dumped(): string[] {
+    return this.#error.text.match(/^Dumped .*$/gm) ?? [];
   }
 
   /** Waits until it has said something on stderr. */

@@ -696,6 +696,7 @@ Deno.test("store: a tree that is renamed while it is dumped is in the dump as it
     const world = new World();
     const tree = hiddenTree(5);
     let left = operation;
+    await world.store.list(); // from then on its turn has come
     world.disk.latency = () => --left === 0 && tree.rename("t");
     const file = await world.store.write(tree);
     assertEquals(file, "1000_%00staged-5.tree");

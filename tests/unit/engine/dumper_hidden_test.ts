@@ -20,7 +20,7 @@ Deno.test("dumper: a hidden tree that gets its name while all is dumped is not l
       karma.disk.latency = (happens) => {
         if (happens === kind && --left === 0) ledger.adopt(hidden, "t");
       };
-      assertEquals(await karma.dumper.dumpAll(), 0);
+      assertEquals(await karma.dumper.dumpAll("a test"), 0);
       karma.disk.latency = () => null;
       await karma.wal.sync();
       const disk = karma.disk.clone();
@@ -28,7 +28,7 @@ Deno.test("dumper: a hidden tree that gets its name while all is dumped is not l
       const again = await LocalKarma.start(disk);
       const name = left <= 0 ? "t" : HIDDEN;
       assertEquals(contentsOf(again.forest.named(name)!), contentsOf(hidden), `${kind} ${count}`);
-      await again.dumper.dumpAll();
+      await again.dumper.dumpAll("a test");
       assertEquals(again.forest.trees().length, left <= 0 ? 1 : 2);
       const files = (await again.files()).filter((file) => file.includes("%00"));
       assertEquals(files.length > 0, left > 0, "what nobody needs any more is gone");

@@ -264,6 +264,7 @@ Deno.test("snapshots: what can't be dumped or read is told, without paths", asyn
   await world.ask("dump", "t");
   const [file] = JSON.parse(await world.ask("dumps")) as string[];
   const { disk, log } = world.karma;
+  world.add("t", 2);
   disk.failsFrom.create = 0;
   const refused = "internal_error: Not everything could be dumped";
   assertEquals(await world.ask("dumpAll", "", { dialect: "v1" }), '"OK"');
@@ -275,7 +276,7 @@ Deno.test("snapshots: what can't be dumped or read is told, without paths", asyn
     assertEquals(await world.ask(id, file), unread);
   }
   assertEquals(await world.ask("verify"), "internal_error: The data could not be read");
-  disk.failsFrom = { list: 0 };
+  disk.failsFrom = { changedAt: 0, list: 0 };
   assertEquals(await world.ask("snapshotInfo"), "internal_error: Dumps could not be listed");
   assertEquals(await world.ask("verify"), "internal_error: The data could not be read");
   assertEquals((await world.told("replication")).latest_snapshots, []);

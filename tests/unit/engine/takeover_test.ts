@@ -81,7 +81,7 @@ class Process {
     lost.promise.catch(() => {});
     const options = { policy: "no", segmentBytes: 0, bytesMax: Infinity } as const;
     this.wal = new Log(DIRECTORY, options, position, disk, {
-      preamble: () => encodeCatalogue(forest),
+      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
       onLarge: () => {},
       lost: (error) => lost.reject(error), // nobody is answered any more
       tell,

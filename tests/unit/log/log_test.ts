@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { DamagedError } from "../../../lib/errors.ts";
+import { DamagedError, FullError } from "../../../lib/errors.ts";
 import { GROUP_BYTES, MARK_BYTES } from "../../../lib/log/format.ts";
 import { Log } from "../../../lib/log/log.ts";
 import type { LogOptions } from "../../../lib/log/owner.ts";
 import { LogReader } from "../../../lib/log/reader.ts";
+import { LocalKarma } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 const DIRECTORY = "/log";
@@ -186,4 +187,34 @@ Deno.test("log: a segment that is missing is damage, wherever it was", async () 
     assert(error.message.includes("record"), error.message);
   }
   await world.log.close();
+});
+
+Deno.test("log: where reserved space is missing the process ends, and the next one refuses changes", async () => {
+  const increment = { command: "increment", tree_name: "t", key: 1 };
+  const sum = { command: "sum", tree_name: "t", key: 1 };
+  const answer = (text: string) => JSON.parse(text).response;
+  const full = "The disk is full: nothing was changed";
+  const disk = new MemoryDisk("/dumps");
+  const first = await LocalKarma.start(disk);
+  const client = first.connect();
+  assertEquals(answer(await client.ask(increment)), 1);
+  disk.failure = () => "No space left on device (os error 28)";
+  disk.failsFrom.write = disk.operations;
+  client.push(`${JSON.stringify(increment)}\n`); // nobody answers this
+  while (first.lost === null) await new Promise((done) => setTimeout(done, 1));
+  assert(first.lost instanceof FullError, `${first.lost}`);
+
+  disk.kill();
+  disk.failsFrom.write = disk.operations; // it is as full as before
+  const second = await LocalKarma.start(disk);
+  const again = second.connect();
+  assertEquals(answer(await again.ask(increment)), full);
+  assertEquals(answer(await again.ask(sum)), 1);
+  assertEquals(second.lost, null);
+  disk.failsFrom = {};
+  let taken: unknown;
+  do taken = answer(await again.ask(increment)); while (taken === full);
+  assertEquals(taken, 1);
+  assertEquals(answer(await again.ask(sum)), 2);
+  await again.end();
 });

@@ -1,0 +1,118 @@
+// The files of dumps, as they are read.
+//
+// Invariant: nothing is changed here, and only files in the directory itself are opened: a name that is
+// a path, or hidden, is nobody's. What the system says becomes a HostError that says what for, and what
+// is wrong with a file a DamagedError that names it.
+
+import { join } from "@std/path";
+import { AssertionFailed } from "../assert.ts";
+import { DamagedError, HostError } from "../errors.ts";
+import type { Disk, Reading } from "../host/disk.ts";
+import { Window } from "../host/window.ts";
+import { type DumpFile, FILE_NAME_BYTES_MAX } from "./file_name.ts";
+import type { Head } from "./format.ts";
+import { beginsFrame, beginsMap } from "./frame.ts";
+import { readHead } from "./transfer.ts";
+
+/** A dump that is known to be there. */
+export interface Entry extends DumpFile {
+  /** Known once it was looked at; null: it is no dump of ours. */
+  head?: Head | null;
+  bytes?: number;
+  /** The record of its log up to which all of it holds every record; known of those written or restored here. */
+  leastLsn?: number;
+}
+
+export class DumpFiles {
+  readonly #directory: string;
+  readonly #disk: Disk;
+
+  constructor(directory: string, disk: Disk) {
+    this.#directory = directory;
+    this.#disk = disk;
+  }
+
+  /** The head of a dump; null when it is none of ours, or not there. */
+  async head(entry: Entry): Promise<Head | null> {
+    if (entry.head !== undefined) return entry.head;
+    return entry.head = await this.open(entry.file, (window) => meet(window, entry));
+  }
+
+  /** Whether a file is a link to another, perhaps to one outside of the directory. */
+  isLink(file: string): Promise<boolean> {
+    return this.told(`Dump ${file} could not be looked at`, () => {
+      return this.#disk.isLink(join(this.#directory, file));
+    });
+  }
+
+  /** Some bytes of a dump, fewer at its end; null when there is no such file. */
+  bytes(file: string, offset: number, count: number): Promise<Uint8Array | null> {
+    return this.#opened(file, offset, async (reading) => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(count, reading.size - offset)));
+      for (let at = 0; at < bytes.length;) {
+        const read = await reading.read(bytes.subarray(at));
+        if (read === null) throw new DamagedError("it has become shorter");
+        at += read;
+      }
+      return bytes;
+    });
+  }
+
+  /** Reads a file; null when there is none of that name here. */
+  open<T>(file: string, read: (window: Window) => Promise<T>): Promise<T | null> {
+    return this.#opened(file, 0, (reading) => read(new Window(reading)));
+  }
+
+  /** Does something with the disk; what the system says becomes a HostError that says what for. */
+  async told<T>(failure: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const known = error instanceof DamagedError || error instanceof HostError;
+      if (known || error instanceof AssertionFailed) throw error;
+      throw new HostError(failure, error);
+    }
+  }
+
+  async #opened<T>(
+    file: string,
+    offset: number,
+    read: (reading: Reading) => Promise<T>,
+  ): Promise<T | null> {
+    if (!isPlainName(file)) return null;
+    const reading = await this.told(`Dump ${file} could not be opened`, () => {
+      return this.#disk.open(join(this.#directory, file), offset);
+    });
+    if (reading === null) return null;
+    try {
+      return await this.told(`Dump ${file} could not be read`, () => read(reading));
+    } catch (error) {
+      if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
+        throw error;
+      }
+      throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
+    } finally {
+      reading.close();
+    }
+  }
+}
+
+/** Begins to read a dump into what is known of it; returns its head, null if it is none of ours. */
+export async function beginDump(window: Window, entry: Entry | null): Promise<Head | null> {
+  if (entry !== null) entry.bytes = window.left;
+  if (!await window.fill(1)) throw new DamagedError("it is empty");
+  return await beginsFrame(window) ? await readHead(window) : null;
+}
+
+/** As `beginDump`, where more than its head is not looked at if it is none of ours. */
+export async function meet(window: Window, entry: Entry): Promise<Head | null> {
+  const head = await beginDump(window, entry);
+  if (head !== null || await beginsMap(window)) return entry.head = head;
+  throw new DamagedError("it does not begin as a dump does");
+}
+
+/** Whether a name may be that of a file here: no path, not hidden, and not longer than names can be. */
+export function isPlainName(file: string): boolean {
+  const bytes = new TextEncoder().encode(file).length;
+  return !file.startsWith(".") && !/[/\p{Cc}]/u.test(file) && bytes <= FILE_NAME_BYTES_MAX;
+}
