@@ -83,7 +83,7 @@ function readCommandLine(): { kind: "run" | "check"; config: Config } {
 /** `karma check`: examines the data, changes nothing, and ends. */
 async function check(config: Config): Promise<never> {
   const disk = new HostDisk();
-  const options = databaseOptions(config);
+  const options = databaseOptions(config, memoryLimits(config, machineMemoryBytes()));
   const open = openingOf(options, new HostClock("UTC"), announce);
   const view = () => Promise.resolve(disk);
   const { faults, notes } = await examine(open, view).catch(failToStart);
@@ -219,7 +219,7 @@ async function main(): Promise<void> {
   const lost = (error: HostError) =>
     fail(error.message, error instanceof FullError ? EXIT_FULL : EXIT_BROKEN);
   const host = { disk, clock, budget, memoryBytes, tell: log, lost };
-  const database = await Database.open(databaseOptions(config), host, statistics)
+  const database = await Database.open(databaseOptions(config, memory), host, statistics)
     .catch(failToStart);
   setInterval(() => {
     database.look();

@@ -75,6 +75,8 @@ export interface MemoryLimits {
   readonly bytesMax: number;
   /** Of those, for the buffers of all connections. */
   readonly bufferBytesMax: number;
+  /** Of those, for answers under idempotency keys. */
+  readonly answerBytesMax: number;
 }
 
 /**
@@ -85,9 +87,11 @@ export interface MemoryLimits {
  */
 export function memoryLimits(config: Config, machineBytes: number): MemoryLimits {
   const bytesMax = bytesOf(config.memoryMax, machineBytes);
+  const part = (size: Size) => Math.min(bytesOf(size, bytesMax), bytesMax);
   return {
     bytesMax,
-    bufferBytesMax: Math.min(bytesOf(config.bufferMemoryMax, bytesMax), bytesMax),
+    bufferBytesMax: part(config.bufferMemoryMax),
+    answerBytesMax: part(config.answersBytesMax),
   };
 }
 

@@ -49,6 +49,8 @@ export interface Config {
   readonly readAuthToken: string;
   readonly readAuthTokenFile: string;
   readonly answersMax: number;
+  /** Of all of them; a share is one of `memoryMax`. */
+  readonly answersBytesMax: Size;
   /** 0: for ever. */
   readonly answersAgeSeconds: number;
   readonly ingestStreamsMax: number;
@@ -385,6 +387,14 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "1000000",
     kind: integer(1, 100000000),
     help: "Most idempotency keys remembered",
+  },
+  answersBytesMax: {
+    flag: "idempotency-max-bytes",
+    value: "size",
+    variable: "KARMA_IDEMPOTENCY_MAX_BYTES",
+    fallback: "25%",
+    kind: size,
+    help: "Most memory for them; %: of --max-memory",
   },
   answersAgeSeconds: {
     flag: "idempotency-max-age-seconds",

@@ -1,11 +1,12 @@
 // What each part is told of the configuration: the one place where a Config is handed out.
 
+import type { MemoryLimits } from "./config.ts";
 import type { Access } from "./command/access.ts";
 import type { DatabaseOptions } from "./engine/database.ts";
 import type { Config } from "./options.ts";
 import type { AcceptorOptions } from "./server/acceptor.ts";
 
-export function databaseOptions(config: Config): DatabaseOptions {
+export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseOptions {
   const { walSync: policy, walSegmentBytes: segmentBytes, walBytesMax: bytesMax } = config;
   const { ingestStreamsMax } = config;
   return {
@@ -15,6 +16,7 @@ export function databaseOptions(config: Config): DatabaseOptions {
     log: { policy, segmentBytes, bytesMax },
     registry: {
       answersMax: config.answersMax,
+      answersBytesMax: memory.answerBytesMax,
       ageMaxSeconds: config.answersAgeSeconds,
       streamsKeptMax: ingestStreamsMax,
     },

@@ -101,6 +101,7 @@ export class Administration {
     };
     reply.object(toldOf(checkpoint));
     if (!isFitting(reply, this.#parts.replyBytesMax)) return;
+    if (!isDone(checkpoints.hasMemory(checkpoint) ? "done" : "memory", reply)) return;
     isDone(ledger.note(CHECKPOINT, encodeNote(checkpoint)), reply);
   }
 

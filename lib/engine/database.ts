@@ -74,7 +74,7 @@ export class Database {
     const { directory } = options;
     const { disk, clock, tell, budget } = host;
     const forest = new Forest(budget);
-    const registry = new Registry(options.registry);
+    const registry = new Registry(options.registry, budget);
     budget.isLenient = true;
     const dumps = new DumpStore(directory, disk, clock, options.engine.dumpsKept, tell);
     const registries = new RegistryStore(directory, disk, clock);

@@ -81,6 +81,7 @@ export class Ingest {
     }
     reply.object(statusOf({ id, mode, tree: null, granularity, committed: null, lastChunk: 0 }));
     if (isFitting(reply, this.#limits.replyBytesMax) && this.#hasRoom(reply, 0)) {
+      if (!this.#hasMemory(reply, null)) return;
       this.#note({ kind: "begin", id, mode, granularity });
     }
   }
@@ -142,6 +143,7 @@ export class Ingest {
     const total = u64ToBigInt(items.total[0], items.total[1]);
     reply.object({ ...told, applied: items.count, total });
     if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, items.count)) return;
+    if (!this.#hasMemory(reply, stream)) return;
     if (!this.#take(stream, request, reply, print)) return;
     this.#statistics.ingestChunksApplied++;
     this.#statistics.ingestItemsApplied += items.count;
@@ -231,6 +233,10 @@ export class Ingest {
   /** Makes room for a tree, a stream's change and so many items; if there is none, the reply says so. */
   #hasRoom(reply: Reply, items: number): boolean {
     return isDone(this.#ledger.reserve(3, NOTE_BYTES_MAX, items) ? "done" : "full", reply);
+  }
+
+  #hasMemory(reply: Reply, stream: Stream | null): boolean {
+    return isDone(this.#registry.streams.hasMemory(stream) ? "done" : "memory", reply);
   }
 
   #note(change: StreamChange): void {

@@ -214,6 +214,9 @@ export class Limiter {
       return false;
     }
     const bytesMax = request.wantsReceipt ? this.#receipts.bytesMax(request) : 0;
+    if (bytesMax > 0 && !isDone(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
+      return false;
+    }
     const hasRoom = this.#ledger.reserve(created + 1, bytesMax, limits.count);
     return isDone(hasRoom ? "done" : "full", reply);
   }

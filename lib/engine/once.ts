@@ -82,6 +82,8 @@ export class Once {
     // All that the change may need, and the answer: it must not be the one of them without space.
     const size = onceEnd - onceStart + RESPONSE_BYTES_MAX;
     if (!isDone(this.#ledger.reserve(4, size, items.count) ? "done" : "full", reply)) return;
+    const words = answerWords(onceEnd - onceStart, RESPONSE_BYTES_MAX);
+    if (!isDone(this.#answers.hasRoom(words) ? "done" : "memory", reply)) return;
     execute();
     if (reply.code !== null) return;
     reply.isRepeated = false;

@@ -75,6 +75,11 @@ export class Receipts {
     return bytes;
   }
 
+  /** Whether there is memory for a receipt of so many bytes. */
+  hasMemory(bytes: number): boolean {
+    return this.#registry.answers.hasRoom(Math.ceil(bytes / 4));
+  }
+
   /** Notes what was just charged; returns the receipt's text. There must be room (`bytesMax`). */
   issue(request: Request, day: number, applied: Uint32Array): string {
     const { limits, mode } = request;

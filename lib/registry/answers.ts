@@ -1,81 +1,37 @@
 // Answers to requests that came with an idempotency key, so that a retry gets the same answer and
-// is not carried out again. The words of an answer are the same here, in the log and in dumps:
+// is not carried out again. answer_words.ts tells what one looks like.
 //
-//   answer   words of all of it | created | day | fingerprint (4) | key bytes, response bytes << 16
-//            key | response                                each filled with zeros to whole words
 //   page     answer | answer | dead | answer | ... free    65536 words; an answer lies in one page
 //   place    slot of the page << 16 | word in the page
 //
-// `created` is in seconds since 1970; `day` is the day that the request was carried out on if it
-// named none, else 0; the fingerprint is half a SHA-256. A dead answer has no bytes of key.
-//
 // Invariant: a key has one answer, found by its place; answers are kept in the order in which they
-// came, at most so many, and a page in which none is left is given back, wherever it stands.
+// came, at most so many and so many bytes of them, and a page in which none is left is given back, wherever
+// it stands. Bytes are those of the answers alone, so that replay, which may lay them out in other pages,
+// forgets the same ones.
 // Trade: the dead in a page take room as long as one lives in it. Answers die in the order in which
 // they came, unless a clock goes back, so that is a page or two.
 
 import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
+import {
+  ANSWER_HEAD_WORDS,
+  answerWords,
+  CREATED,
+  DAY,
+  isAnswer,
+  isDead,
+  KEY_BYTES,
+  LENGTHS,
+  PRINT,
+  writeAnswer,
+} from "./answer_words.ts";
 import { Places } from "./places.ts";
 
-/** Words of an answer before its key. */
-export const ANSWER_HEAD_WORDS = 8;
-const CREATED = 1;
-const DAY = 2;
-const PRINT = 3;
-const LENGTHS = 7;
-const KEY_BYTES = 0xffff;
-const KEY_BYTES_MAX = 256;
-const RESPONSE_BYTES_MAX = 65535;
+export { ANSWER_HEAD_WORDS, answerWords, isAnswer, writeAnswer };
 
 const PAGE_WORDS = 65536;
 /** The most that go for their age when one comes: after a quiet week a million may be too old. */
 export const EXPIRED_AT_ONCE_MAX = 1024;
-
-/** Words of an encoded answer. */
-export function answerWords(keyBytes: number, responseBytes: number): number {
-  return ANSWER_HEAD_WORDS + ((keyBytes + 3) >>> 2) + ((responseBytes + 3) >>> 2);
-}
-
-/** Writes an answer to words[at...], its key being bytes[keyStart..keyEnd); returns its words. */
-export function writeAnswer(
-  words: Uint32Array,
-  at: number,
-  created: number,
-  day: number,
-  fingerprint: Uint32Array,
-  bytes: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  response: Uint8Array,
-): number {
-  const keyBytes = keyEnd - keyStart;
-  assert(keyBytes > 0 && keyBytes <= KEY_BYTES_MAX, "a key has so many bytes");
-  assert(response.length <= RESPONSE_BYTES_MAX, "a response has no more bytes than that");
-  const size = answerWords(keyBytes, response.length);
-  words.fill(0, at + ANSWER_HEAD_WORDS, at + size);
-  words[at] = size;
-  words[at + CREATED] = created;
-  words[at + DAY] = day;
-  words.set(fingerprint, at + PRINT);
-  words[at + LENGTHS] = keyBytes | response.length << 16;
-  const into = new Uint8Array(words.buffer, words.byteOffset + 4 * at, 4 * size);
-  for (let n = 0; n < keyBytes; n++) into[4 * ANSWER_HEAD_WORDS + n] = bytes[keyStart + n];
-  into.set(response, 4 * answerWords(keyBytes, 0));
-  return size;
-}
-
-/** Whether words[at..end) begin with a whole answer. */
-export function isAnswer(words: Uint32Array, at: number, end: number): boolean {
-  if (at + ANSWER_HEAD_WORDS > end) return false;
-  const keyBytes = words[at + LENGTHS] & KEY_BYTES;
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return false;
-  const size = words[at];
-  return size === answerWords(keyBytes, words[at + LENGTHS] >>> 16) && at + size <= end;
-}
-
-function isDead(words: Uint32Array, at: number): boolean {
-  return (words[at + LENGTHS] & KEY_BYTES) === 0;
-}
 
 interface Page {
   readonly words: Uint32Array<ArrayBuffer>;
@@ -94,6 +50,10 @@ interface Page {
 export class Answers {
   readonly #recordsMax: number;
   readonly #ageMaxSeconds: number;
+  readonly #wordsMax: number;
+  readonly #budget: Budget;
+  /** Bytes that count in the budget. */
+  #counted = 0;
   /** The page in a slot. Slot 0 is never taken, so that no place is 0. */
   readonly #slots: (Page | null)[] = [null];
   /** The pages, oldest first. */
@@ -103,6 +63,8 @@ export class Answers {
   #pagesBegun = 0;
   readonly #places = new Places((place) => this.#hashAt(place));
   #size = 0;
+  /** Words of all answers that are held. */
+  #words = 0;
 
   // The answer that was found last, until the next change.
   created = 0;
@@ -110,15 +72,32 @@ export class Answers {
   readonly fingerprint: Uint32Array<ArrayBuffer> = new Uint32Array(4);
   response: Uint8Array = new Uint8Array(0);
 
-  /** Keeps so many answers, each for so long; 0: for ever. */
-  constructor(recordsMax: number, ageMaxSeconds: number) {
+  /** Keeps so many answers, of so many bytes together, each for so long; 0: for ever. */
+  constructor(
+    recordsMax: number,
+    ageMaxSeconds: number,
+    bytesMax = Infinity,
+    budget = new Budget(),
+  ) {
     this.#recordsMax = recordsMax;
     this.#ageMaxSeconds = ageMaxSeconds;
+    this.#wordsMax = bytesMax / 4;
+    this.#budget = budget;
   }
 
   /** Answers that are held. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether answers of so many words find memory. Where the oldest go for them they do, a page later. */
+  hasRoom(words: number): boolean {
+    const newest = this.#pages.at(-1);
+    if (newest !== undefined && newest.end + words <= PAGE_WORDS || this.#spare !== null) {
+      return true;
+    }
+    const isFull = this.#size >= this.#recordsMax || this.#words + words > this.#wordsMax;
+    return isFull || this.#budget.fits(2 * 4 * PAGE_WORDS);
   }
 
   /** Bytes of memory that they take. */
@@ -153,6 +132,7 @@ export class Answers {
     page.end += words[at];
     page.alive++;
     this.#size++;
+    this.#words += words[at];
     const created = words[at + CREATED];
     page.createdMin = Math.min(page.createdMin, created);
     const same = this.#seekSame(place);
@@ -162,11 +142,20 @@ export class Answers {
     while (expired++ < EXPIRED_AT_ONCE_MAX && this.#isOld(this.#oldest(), created)) {
       this.#remove(this.#oldest());
     }
-    while (this.#size > this.#recordsMax) this.#remove(this.#oldest());
+    while (this.#size > this.#recordsMax || this.#words > this.#wordsMax && this.#size > 1) {
+      this.#remove(this.#oldest());
+    }
+    this.#count();
   }
 
   /** Forgets, from the oldest on, up to `limit` answers created before a time; returns how many. */
   prune(beforeSeconds: number, limit: number): number {
+    const count = this.#prune(beforeSeconds, limit);
+    this.#count();
+    return count;
+  }
+
+  #prune(beforeSeconds: number, limit: number): number {
     let count = 0;
     for (const page of [...this.#pages]) {
       if (page.createdMin >= beforeSeconds) continue;
@@ -203,6 +192,8 @@ export class Answers {
   /** Asserts the invariant. */
   check(): void {
     assert(this.#size <= this.#recordsMax, "there are not too many answers");
+    assert(this.#words <= this.#wordsMax || this.#size === 1, "they have not too many bytes");
+    assert(this.#counted === this.bytes, "their memory is counted");
     let [size, number] = [0, 0];
     for (const page of this.#pages) {
       assert(page.number > number, "pages are in the order in which they were begun");
@@ -269,9 +260,17 @@ export class Answers {
     return page.slot * PAGE_WORDS + page.first;
   }
 
+  /** Counts the memory that they take now. */
+  #count(): void {
+    const { bytes } = this;
+    this.#budget.held += bytes - this.#counted;
+    this.#counted = bytes;
+  }
+
   #remove(place: number): void {
     this.#places.remove(place);
     const page = this.#pageOf(place);
+    this.#words -= page.words[place % PAGE_WORDS];
     page.words[place % PAGE_WORDS + LENGTHS] &= ~KEY_BYTES;
     this.#size--;
     if (--page.alive > 0) return;

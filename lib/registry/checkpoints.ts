@@ -3,9 +3,13 @@
 // Invariant: a source has one checkpoint, the last that was told. There are at most SOURCES_MAX.
 
 import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
 
 /** The most sources: a name and two texts of a kilobyte each make 30 MB of them. */
 export const SOURCES_MAX = 10_000;
+
+/** What a checkpoint takes beside its texts. */
+const OBJECT_BYTES = 320;
 
 export interface Checkpoint {
   readonly source: string;
@@ -19,8 +23,13 @@ const encoder = new TextEncoder();
 
 export class Checkpoints {
   readonly #bySource = new Map<string, Checkpoint>();
+  readonly #budget: Budget;
   /** When the last one was told; 0: none was. */
   lastUpdated = 0;
+
+  constructor(budget = new Budget()) {
+    this.#budget = budget;
+  }
 
   get count(): number {
     return this.#bySource.size;
@@ -43,7 +52,16 @@ export class Checkpoints {
     return this.#bySource.has(source) || this.count < SOURCES_MAX;
   }
 
+  /** Whether there is memory for one. */
+  hasMemory(checkpoint: Checkpoint): boolean {
+    const old = this.find(checkpoint.source);
+    const more = bytesOf(checkpoint) - (old === null ? 0 : bytesOf(old));
+    return more <= 0 || this.#budget.fits(more);
+  }
+
   put(checkpoint: Checkpoint): void {
+    const old = this.find(checkpoint.source);
+    this.#budget.held += bytesOf(checkpoint) - (old === null ? 0 : bytesOf(old));
     this.#bySource.set(checkpoint.source, checkpoint);
     this.lastUpdated = Math.max(this.lastUpdated, checkpoint.updated);
   }
@@ -55,6 +73,10 @@ export class Checkpoints {
       assert(checkpoint.source === source, "a checkpoint is found by its source");
     }
   }
+}
+
+function bytesOf({ source, offset, event }: Checkpoint): number {
+  return OBJECT_BYTES + 2 * (source.length + (offset?.length ?? 0) + (event?.length ?? 0));
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

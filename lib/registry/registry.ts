@@ -8,6 +8,7 @@
 
 import { decode, encode } from "@std/msgpack";
 import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
 import { Answers } from "./answers.ts";
 import { type Checkpoint, Checkpoints } from "./checkpoints.ts";
 import { type StreamChange, Streams } from "./streams.ts";
@@ -31,6 +32,8 @@ export interface Prune {
 
 export interface RegistryLimits {
   readonly answersMax: number;
+  /** Bytes of all of them; without it there is no limit. */
+  readonly answersBytesMax?: number;
   /** 0: for ever. */
   readonly ageMaxSeconds: number;
   readonly streamsKeptMax: number;
@@ -39,16 +42,21 @@ export interface RegistryLimits {
 export class Registry {
   readonly answers: Answers;
   readonly streams: Streams;
-  readonly checkpoints = new Checkpoints();
+  readonly checkpoints: Checkpoints;
+  /** What all of it may take, and the trees. */
+  readonly budget: Budget;
   /** Answers that the last prune took away. */
   pruned = 0;
   /** Whether anything may have changed it since it was marked, as of a record of the log. */
   isChanged = true;
   markLsn = -1;
 
-  constructor({ answersMax, ageMaxSeconds, streamsKeptMax }: RegistryLimits) {
-    this.answers = new Answers(answersMax, ageMaxSeconds);
-    this.streams = new Streams(streamsKeptMax, ageMaxSeconds);
+  constructor(limits: RegistryLimits, budget = new Budget()) {
+    const { answersMax, answersBytesMax, ageMaxSeconds, streamsKeptMax } = limits;
+    this.budget = budget;
+    this.answers = new Answers(answersMax, ageMaxSeconds, answersBytesMax, budget);
+    this.streams = new Streams(streamsKeptMax, ageMaxSeconds, budget);
+    this.checkpoints = new Checkpoints(budget);
   }
 
   /** Notes that it is unchanged since a record, until a note comes. */

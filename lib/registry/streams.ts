@@ -8,6 +8,7 @@
 // ask again, but only the latest of them, and only for so long.
 
 import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
 
 export type Mode = "add" | "set" | "replace_series";
 
@@ -16,6 +17,9 @@ export const PRINT_WORDS = 4;
 
 /** The most chunks of a stream: a thousand million items, 1.6 MB of fingerprints. */
 export const CHUNKS_MAX = 100_000;
+
+/** What a stream takes beside its fingerprints: its names, of 256 characters each, and the object. */
+const OBJECT_BYTES = 2048;
 
 export interface Stream {
   readonly id: string;
@@ -50,14 +54,16 @@ export type StreamChange =
 export class Streams {
   readonly #keptMax: number;
   readonly #ageMaxSeconds: number;
+  readonly #budget: Budget;
   readonly #open = new Map<string, Stream>();
   /** In the order in which they were committed. */
   readonly #committed = new Map<string, Stream>();
 
   /** How many committed streams are kept, and for how long; 0: for ever. */
-  constructor(keptMax: number, ageMaxSeconds: number) {
+  constructor(keptMax: number, ageMaxSeconds: number, budget = new Budget()) {
     this.#keptMax = keptMax;
     this.#ageMaxSeconds = ageMaxSeconds;
+    this.#budget = budget;
   }
 
   get openCount(): number {
@@ -86,8 +92,16 @@ export class Streams {
     yield* this.#open.values();
   }
 
+  /** Whether there is memory for another stream; for another chunk of one, if it is told. */
+  hasMemory(stream: Stream | null): boolean {
+    if (stream === null) return this.#budget.fits(OBJECT_BYTES);
+    const isGrowing = PRINT_WORDS * stream.lastChunk === stream.prints.length;
+    return !isGrowing || this.#budget.fits(2 * stream.prints.byteLength + OBJECT_BYTES);
+  }
+
   /** Takes a stream as it is: from a dump. */
   take(stream: Stream): void {
+    this.#budget.held += bytesOf(stream);
     const { id, committed } = stream;
     (committed === null ? this.#open : this.#committed).set(id, stream);
   }
@@ -112,9 +126,17 @@ export class Streams {
     }
     const stream = this.#open.get(change.id);
     assert(stream !== undefined, "a stream is open while it changes");
-    if (change.kind === "chunk") return addChunk(stream, change);
+    if (change.kind === "chunk") {
+      const before = bytesOf(stream);
+      addChunk(stream, change);
+      this.#budget.held += bytesOf(stream) - before;
+      return;
+    }
     this.#open.delete(change.id);
-    if (change.kind === "abort") return;
+    if (change.kind === "abort") {
+      this.#budget.held -= bytesOf(stream);
+      return;
+    }
     stream.committed = change.seconds;
     stream.staged = null;
     this.#committed.set(change.id, stream);
@@ -146,11 +168,17 @@ export class Streams {
   /** Forgets the oldest of the committed, which are too many or too old. */
   #forget(seconds: number): void {
     const isOld = (age: number) => this.#ageMaxSeconds > 0 && age > this.#ageMaxSeconds;
-    for (const [id, { committed }] of this.#committed) {
+    for (const [id, stream] of this.#committed) {
+      const { committed } = stream;
       if (this.#committed.size <= this.#keptMax && !isOld(seconds - committed!)) return;
       this.#committed.delete(id);
+      this.#budget.held -= bytesOf(stream);
     }
   }
+}
+
+function bytesOf({ prints }: Stream): number {
+  return OBJECT_BYTES + prints.byteLength;
 }
 
 function addChunk(

@@ -49,6 +49,7 @@ const LIMITS = {
   readTimeoutMs: 0,
   writeTimeoutMs: 0,
   answersMax: 1_000_000,
+  answersBytesMax: Infinity,
   ageMaxSeconds: 604_800,
   streamsKeptMax: 1000,
 };
@@ -106,7 +107,7 @@ export class LocalKarma {
     const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);
-    this.registry = new Registry(this.#limits);
+    this.registry = new Registry(this.#limits, this.forest.budget);
     this.#registries = new RegistryStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);
     this.#gate = new Gate(access, 0, new Notices(tell));

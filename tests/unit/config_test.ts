@@ -33,6 +33,7 @@ const DEFAULTS: Config = {
   readAuthToken: "",
   readAuthTokenFile: "",
   answersMax: 1000000,
+  answersBytesMax: { percent: 25 },
   answersAgeSeconds: 604800,
   ingestStreamsMax: 1000,
   ingestStagedItemsMax: 10000000,
@@ -250,6 +251,7 @@ const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][]
   ["KARMA_READ_AUTH_TOKEN", "t", { readAuthToken: "t" }],
   ["KARMA_READ_AUTH_TOKEN_FILE", "/t", { readAuthTokenFile: "/t" }],
   ["KARMA_IDEMPOTENCY_MAX_RECORDS", "7", { answersMax: 7 }],
+  ["KARMA_IDEMPOTENCY_MAX_BYTES", "1gb", { answersBytesMax: { bytes: 1073741824 } }],
   ["KARMA_IDEMPOTENCY_MAX_AGE_SECONDS", "7", { answersAgeSeconds: 7 }],
   ["KARMA_INGEST_MAX_STREAMS", "7", { ingestStreamsMax: 7 }],
   ["KARMA_INGEST_MAX_STAGED_ITEMS", "7", { ingestStagedItemsMax: 7 }],
@@ -471,16 +473,18 @@ Deno.test("config: sizes in bytes, with units, and as shares", () => {
   }
 });
 
-const MEMORY: [args: string[], bytesMax: number, bufferBytesMax: number][] = [
-  [[], 750, 187],
-  [["--max-memory=50%"], 500, 125],
-  [["--max-memory=2000", "--max-buffer-memory=50%"], 2000, 1000],
-  [["--max-buffer-memory=100"], 750, 100],
-  [["--max-buffer-memory=1gb"], 750, 750],
-];
+const MEMORY: [args: string[], bytesMax: number, bufferBytesMax: number, answerBytesMax: number][] =
+  [
+    [[], 750, 187, 187],
+    [["--max-memory=50%"], 500, 125, 125],
+    [["--max-memory=2000", "--max-buffer-memory=50%"], 2000, 1000, 500],
+    [["--max-buffer-memory=100", "--idempotency-max-bytes=10"], 750, 100, 10],
+    [["--max-buffer-memory=1gb", "--idempotency-max-bytes=1gb"], 750, 750, 750],
+  ];
 
 Deno.test("config: shares of memory are taken of the machine's, and of each other", () => {
-  for (const [args, bytesMax, bufferBytesMax] of MEMORY) {
-    assertEquals(memoryLimits(configOf(args), 1000), { bytesMax, bufferBytesMax }, args.join(" "));
+  for (const [args, bytesMax, bufferBytesMax, answerBytesMax] of MEMORY) {
+    const limits = { bytesMax, bufferBytesMax, answerBytesMax };
+    assertEquals(memoryLimits(configOf(args), 1000), limits, args.join(" "));
   }
 });
