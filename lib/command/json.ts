@@ -9,6 +9,7 @@ export type Json =
   | bigint
   | string
   | Real
+  | Written
   | readonly Json[]
   | { readonly [name: string]: Json };
 
@@ -23,5 +24,14 @@ export class Real {
   toString(): string {
     const text = String(this.value);
     return /^-?\d+$/.test(text) ? `${text}.0` : text;
+  }
+}
+
+/** A value that is written already: a long list, which took several turns. */
+export class Written {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.bytes = bytes;
   }
 }

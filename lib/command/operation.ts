@@ -22,6 +22,7 @@ export type Field =
   | "keys"
   | "counters" // tree and key of each
   | "cursor?"
+  | "after?" // the cursor of a list of names: the last one that was told
   | "limit?"
   | "before" // the first day to keep
   | "time" // a moment
@@ -338,7 +339,8 @@ const ROWS = [
   {
     id: "dumps",
     access: "read",
-    fields: [],
+    fields: ["limit?", "after?"],
+    limit: { max: 10_000, fallback: 0 },
     v1: { command: "dumps" },
     v2: { ops: ["snapshot.list"], label: "dumps" },
   },
@@ -352,7 +354,8 @@ const ROWS = [
   {
     id: "snapshotInfo",
     access: "read",
-    fields: [],
+    fields: ["limit?", "after?"],
+    limit: { max: 10_000, fallback: 0 },
     v2: { ops: ["snapshot.info"], label: "snapshot_info" },
   },
   {
@@ -402,7 +405,8 @@ const ROWS = [
   {
     id: "replication",
     access: "read",
-    fields: [],
+    fields: ["limit?", "after?"],
+    limit: { max: 10_000, fallback: 0 },
     v2: { ops: ["replication.status"], label: "replication_status" },
   },
 ] as const;

@@ -2,7 +2,7 @@
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { highLane, LANE, lowLane } from "../bytes/u64.ts";
-import { type Json, Real } from "./json.ts";
+import { type Json, Real, Written } from "./json.ts";
 import { type Reply, SUM_WORDS } from "./reply.ts";
 import type { Branch } from "../tree/branch.ts";
 import type { Cells } from "../tree/cells.ts";
@@ -100,6 +100,7 @@ export function writeJson(json: Json, out: SendBuffer): void {
   if (json === null || typeof json !== "object" || json instanceof Real) {
     return out.text(String(json));
   }
+  if (json instanceof Written) return out.raw(json.bytes);
   let isFirst = true;
   if (Array.isArray(json)) {
     out.byte(OPEN_BRACKET);

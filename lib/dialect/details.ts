@@ -37,6 +37,13 @@ const READERS: Partial<Record<Field, Read>> = {
     const fault = value.number("cursor");
     return fault === null ? put(details, "cursor", bigintOf(value)) : { fault };
   },
+  "after?": (details, of) => {
+    const value = of("cursor");
+    if (value.kind === ABSENT) return GOOD;
+    if (value.kind === NULL) return put(details, "after", null);
+    if (value.kind !== STRING) return { fault: "Field cursor must be a string" };
+    return text(details, "after", value, "cursor");
+  },
   "offset?": (details, of) => {
     const value = of("offset");
     if (value.kind === ABSENT) return put(details, "offset", 0);

@@ -23,6 +23,18 @@ export interface Entry extends DumpFile {
   leastLsn?: number;
 }
 
+/** What there is to tell of a file that is named as a dump. */
+export interface Description {
+  readonly tree: string;
+  readonly file: string;
+  readonly seconds: number;
+  readonly bytes: number;
+  /** Null: it is a dump of another Karma, or not a dump. */
+  readonly head: Head | null;
+  /** Why it is not a dump; null: it begins as one. */
+  readonly fault: string | null;
+}
+
 export class DumpFiles {
   readonly #directory: string;
   readonly #disk: Disk;

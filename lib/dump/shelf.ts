@@ -17,26 +17,13 @@ import {
   isTemporary,
   parseDumpFileName,
 } from "./file_name.ts";
-import { DumpFiles, type Entry, isPlainName } from "./files.ts";
-import type { Head } from "./format.ts";
+import { type Description, DumpFiles, type Entry, isPlainName } from "./files.ts";
 import { firstBehind, Order } from "./order.ts";
 
 /** The dumps of a tree, newest first. */
-interface Group {
+export interface Group {
   readonly key: string;
   entries: Entry[];
-}
-
-/** What there is to tell of a file that is named as a dump. */
-export interface Description {
-  readonly tree: string;
-  readonly file: string;
-  readonly seconds: number;
-  readonly bytes: number;
-  /** Null: it is a dump of another Karma, or not a dump. */
-  readonly head: Head | null;
-  /** Why it is not a dump; null: it begins as one. */
-  readonly fault: string | null;
 }
 
 /** How old a list may be while dumps are being written. */
@@ -197,16 +184,10 @@ export class Shelf extends DumpFiles {
     }
   }
 
-  /** The newest dump of each tree, in the order of the trees' names. */
-  async latest(): Promise<Description[]> {
-    await this.look();
-    const descriptions: Description[] = [];
-    for (const { entries } of await this.#groupOrder.all()) {
-      if (entries.length === 0) continue; // gone just now
-      const description = await this.describe(entries[0].file);
-      if (description !== null) descriptions.push(description);
-    }
-    return descriptions;
+  /** The groups of dumps that clients are told of, as they are known, in the order of their keys. */
+  async groups(): Promise<readonly Group[]> {
+    await this.lookOnce();
+    return await this.#groupOrder.all();
   }
 
   /** Describes a dump; null when no dump of a tree that is not hidden has that name. */
@@ -226,6 +207,6 @@ export class Shelf extends DumpFiles {
   }
 }
 
-function newestFirst(a: DumpFile, b: DumpFile): number {
+export function newestFirst(a: DumpFile, b: DumpFile): number {
   return b.seconds - a.seconds || (a.file < b.file ? -1 : 1);
 }

@@ -123,8 +123,8 @@ export class Administration {
     reply.shape = "ok";
   }
 
-  /** What a server without replicas tells of them; `snapshots`: where dumps are. */
-  replication(reply: Reply, snapshots: { lastLsn: number; latest: Json }): void {
+  /** What a server without replicas tells of them; `latest`: where dumps are, and where that list goes on. */
+  replication(lastLsn: number, latest: { rows: Json; next: Record<string, Json> }): Json {
     const { log, ledger, registry } = this.#parts;
     const counts = ["attempt", "success", "error"];
     const none = (prefix: string): Record<string, Json> => ({
@@ -132,7 +132,7 @@ export class Administration {
       ...Object.fromEntries(counts.map((count) => [last(`${prefix}_${count}_unix`), 0])),
       [last(`${prefix}_error`)]: null,
     });
-    reply.object({
+    return {
       role: "master",
       wal_enabled: ledger.isCounted,
       wal_current_lsn: log.lsn,
@@ -143,11 +143,12 @@ export class Administration {
       replication_last_received_unix: 0,
       ...none("replication_poll"),
       ...none("replication_bootstrap"),
-      last_snapshot_lsn: snapshots.lastLsn,
-      latest_snapshots: snapshots.latest,
+      last_snapshot_lsn: lastLsn,
+      latest_snapshots: latest.rows,
+      ...latest.next,
       recovery: this.#checkpoints(undefined),
       recovery_checkpoint_count: registry.checkpoints.count,
-    });
+    };
   }
 
   #checkpoints(source: string | undefined): Json {

@@ -207,7 +207,7 @@ export class Engine implements Backend {
       dumpAll: (request, reply) => snapshots.dumpAll(request, reply),
       dumps: (request, reply) => snapshots.list(request, reply),
       load: (request, reply) => snapshots.load(request, reply),
-      snapshotInfo: (_, reply) => snapshots.info(reply),
+      snapshotInfo: (request, reply) => snapshots.info(request, reply),
       verify: (_, reply) => snapshots.verify(reply),
       fetch: (request, reply) => snapshots.fetch(request, reply),
       fetchChunk: (request, reply) => snapshots.fetchChunk(request, reply),
@@ -215,9 +215,9 @@ export class Engine implements Backend {
       checkpoint: (request, reply) => administration.checkpoint(request, reply),
       checkpoints: (request, reply) => administration.checkpoints(request, reply),
       reconcile: (request, reply) => administration.reconcile(request, reply),
-      replication: (_, reply) => {
-        reply.pending = snapshots.latest().then((latest) => {
-          administration.replication(reply, latest);
+      replication: (request, reply) => {
+        snapshots.tellLatest(request, reply, (lastLsn, latest) => {
+          return administration.replication(lastLsn, latest);
         });
       },
     };

@@ -10,7 +10,7 @@ import { writeJson } from "../command/response.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { dumpedName } from "../dump/file_name.ts";
 import type { RegistryStore } from "../dump/registry_store.ts";
-import type { Description } from "../dump/shelf.ts";
+import type { Description } from "../dump/files.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
@@ -19,6 +19,7 @@ import type { Dumper } from "./dumper.ts";
 import type { Findings } from "./examination.ts";
 import { isDone } from "./finder.ts";
 import type { Ledger } from "./ledger.ts";
+import { ENVELOPE, nextOf, type Page, SnapshotLists, toldOfRegistry } from "./snapshot_lists.ts";
 
 export interface SnapshotParts {
   readonly forest: Forest;
@@ -43,11 +44,6 @@ const NAME_BYTES_MAX = 4096;
 /** What a file may take in a reply that has no limit: more would stop everybody for too long. */
 const FETCH_BYTES_MAX = 1 << 26;
 
-/** The name that Karma 1.x gave to the dump of what we call the registry. */
-const REGISTRY_FILE = "karma.idempotency.json";
-
-const ENVELOPE = '{"protocol_version":2,"success":true,"response":,"error_code":null}';
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -55,9 +51,9 @@ export class Snapshots {
   readonly #parts: SnapshotParts;
   readonly #limits: SnapshotLimits;
   readonly #tell: (line: string) => void;
+  readonly #lists: SnapshotLists;
   /** What was told the last time, for when the directory can't be read. */
   #count = 0;
-  #latest: { lastLsn: number; latest: Json[] } = { lastLsn: 0, latest: [] };
   /** The next examination, while it waits. */
   #next: Promise<Findings> | null = null;
 
@@ -65,6 +61,8 @@ export class Snapshots {
     this.#parts = parts;
     this.#limits = limits;
     this.#tell = tell;
+    const { forest, log, dumps } = parts;
+    this.#lists = new SnapshotLists(forest, log, dumps, limits.replyBytesMax);
   }
 
   dump(request: Request, reply: Reply): void {
@@ -85,10 +83,12 @@ export class Snapshots {
     });
   }
 
-  list(_request: Request, reply: Reply): void {
-    reply.shape = "names";
+  list(request: Request, reply: Reply): void {
     reply.pending = this.#told(reply, async () => {
-      reply.names = await this.#parts.dumps.list();
+      const list = await this.#lists.files(request);
+      if (list === null) return this.#refuse(reply, this.#limits.replyBytesMax);
+      reply.shape = "stored";
+      reply.stored = list;
     });
   }
 
@@ -109,21 +109,23 @@ export class Snapshots {
     });
   }
 
-  info(reply: Reply): void {
+  info(request: Request, reply: Reply): void {
     const { log, ledger, dumps, registries } = this.#parts;
     reply.pending = this.#told(reply, async () => {
-      const { length } = await dumps.list();
-      const { lastLsn, latest } = await this.#look();
-      reply.object({
-        dump_count: length,
-        latest_by_tree: latest,
-        idempotency_snapshot: toldOfRegistry(registries),
-        last_snapshot_lsn: lastLsn,
-        wal_enabled: ledger.isCounted,
-        wal_bytes: log.bytes,
-        wal_current_lsn: log.lsn,
-        dump_retention_per_tree: this.#limits.dumpsKept,
-      });
+      const count = await dumps.shelf.count();
+      reply.object(
+        await this.#latest(request, (lastLsn, { rows, next }) => ({
+          dump_count: count,
+          latest_by_tree: rows,
+          ...nextOf(request, next),
+          idempotency_snapshot: toldOfRegistry(registries),
+          last_snapshot_lsn: lastLsn,
+          wal_enabled: ledger.isCounted,
+          wal_bytes: log.bytes,
+          wal_current_lsn: log.lsn,
+          dump_retention_per_tree: this.#limits.dumpsKept,
+        })),
+      );
     });
   }
 
@@ -145,7 +147,7 @@ export class Snapshots {
         keys,
         snapshot_metadata_checked: dumps - originals,
         snapshot_missing_metadata: originals,
-        restore_snapshot_lsn: (await this.#look()).lastLsn,
+        restore_snapshot_lsn: await this.#lists.lastLsn(),
         wal_entries_checked: records,
         wal_first_lsn: records > 0 ? amounts.lsn - records + 1 : 0,
         wal_last_lsn: records > 0 ? amounts.lsn : 0,
@@ -189,24 +191,27 @@ export class Snapshots {
 
   /** How many dumps there are, or were when the directory could be read last. */
   async count(): Promise<number> {
-    try {
-      this.#count = (await this.#parts.dumps.list()).length;
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.#tell(error.message);
-    }
+    await this.#look();
     return this.#count;
   }
 
-  /** The newest dump of each tree, and what record they all hold, or did when they could be read last. */
-  async latest(): Promise<{ lastLsn: number; latest: Json[] }> {
-    try {
-      this.#latest = await this.#look();
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.#tell(error.message);
-    }
-    return this.#latest;
+  /**
+   * Replies with an object that tells, among other things, of the newest dump of each tree, and of the
+   * record that they all hold; as they were when the directory could be read last.
+   */
+  tellLatest(
+    request: Request,
+    reply: Reply,
+    make: (lastLsn: number, latest: { rows: Json; next: Record<string, Json> }) => Json,
+  ): void {
+    reply.pending = this.#told(reply, async () => {
+      await this.#look();
+      reply.object(
+        await this.#latest(request, (lastLsn, { rows, next }) => {
+          return make(lastLsn, { rows, next: nextOf(request, next) });
+        }),
+      );
+    });
   }
 
   /** An examination that begins from now on, when no dump is being written: all who wait share it. */
@@ -217,18 +222,20 @@ export class Snapshots {
     });
   }
 
-  async #look(): Promise<{ lastLsn: number; latest: Json[] }> {
-    const { forest, dumps } = this.#parts;
-    const descriptions = await dumps.shelf.latest();
-    // Those of trees that are gone, or of other logs, say nothing of how far the dumps are.
-    const ours = descriptions.filter(({ tree, head }) => {
-      return this.#isOfLog(head) && head?.serial === forest.named(tree)?.serial;
-    });
-    const lsns = ours.map(({ head }) => head!.lsn);
-    return {
-      lastLsn: lsns.length === 0 ? 0 : lsns.reduce((least, lsn) => Math.min(least, lsn)),
-      latest: descriptions.map((description) => this.#metadata(description)),
-    };
+  /** Sees what dumps there are; that it can't is told to the operator alone. */
+  async #look(): Promise<void> {
+    try {
+      this.#count = await this.#parts.dumps.shelf.count();
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#tell(error.message);
+    }
+  }
+
+  async #latest(request: Request, make: (lastLsn: number, page: Page) => Json): Promise<Json> {
+    const lastLsn = await this.#lists.lastLsn();
+    const rowOf = (description: Description) => this.#metadata(description);
+    return await this.#lists.latest(request, rowOf, (page) => make(lastLsn, page));
   }
 
   #isOfLog(head: Description["head"]): boolean {
@@ -277,8 +284,12 @@ export class Snapshots {
     const rest = new SendBuffer(1024);
     writeJson(response, rest);
     if (ENVELOPE.length + rest.length + 4 * Math.ceil(bytes / 3) <= most) return true;
-    reply.fail("response_too_large", `Response exceeds ${most} bytes`);
+    this.#refuse(reply, most);
     return false;
+  }
+
+  #refuse(reply: Reply, bytesMax: number): void {
+    reply.fail("response_too_large", `Response exceeds ${bytesMax} bytes`);
   }
 
   /** Does work with files; what goes wrong outside becomes the reply's error and a line in the log. */
@@ -297,18 +308,4 @@ export class Snapshots {
 
 function nameOf({ bytes, nameStart, nameEnd }: Request): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes.subarray(nameStart, nameEnd));
-}
-
-/** What clients know of the registry's dump; null: there is nothing in it that they ask for. */
-function toldOfRegistry({ newest }: RegistryStore): Json {
-  if (newest === null || newest.answers === 0 && newest.committed === 0) return null;
-  const { seconds, bytes, lsn, answers, committed } = newest;
-  return {
-    file: REGISTRY_FILE,
-    timestamp: seconds,
-    bytes,
-    last_lsn: lsn,
-    record_count: answers,
-    committed_stream_count: committed,
-  };
 }

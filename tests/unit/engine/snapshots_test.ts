@@ -21,6 +21,7 @@ const decoder = new TextDecoder();
 interface Asked {
   readonly offset?: number;
   readonly limit?: number;
+  readonly after?: string | null;
   readonly dialect?: "v1" | "v2";
 }
 
@@ -46,8 +47,9 @@ class World {
     request.dialect = asked.dialect ?? "v2";
     request.bytes = encoder.encode(name);
     request.nameEnd = request.bytes.length;
-    request.limit = asked.limit ?? 262_144;
+    request.limit = asked.limit ?? (id === "fetchChunk" ? 262_144 : 0);
     const details: [string, Detail][] = [["offset", asked.offset ?? 0]];
+    if (asked.after !== undefined) details.push(["after", asked.after]);
     for (const [field, detail] of details) request.details.set(field, detail);
     this.karma.engine.execute(request, reply);
     await reply.pending;
@@ -279,7 +281,8 @@ Deno.test("snapshots: what can't be dumped or read is told, without paths", asyn
   disk.failsFrom = { changedAt: 0, list: 0 };
   assertEquals(await world.ask("snapshotInfo"), "internal_error: Dumps could not be listed");
   assertEquals(await world.ask("verify"), "internal_error: The data could not be read");
-  assertEquals((await world.told("replication")).latest_snapshots, []);
+  const { latest_snapshots: known } = await world.told("replication");
+  assertEquals((known as unknown[]).length, 1, "as it was known last");
   assertEquals((await world.told("stats")).dump_count, 0, "nobody had asked before");
   disk.failsFrom = {};
   assertEquals((await world.told("stats")).dump_count, 1);
@@ -416,3 +419,79 @@ for (const policy of ["always", "everysec", "no"] as const) {
     assertEquals([karma.lost, karma.disk.filesOpen], [null, 0], `seed ${seed}`);
   });
 }
+
+Deno.test("snapshots: lists have pages, and go on where they ended while dumps come and go", async () => {
+  const world = await World.start({ dumpsKept: 0 });
+  const names = Array.from({ length: 25 }, (_, index) => `t${String(index).padStart(2, "0")}`);
+  for (const name of names) world.add(name, 1);
+  await world.ask("dumpAll");
+  const all = JSON.parse(await world.ask("dumps")) as string[];
+  assertEquals(all.length, names.length);
+  const pages = async (id: OperationId, member: string, limit: number) => {
+    const met: unknown[] = [];
+    let after: string | null = null;
+    do {
+      const page: Record<string, unknown> = await world.told(id, "", { limit, after });
+      const items = page[member] as unknown[];
+      assert(items.length <= limit && (items.length === limit || page.next_cursor === null));
+      met.push(...items);
+      after = page.next_cursor as string | null;
+      world.add("t07", 1);
+      if (met.length < 10) await world.ask("dump", "t07"); // newer than all: nothing is met twice
+    } while (after !== null);
+    return met;
+  };
+  for (const limit of [1, 2, 7, 25, 26, 10_000]) {
+    const listed = JSON.parse(await world.ask("dumps")) as string[];
+    assertEquals(await pages("dumps", "snapshots", limit), listed, `${limit}`);
+    const trees = (rows: unknown[]) => rows.map((row) => (row as { tree: string }).tree);
+    assertEquals(trees(await pages("snapshotInfo", "latest_by_tree", limit)), names);
+    assertEquals(trees(await pages("replication", "latest_snapshots", limit)), names);
+  }
+  assertEquals((await world.told("dumps", "", { after: "no dump" })).snapshots, []);
+  assertEquals((await world.told("snapshotInfo", "", { after: "zzz" })).latest_by_tree, []);
+});
+
+Deno.test("snapshots: rows that a reply has no room for come with the next page; bare names are refused", async () => {
+  const world = await World.start({ replyBytesMax: 3000 });
+  const names = Array.from({ length: 150 }, (_, index) => `tree-${100 + index}`);
+  for (const name of names) world.add(name, 1);
+  await world.ask("dumpAll");
+  for (
+    const [id, member] of [["snapshotInfo", "latest_by_tree"], [
+      "replication",
+      "latest_snapshots",
+    ]] as const
+  ) {
+    const met: string[] = [];
+    let page = await world.told(id);
+    for (;;) {
+      assert(JSON.stringify(page).length <= 3000);
+      met.push(...(page[member] as { tree: string }[]).map(({ tree }) => tree));
+      if (page.next_cursor === null) break;
+      page = await world.told(id, "", { after: page.next_cursor as string });
+    }
+    assertEquals(met, names);
+  }
+  assertEquals(await world.ask("dumps"), "response_too_large: Response exceeds 3000 bytes");
+  assertEquals(JSON.parse(await world.ask("dumps", "", { dialect: "v1" })).length, names.length);
+});
+
+Deno.test("snapshots: files that people put there or remove are seen by the next who asks", async () => {
+  const world = await World.start();
+  world.add("t", 1);
+  await world.ask("dumpAll");
+  const [file] = JSON.parse(await world.ask("dumps")) as string[];
+  let lists = 0;
+  world.karma.disk.latency = (kind) => void (kind === "list" && lists++);
+  const asked = ["dumps", "snapshotInfo", "replication", "stats"] as const;
+  for (const id of asked) await world.ask(id);
+  assertEquals(lists, 0, "the directory has not changed");
+  world.karma.put("5_u.tree", world.karma.bytesOf(file));
+  assertEquals(JSON.parse(await world.ask("dumps")), [file, "5_u.tree"]);
+  assertEquals((await world.told("snapshotInfo")).dump_count, 2);
+  await world.karma.disk.remove("/dumps/5_u.tree");
+  assertEquals((await world.told("stats")).dump_count, 1);
+  assertEquals(JSON.parse(await world.ask("dumps")), [file]);
+  assert(lists > 0);
+});

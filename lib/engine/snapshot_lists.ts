@@ -1,0 +1,197 @@
+// Lists of snapshots: all files, and the newest of each tree, whole or in pages.
+//
+// Invariant: a list is walked with pauses, as it was at one moment, and written as bytes at once. A list of
+// rows ends where the reply would grow too long, and says where to go on (`next_cursor`); one that
+// is nothing but names has no place for that, and is refused then, as soon as it is known.
+// Trade: those who ask for all at once share one walk of all file names: fifty thousand take 25 ms.
+
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { type Json, Written } from "../command/json.ts";
+import type { Request } from "../command/request.ts";
+import { writeJson } from "../command/response.ts";
+import { type DumpFile, parseDumpFileName } from "../dump/file_name.ts";
+import type { Description } from "../dump/files.ts";
+import { firstBehind } from "../dump/order.ts";
+import type { RegistryStore } from "../dump/registry_store.ts";
+import { newestFirst } from "../dump/shelf.ts";
+import type { DumpStore } from "../dump/store.ts";
+import { pace } from "../host/clock.ts";
+import type { Log } from "../log/log.ts";
+import type { Forest } from "../tree/forest.ts";
+import { isHidden } from "../tree/tree_name.ts";
+
+/** What stands around a response. */
+export const ENVELOPE = '{"protocol_version":2,"success":true,"response":,"error_code":null}';
+
+/** The name that Karma 1.x gave to the dump of what we call the registry. */
+const REGISTRY_FILE = "karma.idempotency.json";
+
+/** Steps between two looks at the clock: some 0.1 ms. */
+const AT_ONCE = 128;
+const TREES_AT_ONCE = 4096;
+
+/** More than any cursor has when it is written. */
+const CURSOR_BYTES = 1600;
+
+/** Rows of a list, written, and where the next page begins; null: there is none. */
+export interface Page {
+  readonly rows: Json;
+  readonly next: string | null;
+}
+
+export class SnapshotLists {
+  readonly #forest: Forest;
+  readonly #log: Log;
+  readonly #dumps: DumpStore;
+  /** How long a reply may be; 0: as long as it is. */
+  readonly #replyBytesMax: number;
+  /** The list of all names that is being written. */
+  #writing: { of: readonly DumpFile[]; bytesMax: number; text: Promise<Bytes | null> } | null =
+    null;
+
+  constructor(forest: Forest, log: Log, dumps: DumpStore, replyBytesMax: number) {
+    this.#forest = forest;
+    this.#log = log;
+    this.#dumps = dumps;
+    this.#replyBytesMax = replyBytesMax;
+  }
+
+  /** All file names, newest first, or a page of them; null: too long for a reply. */
+  async files(request: Request): Promise<Bytes | null> {
+    const files = await this.#dumps.shelf.dumps();
+    if (request.dialect === "v1" || !isPaged(request)) {
+      return await this.#names(files, request.dialect === "v1" ? 0 : this.#replyBytesMax);
+    }
+    const { limit, cursor, from } = startOf(request, (cursor) => {
+      const last = parseDumpFileName(cursor);
+      return last === null
+        ? files.length
+        : firstBehind(files, (file) => newestFirst(last, file) < 0);
+    });
+    const page = files.slice(from, from + (limit || files.length));
+    const rows = (await namesOf(page, Infinity))!;
+    const next = from + page.length < files.length ? page[page.length - 1].file : null;
+    return written({ limit, cursor, next_cursor: next, snapshots: new Written(rows) });
+  }
+
+  /** The object that `make` makes of the newest dumps of trees, as many as are asked for and fit a reply. */
+  async latest(
+    request: Request,
+    rowOf: (description: Description) => Json,
+    make: (page: Page) => Json,
+  ): Promise<Json> {
+    const most = this.#replyBytesMax;
+    const rest = written(make({ rows: [], next: "" })).length + CURSOR_BYTES + ENVELOPE.length;
+    const { shelf } = this.#dumps;
+    const groups = await shelf.groups();
+    const { limit, from } = startOf(request, (cursor) => {
+      return firstBehind(groups, ({ key }) => key > cursor);
+    });
+    const out = new SendBuffer(4096);
+    const pause = pace();
+    let next: string | null = null;
+    let count = 0;
+    out.text("[");
+    for (let at = from; at < groups.length; at++) {
+      const [newest] = groups[at].entries;
+      const description = newest === undefined ? null : await shelf.describe(newest.file);
+      if (description === null) continue; // gone just now
+      const before = out.length;
+      if (count > 0) out.text(",");
+      writeJson(rowOf(description), out);
+      const isTooLong = most > 0 && rest + out.length > most && count > 0;
+      if (isTooLong || limit > 0 && count === limit) {
+        out.length = before;
+        break;
+      }
+      next = groups[at].key;
+      count++;
+      if (at % AT_ONCE === 0) await pause();
+      if (at === groups.length - 1) next = null;
+    }
+    if (from >= groups.length) next = null;
+    out.text("]");
+    return make({ rows: new Written(out.view(0)), next });
+  }
+
+  /** The last record that the newest dumps of all trees hold, of those that were ever dumped. */
+  async lastLsn(): Promise<number> {
+    const pause = pace();
+    let least = Infinity;
+    for (const [index, { name, markLsn }] of this.#forest.trees().entries()) {
+      if (markLsn >= 0 && !isHidden(name)) least = Math.min(least, markLsn);
+      if (index % TREES_AT_ONCE === 0) await pause();
+    }
+    if (least === Infinity) return 0;
+    // What has not changed is dumped no more; all that came before the log is in dumps all the same.
+    return Math.max(least, (this.#log.segments[0]?.lsn ?? 1) - 1);
+  }
+
+  /** The names of all files; those who ask while they are being written share them. */
+  #names(files: readonly DumpFile[], bytesMax: number): Promise<Bytes | null> {
+    const writing = this.#writing;
+    if (writing !== null && writing.of === files && writing.bytesMax === bytesMax) {
+      return writing.text;
+    }
+    const text = namesOf(files, bytesMax || Infinity).finally(() => {
+      if (this.#writing?.text === text) this.#writing = null;
+    });
+    this.#writing = { of: files, bytesMax, text };
+    return text;
+  }
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Whether a page is asked for: with a limit, or with a cursor, be it null. */
+function isPaged({ limit, details }: Request): boolean {
+  return limit > 0 || details.has("after");
+}
+
+function startOf(
+  { limit, details }: Request,
+  behind: (cursor: string) => number,
+): { limit: number; cursor: string | null; from: number } {
+  const cursor = (details.get("after") ?? null) as string | null;
+  return { limit, cursor, from: cursor === null ? 0 : behind(cursor) };
+}
+
+/** `["a","b"]`; null: it is longer than that. */
+async function namesOf(files: readonly DumpFile[], bytesMax: number): Promise<Bytes | null> {
+  const out = new SendBuffer(4096);
+  const pause = pace();
+  out.text("[");
+  for (const [index, { file }] of files.entries()) {
+    if (index > 0) out.text(",");
+    writeJson(file, out);
+    if (out.length > bytesMax) return null;
+    if (index % AT_ONCE === 0) await pause();
+  }
+  out.text("]");
+  return out.view(0);
+}
+
+function written(json: Json): Bytes {
+  const out = new SendBuffer(4096);
+  writeJson(json, out);
+  return out.view(0);
+}
+
+/** Where a list goes on, for who asked for pages, and where it does not end. */
+export function nextOf(request: Request, next: string | null): Record<string, Json> {
+  return next === null && !isPaged(request) ? {} : { next_cursor: next };
+}
+
+/** What clients know of the registry's dump; null: there is nothing in it that they ask for. */
+export function toldOfRegistry({ newest }: RegistryStore): Json {
+  if (newest === null || newest.answers === 0 && newest.committed === 0) return null;
+  const { seconds, bytes, lsn, answers, committed } = newest;
+  return {
+    file: REGISTRY_FILE,
+    timestamp: seconds,
+    bytes,
+    last_lsn: lsn,
+    record_count: answers,
+    committed_stream_count: committed,
+  };
+}
