@@ -5,12 +5,18 @@
 // Invariant: what can make a start fail comes before what changes the data directory: options and tokens,
 // the lock, the port, and reading all of the data. Whoever connects meanwhile is told that it is loading.
 
-import { memoryLimits, parseCommandLine, usage, UsageError } from "./lib/config.ts";
+import {
+  type CommandLine,
+  memoryLimits,
+  parseCommandLine,
+  usage,
+  UsageError,
+} from "./lib/config.ts";
 import { Budget } from "./lib/bytes/budget.ts";
 import { Access } from "./lib/command/access.ts";
 import { Database, openingOf } from "./lib/engine/database.ts";
-import { examine } from "./lib/engine/examination.ts";
 import { Loading } from "./lib/engine/loading.ts";
+import { check, repair } from "./lib/engine/repair.ts";
 import { Statistics } from "./lib/engine/statistics.ts";
 import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
 import { HostClock, localZone } from "./lib/host/clock.ts";
@@ -65,10 +71,10 @@ function failToStart(error: unknown): never {
   throw error;
 }
 
-function readCommandLine(): { kind: "run" | "check"; config: Config } {
+function readCommandLine(): Exclude<CommandLine, { kind: "help" | "version" }> {
   try {
     const commandLine = parseCommandLine(Deno.args, (name) => Deno.env.get(name));
-    if (commandLine.kind === "run" || commandLine.kind === "check") {
+    if (commandLine.kind !== "help" && commandLine.kind !== "version") {
       for (const note of commandLine.notes) log(note);
       return commandLine;
     }
@@ -80,16 +86,24 @@ function readCommandLine(): { kind: "run" | "check"; config: Config } {
   Deno.exit(0);
 }
 
-/** `karma check`: examines the data, changes nothing, and ends. */
-async function check(config: Config): Promise<never> {
+/** `karma check` and `karma repair`: tells what is damaged and, if that is meant, saves what can be. */
+async function mend(config: Config, how: "check" | "plan" | "repair"): Promise<never> {
+  const { directory } = config;
   const disk = new HostDisk();
+  if (!await disk.exists(directory).catch(() => true)) {
+    fail(`Directory ${directory} is not there`, EXIT_FAILED);
+  }
+  if (how !== "check") {
+    const hold = await occupy(directory, disk).catch(failToStart);
+    hold.onLost((sentence) => fail(sentence, EXIT_BROKEN));
+  }
   const options = databaseOptions(config, memoryLimits(config, machineMemoryBytes()));
   const open = openingOf(options, new HostClock("UTC"), announce);
-  const view = () => Promise.resolve(disk);
-  const { faults, notes } = await examine(open, view).catch(failToStart);
-  for (const line of [...notes, ...faults]) announce(line);
-  if (faults.length === 0) announce("No damage");
-  Deno.exit(faults.length === 0 ? 0 : EXIT_DAMAGED);
+  const run = how === "check" ? check : repair;
+  const { lines, isWhole } = await run({ directory, disk, open }, how === "repair")
+    .catch(failToStart);
+  for (const line of lines) announce(line);
+  Deno.exit(isWhole ? 0 : EXIT_DAMAGED);
 }
 
 /** Makes the data directory if there is none, and takes it for this process. */
@@ -192,8 +206,10 @@ function heedSignals(server: Server): void {
 }
 
 async function main(): Promise<void> {
-  const { kind, config } = readCommandLine();
-  if (kind === "check") await check(config);
+  const commandLine = readCommandLine();
+  const { kind, config } = commandLine;
+  if (kind === "check") await mend(config, "check");
+  if (kind === "repair") await mend(config, commandLine.isMeant ? "repair" : "plan");
   const server: Server = { acceptor: null, database: null };
   heedSignals(server);
   const access = readTokens(config);

@@ -11,6 +11,8 @@ import { type Config, type Option, OPTIONS, type Size } from "./options.ts";
 
 export type CommandLine =
   | { kind: "run" | "check"; config: Config; notes: readonly string[] }
+  /** `isMeant`: it is to be done, and not only told. */
+  | { kind: "repair"; isMeant: boolean; config: Config; notes: readonly string[] }
   | { kind: "help" }
   | { kind: "version" };
 
@@ -19,8 +21,11 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** The word that asks for an examination instead of a start. */
+/** The words that ask for something else than a start. */
 const CHECK = "check";
+const REPAIR = "repair";
+/** The switch that repair alone knows. */
+const YES = "--yes";
 
 type AnyOption = Option<Config[keyof Config]>;
 
@@ -45,8 +50,11 @@ export function parseCommandLine(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): CommandLine {
-  const kind = args[0] === CHECK ? "check" : "run";
-  const { words, complaint } = rewrite(kind === "check" ? args.slice(1) : args);
+  const [word] = args;
+  const kind = word === CHECK || word === REPAIR ? word : "run";
+  const others = kind === "run" ? args : args.slice(1);
+  const isMeant = kind === REPAIR && others.includes(YES);
+  const { words, complaint } = rewrite(isMeant ? others.filter((word) => word !== YES) : others);
   const given: Record<string, unknown> = parseArgs(words, {
     string: ALL.map((option) => option.flag),
     boolean: ["help", "version"],
@@ -67,7 +75,8 @@ export function parseCommandLine(
   const fields = Object.entries(OPTIONS).map(([field, option]) => {
     return [field, choose(option, given, lookUp)];
   });
-  return { kind, config: Object.freeze(Object.fromEntries(fields) as Config), notes };
+  const config = Object.freeze(Object.fromEntries(fields) as Config);
+  return kind === REPAIR ? { kind, isMeant, config, notes } : { kind, config, notes };
 }
 
 /** How much memory may be held, in bytes. */
@@ -111,6 +120,7 @@ export function usage(): string {
     row("-h, --help", "Show this help"),
     row("    --version", "Show the version"),
     "To look for damage in dumps and log, changing nothing: karma check --directory=path",
+    "To tell what can be kept of a damaged directory: karma repair --directory=path; to do it: --yes",
     "Environment, for options that are not given:",
     ...variables,
     "",

@@ -48,6 +48,16 @@ export class FullError extends HostError {
 /** Data that is damaged or not what it claims to be; the message says which and why. */
 export class DamagedError extends Error {
   override name = "DamagedError";
+  /** The file that is damaged, where it is one that can be done without. */
+  readonly file: string | null;
+
+  constructor(
+    message: string,
+    { file = null, ...options }: ErrorOptions & { file?: string | null } = {},
+  ) {
+    super(message, options);
+    this.file = file;
+  }
 }
 
 /** What a thrown thing says, without its class and trace. */

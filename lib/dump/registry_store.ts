@@ -74,9 +74,16 @@ export class RegistryStore {
     return done;
   }
 
-  /** Reads the newest dump of a log into an empty registry; returns its last record, null if there is none. */
-  async read(registry: Registry, log: string): Promise<number | null> {
-    const file = (await this.#files(log)).at(-1);
+  /**
+   * Reads the newest dump of a log into an empty registry, but for those that are to be passed over;
+   * returns its last record, null if there is none.
+   */
+  async read(
+    registry: Registry,
+    log: string,
+    passOver: ReadonlySet<string> = new Set(),
+  ): Promise<number | null> {
+    const file = (await this.#files(log)).findLast((name) => !passOver.has(name));
     const dump = file === undefined ? null : await this.#read(file, registry);
     this.#newest = dump;
     if (dump !== null) registry.mark(dump.lsn);
@@ -157,7 +164,8 @@ export class RegistryStore {
       });
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
-      throw new DamagedError(`Registry ${file} is damaged: ${error.message}`, { cause: error });
+      const told = `Registry ${file} is damaged: ${error.message}`;
+      throw new DamagedError(told, { cause: error, file });
     } finally {
       reading.close();
     }

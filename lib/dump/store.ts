@@ -134,6 +134,34 @@ export class DumpStore {
     return null;
   }
 
+  /** As `find`, all of them, the newest first; those that are damaged are told, and passed over. */
+  async *candidates(
+    tree: string,
+    log: string,
+    serial: number,
+    damaged: (file: string, error: DamagedError) => void,
+  ): AsyncGenerator<Found> {
+    for (const { file } of await this.#entriesOf(tree)) {
+      try {
+        const dumped = await this.shelf.open(file, async (window) => {
+          const head = await beginDump(window, null);
+          const isIt = head?.log === log && head.serial === serial && head.tree === tree;
+          return isIt ? await readTree(window, tree, nobodyWaits) : null;
+        });
+        if (dumped !== null) yield { ...dumped, file };
+      } catch (error) {
+        if (!(error instanceof DamagedError)) throw error;
+        damaged(file, error);
+      }
+    }
+  }
+
+  /** The dumps that are named after a tree, newest first. */
+  async #entriesOf(tree: string): Promise<readonly Entry[]> {
+    await this.shelf.lookOnce();
+    return [...this.shelf.group(groupOf(tree))];
+  }
+
   /** The newest dump of each tree, of whatever log or of none, in the order of the trees' names. */
   async newest(which: "of any" | "of the original" = "of any"): Promise<DumpFile[]> {
     await this.shelf.look();
@@ -159,7 +187,7 @@ export class DumpStore {
   }
 
   /** Loads a dump that `newest` has named, before anybody is served. */
-  async restore({ file }: DumpFile): Promise<Dumped> {
+  async restore({ file }: Pick<DumpFile, "file">): Promise<Dumped> {
     const dumped = await this.#load(file, nobodyWaits);
     if (dumped === null) throw new DamagedError(`Dump ${file} cannot be loaded by that name`);
     return dumped;

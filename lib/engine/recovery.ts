@@ -15,7 +15,7 @@ import type { RegistryStore } from "../dump/registry_store.ts";
 import { batchFrom } from "../dump/batch.ts";
 import type { DumpStore } from "../dump/store.ts";
 import type { Journal } from "../dump/transfer.ts";
-import { HostError } from "../errors.ts";
+import { DamagedError, HostError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import { type LogPosition, LogReader } from "../log/reader.ts";
@@ -25,6 +25,8 @@ import { TEMPORARY } from "../log/segment.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import { Replay } from "./replay.ts";
+import { encodeCatalogue } from "./catalogue.ts";
+import { Rescue } from "./rescue.ts";
 import { Takeover } from "./takeover.ts";
 
 export class Recovery {
@@ -111,6 +113,84 @@ export class Recovery {
     const registryLsn = await this.#registries.read(this.#registry, reader.id);
     this.#replay = new Replay(reader, this.#dumps, this.#forest, this.#registry, registryLsn);
     await this.#replay.run(rest);
+  }
+
+  /**
+   * Brings the forest to the best state that a damaged directory can give, without the dumps of the
+   * registry that are to be passed over. Returns what is damaged, and what is lost.
+   *
+   * @throws {DamagedError} With a file, if a dump of the registry is damaged, which is to be passed over then
+   */
+  async rescue(passOver: ReadonlySet<string>): Promise<Rescue> {
+    const faults: DamagedError[] = [];
+    const open = () => {
+      return LogReader.open(this.#directory, this.#disk, (error) => faults.push(error));
+    };
+    // First only to its end: which dumps are good depends on how far the log goes.
+    const first = await open();
+    let hasTrees = false;
+    await first?.read(() => Promise.resolve(void (hasTrees = true)), () => {});
+    const rescue = new Rescue(this.#dumps, first?.lsn ?? 0);
+    const reader = this.#reader = await open();
+    if (reader === null || !hasTrees) await this.#rescueDumps(rescue, reader?.id ?? null);
+    if (reader !== null) {
+      const { id } = reader;
+      const registryLsn = await this.#registries.read(this.#registry, id, passOver);
+      if ((registryLsn ?? 0) > rescue.end) {
+        const kept = "Idempotency keys, ingest streams and checkpoints";
+        rescue.lose(`${kept} are taken from a dump that holds records up to ${registryLsn}`);
+      }
+      const parts = [reader, this.#dumps, this.#forest, this.#registry, registryLsn] as const;
+      this.#replay = new Replay(...parts, rescue);
+      await this.#replay.run(); // where nothing can be read, it changes nothing
+    }
+    for (const error of faults) rescue.fault(error);
+    return rescue;
+  }
+
+  /** Where damage ended what `rescue` has read of the log. */
+  get damage(): { readonly file: string; readonly offset: number } | null {
+    return this.#reader?.damage ?? null;
+  }
+
+  /** Where the log does not tell which trees there are: the newest dump of each that can be read. */
+  async #rescueDumps(rescue: Rescue, log: string | null): Promise<void> {
+    rescue.lose(
+      "The log does not tell any more which trees there were: the newest dump of each is taken, also of " +
+        "those that were dropped",
+    );
+    if (log === null) rescue.lose("Idempotency keys, ingest streams and checkpoints are lost");
+    const done = new Set<string>();
+    for (const dump of await this.#dumps.shelf.dumps()) {
+      const { file, group } = dump;
+      if (done.has(group)) continue;
+      try {
+        if (log !== null && (await this.#dumps.shelf.head(dump))?.log !== log) continue;
+        this.#forest.put((await this.#dumps.restore({ file })).tree);
+        done.add(group);
+      } catch (error) {
+        if (!(error instanceof DamagedError)) throw error;
+        rescue.fault(error);
+        rescue.files.add(file);
+      }
+    }
+  }
+
+  /** What a log that goes on from here begins with. */
+  catalogue(lsn: number): Uint8Array {
+    return encodeCatalogue(this.#forest, this.#registry, lsn);
+  }
+
+  /** Makes what was read the beginning of a new log, whose files come after all that are there. */
+  async rebase(): Promise<LogPosition> {
+    const files = await listed(this.#disk, this.#directory);
+    const lsns = files.map((file) => segmentLsn(file) ?? 0);
+    return await this.#dumpAnew(newId(), Math.max(this.lsn, ...lsns));
+  }
+
+  async #dumpAnew(id: string, lsn: number): Promise<LogPosition> {
+    for (const tree of this.#forest.trees()) await this.#dumps.write(tree, journalOf(id, lsn));
+    return await this.#beginLog(id, lsn);
   }
 
   /**

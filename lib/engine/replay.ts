@@ -29,6 +29,7 @@ import {
   serialAt,
   STAGE,
 } from "./change.ts";
+import type { Rescue } from "./rescue.ts";
 import { settleNow } from "./sweeping.ts";
 
 /** After so many records, some 0.3 ms of work, others may be due. */
@@ -51,6 +52,8 @@ export class Replay {
   /** How many records were replayed. */
   records = 0;
   #rest: (() => Promise<void>) | null = null;
+  /** Set where damage is tolerated. */
+  readonly #rescue: Rescue | null;
 
   constructor(
     reader: LogReader,
@@ -58,8 +61,10 @@ export class Replay {
     forest: Forest,
     registry: Registry,
     registryLsn: number | null,
+    rescue: Rescue | null = null,
   ) {
     this.#reader = reader;
+    this.#rescue = rescue;
     this.#dumps = dumps;
     this.#forest = forest;
     this.#changes = new Changes(forest, registry);
@@ -77,6 +82,7 @@ export class Replay {
         return this.#replay(words, from, to, lsn, records);
       },
     );
+    if (this.#rescue !== null) return;
     for (const fault of this.#absent.values()) throw this.#incomplete(fault);
     const { file, lsn } = this.#latest;
     if (lsn > reader.lsn) throw ahead(`Dump ${file}`, lsn, reader);
@@ -86,7 +92,7 @@ export class Replay {
 
   /** The log goes on from something that is not there. */
   #incomplete(fault: string): DamagedError {
-    const hint = "To start from the dumps alone, move the log (*.wal) away";
+    const hint = "What can be done: karma repair --directory=path";
     const aside = this.#reader.aside.map((file) => `; log ${file} was not read`).join("");
     return new DamagedError(`${fault}${aside}. ${hint}`);
   }
@@ -96,12 +102,14 @@ export class Replay {
     const { nextSerial, trees, hasRegistry, registryMark } = decodeCatalogue(preamble);
     const lsn = registryMark ?? this.#reader.lsn;
     if (hasRegistry && (this.#registryLsn ?? -1) < lsn) {
-      throw this.#incomplete(
-        `No dump of the registry is there as of record ${lsn}, and the log goes on from it`,
-      );
+      const fault =
+        `No dump of the registry is there as of record ${lsn}, and the log goes on from it`;
+      if (this.#rescue === null) throw this.#incomplete(fault);
+      const kept = "Idempotency keys, ingest streams and checkpoints";
+      this.#rescue.lose(`${kept} of before record ${lsn + 1} are lost: ${fault}`);
     }
     for (const { number, serial, name, mark } of trees) {
-      const fault = await this.#restore(name, number, serial, mark ?? this.#reader.lsn);
+      const fault = await this.#restore(name, number, serial, mark ?? this.#reader.lsn, true);
       if (fault !== null) this.#miss(name, number, serial, fault);
     }
     this.#forest.nextSerial = Math.max(this.#forest.nextSerial, nextSerial);
@@ -109,21 +117,26 @@ export class Replay {
 
   /**
    * Puts a tree there from a dump that the log goes on from, with what records up to `held` have changed;
-   * returns why not, if there is none.
+   * returns why not, if there is none. `isNeeded`: the log alone does not give the tree.
    */
   async #restore(
     name: string,
     number: number,
     serial: number,
     held = this.#reader.lsn,
+    isNeeded = false,
   ): Promise<string | null> {
     const reader = this.#reader;
-    const dumped = await this.#dumps.find(name, reader.id, serial);
+    const dumped = this.#rescue === null
+      ? await this.#dumps.find(name, reader.id, serial)
+      : await this.#rescue.find(name, reader.id, serial, held, isNeeded);
     const goesOn = `and the log goes on at ${reader.lsn + 1}`;
     if (dumped === null) return `No dump of tree ${JSON.stringify(name)} is there, ${goesOn}`;
     const { file, tree, coverage } = dumped;
     if (coverage.least < held) {
-      return `Dump ${file} ends at record ${coverage.least}, ${goesOn}`;
+      const fault = `Dump ${file} ends at record ${coverage.least}, ${goesOn}`;
+      if (this.#rescue === null) return fault;
+      this.#rescue.lose(`What came in between in tree ${JSON.stringify(name)} is lost: ${fault}`);
     }
     if (coverage.most > this.#latest.lsn) this.#latest = { file, lsn: coverage.most };
     this.#forest.put(tree, number, serial);
@@ -135,7 +148,8 @@ export class Replay {
   /** An empty tree takes the place of one that can't be had. If the log drops it, that is no fault. */
   #miss(name: string, number: number, serial: number, fault: string): void {
     this.#forest.put(new Tree(name), number, serial);
-    this.#absent.set(number, fault);
+    if (this.#rescue === null) this.#absent.set(number, fault);
+    else this.#rescue.lose(`What came before in tree ${JSON.stringify(name)} is lost: ${fault}`);
   }
 
   /** Replays a group of records. */
@@ -156,18 +170,25 @@ export class Replay {
       try {
         if (isOfTrees(words, at)) {
           const [next, nextLsn, left] = [at + size, lsn + 1, records - 1];
-          return this.#replayOfTrees(words, at, lsn).then(() => {
+          return this.#replayOfTrees(words, at, lsn).catch((error) => {
+            this.#refuse(error);
+          }).then(() => {
             return this.#replay(words, next, to, nextLsn, left);
           });
         }
         if ((words[at] & 0xff) === NOTE) this.#replayNote(words, at, lsn);
         else this.#replayOfCounters(words, at, lsn);
       } catch (error) {
-        if (error instanceof AssertionFailed) throw unreadable(lsn, error);
-        throw error;
+        this.#refuse(error instanceof AssertionFailed ? unreadable(lsn, error) : error);
       }
       at += size;
     }
+  }
+
+  /** A record that cannot be replayed is damage, where that is not tolerated. */
+  #refuse(error: unknown): void {
+    if (this.#rescue === null || !(error instanceof DamagedError)) throw error;
+    this.#rescue.skip(error);
   }
 
   #replayNote(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
@@ -232,7 +253,7 @@ export class Replay {
     if (kind === ROWS) return !isStaged;
     const name = nameAt(words, at);
     if (kind === PUT) this.#replaced(name);
-    const fault = await this.#restore(name, number, serial);
+    const fault = await this.#restore(name, number, serial, undefined, kind === PUT && !isStaged);
     if (fault === null) this.#changes.unstage(serial);
     if (fault !== null && kind === PUT && !isStaged) this.#miss(name, number, serial, fault);
     return fault === null || kind === PUT && !isStaged;

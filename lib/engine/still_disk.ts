@@ -83,6 +83,10 @@ export class StillDisk implements Disk {
     };
   }
 
+  writtenAt(path: string): Promise<number | null> {
+    return this.#disk.writtenAt(path);
+  }
+
   exists(path: string): Promise<boolean> {
     return this.#disk.exists(path);
   }

@@ -73,6 +73,8 @@ export interface Disk {
   /** Creates a file, or empties the one that is there. */
   create(path: string): Promise<Writing>;
   exists(path: string): Promise<boolean>;
+  /** When a file was last written, in milliseconds since 1970; null: that is not known. */
+  writtenAt(path: string): Promise<number | null>;
   /** Whether the path is a symbolic link, not what it leads to; false when there is nothing. */
   isLink(path: string): Promise<boolean>;
   /** Gives a file another name, in place of the file that has it. Lasting after `syncDirectory`. */
@@ -141,6 +143,10 @@ export class HostDisk implements Disk {
       sync: () => file.syncData(),
       close: () => file.close(),
     };
+  }
+
+  async writtenAt(path: string): Promise<number | null> {
+    return (await Deno.stat(path)).mtime?.getTime() ?? null;
   }
 
   async exists(path: string): Promise<boolean> {

@@ -8,17 +8,16 @@
 // A crash may keep any part of what was not synced, also later parts without earlier ones. So where
 // the records end early, everything behind is searched for a group that says of a lost record that
 // it was on the disk. If there is one, or what is there can't be the remains of a torn write, it is
-// damage. So it is if the log does not reach as far as its mark says.
+// damage. So it is if the log does not reach as far as its mark says. Who tolerates damage is told of it,
+// and reads what stands before it.
 
 import { join } from "@std/path";
-import { DamagedError, HostError } from "../errors.ts";
+import { DamagedError } from "../errors.ts";
 import type { Disk, Reading } from "../host/disk.ts";
 import { Window } from "../host/window.ts";
 import {
-  decodeHead,
   GROUP_BYTES,
   GROUP_WORDS,
-  groupDurable,
   groupLsn,
   type Head,
   HEAD_BYTES,
@@ -30,6 +29,7 @@ import {
   segmentLsn,
 } from "./format.ts";
 import { type Mark, MARK_FILE, readMark } from "./mark.ts";
+import { type Fault, readHead, search, told } from "./scan.ts";
 import type { SegmentFile } from "./segment.ts";
 
 /** A segment by its name and what its head says. */
@@ -37,14 +37,6 @@ interface Found {
   readonly file: string;
   readonly lsn: number;
   readonly head: Head | Fault;
-}
-
-/** What is wrong with something, and whether a crash may have left it so. */
-interface Fault {
-  readonly what: string;
-  readonly torn: boolean;
-  /** Whether there is nothing at all. */
-  readonly isEnd?: boolean;
 }
 
 /** What must go before the log can go on: all behind a point that is no record. */
@@ -66,6 +58,9 @@ export interface LogPosition {
   readonly segments: readonly SegmentFile[];
 }
 
+/** Is told of damage instead of an error, so that what stands before it is read. */
+export type Tolerance = (error: DamagedError) => void;
+
 /** A group of records: words[from..to), the first of which has that LSN. */
 export type Visit = (
   words: Uint32Array<ArrayBuffer>,
@@ -83,10 +78,13 @@ export class LogReader {
   readonly aside: readonly string[];
   readonly id: string;
   readonly #mark: Mark | null;
+  readonly #tolerate: Tolerance | null;
   /** Where in the current segment the current group begins. */
   #offset = 0;
   /** The number of the last record read. */
   lsn: number;
+  /** Where damage ended the records, if it is tolerated. */
+  damage: { readonly file: string; readonly offset: number } | null = null;
   /** Set once all is read, if something is to be cut. */
   cut: Cut | null = null;
   /** The segments that stay, with their true sizes; complete once all is read. */
@@ -99,6 +97,7 @@ export class LogReader {
     aside: readonly string[],
     id: string,
     mark: Mark | null,
+    tolerate: Tolerance | null,
   ) {
     this.#directory = directory;
     this.#disk = disk;
@@ -106,36 +105,54 @@ export class LogReader {
     this.aside = aside;
     this.id = id;
     this.#mark = mark;
+    this.#tolerate = tolerate;
     this.lsn = segments[0].lsn - 1;
   }
 
-  /** Finds the log in a directory; null when there is none. */
-  static async open(directory: string, disk: Disk): Promise<LogReader | null> {
+  /** Finds the log in a directory; null when there is none, or no file of it can be told to be one. */
+  static async open(
+    directory: string,
+    disk: Disk,
+    tolerate: Tolerance | null = null,
+  ): Promise<LogReader | null> {
     // The mark first: where a server goes on meanwhile (`karma check`), the log is not behind it then.
     const mark = await told("The log's mark could not be read", () => readMark(directory, disk));
     const names = await told("The log could not be listed", () => disk.list(directory));
     const found: Found[] = [];
     for (const file of names.filter((name) => segmentLsn(name) !== null).sort()) {
-      const head = await told(
-        `Log ${file} could not be read`,
-        () => readHead(directory, disk, file),
-      );
-      found.push({ file, lsn: segmentLsn(file)!, head });
+      const lsn = segmentLsn(file)!;
+      const read = () => readHead(directory, disk, file);
+      let head = await told(`Log ${file} could not be read`, read);
+      if (tolerate !== null && mark !== null && "torn" in head && !head.torn) {
+        // What it says is known otherwise; whether it was of this log its first group will tell.
+        tolerate(damaged(file, 0, head.what));
+        head = { id: mark.id, lsn };
+      }
+      found.push({ file, lsn, head });
     }
-    if (found.length === 0 && mark === null) return null;
-    if (found.length === 0) missing(mark!);
+    const refuse = (error: DamagedError) => refused(error, tolerate);
+    if (found.length === 0) return mark === null ? null : refuse(missing(mark));
     // The newest log is the one; older ones are what `--restore=false` put aside.
     const last = found.findLast(({ head }) => "id" in head)?.head as Head | undefined;
-    if (last === undefined) damaged(found[0].file, 0, (found[0].head as Fault).what);
+    if (last === undefined) return refuse(damaged(found[0].file, 0, (found[0].head as Fault).what));
     const begins = found.findIndex(({ head }) => "id" in head && head.id === last.id);
     const aside = found.slice(0, begins).map(({ file }) => file);
     // A log that was put aside may be the one that is marked, if a crash came just then.
     const isAside = (id: string) => found.some(({ head }) => "id" in head && head.id === id);
-    if (mark !== null && mark.id !== last.id && !isAside(mark.id)) missing(mark);
+    if (mark !== null && mark.id !== last.id && !isAside(mark.id)) refuse(missing(mark));
     const marked = mark?.id === last.id ? mark : null;
     const segments = found.slice(begins);
-    if (marked !== null && segments[segments.length - 1].lsn < marked.segment) missing(marked);
-    return new LogReader(directory, disk, segments, aside, last.id, marked);
+    const isShort = marked !== null && segments[segments.length - 1].lsn < marked.segment;
+    if (isShort) refuse(missing(marked));
+    return new LogReader(
+      directory,
+      disk,
+      segments,
+      aside,
+      last.id,
+      isShort ? null : marked,
+      tolerate,
+    );
   }
 
   /** Reads all: the preamble of the first segment goes to `begin`, then every group to `visit`. */
@@ -143,8 +160,9 @@ export class LogReader {
     await this.#read(begin, visit);
     const mark = this.#mark;
     const last = this.segments[this.segments.length - 1];
-    if (mark === null || last.lsn >= mark.segment && this.lsn >= mark.lsn) return;
-    damaged(last.file, last.bytes, `it ends there, and ${said(mark)}`);
+    if (mark === null || this.damage !== null) return;
+    if (last.lsn >= mark.segment && this.lsn >= mark.lsn) return;
+    this.#refuse(last.file, last.bytes, `it ends there, and ${said(mark)}`);
   }
 
   async #read(begin: (preamble: Uint8Array) => Promise<void>, visit: Visit): Promise<void> {
@@ -214,7 +232,7 @@ export class LogReader {
   async #end(index: number, offset: number, fault: Fault): Promise<void> {
     const { file } = this.#segments[index];
     const rest = this.#segments.slice(index);
-    if (!fault.torn) damaged(file, offset, fault.what);
+    if (!fault.torn) return this.#refuse(file, offset, fault.what);
     let bytes = 0;
     for (const segment of rest) {
       const from = segment.file === file ? offset : 0;
@@ -222,15 +240,21 @@ export class LogReader {
         return search(reading, from, this.lsn + 1);
       });
       if (found.isDurable) {
-        damaged(file, offset, `${fault.what}, and record ${this.lsn + 1} was safe`);
+        return this.#refuse(file, offset, `${fault.what}, and record ${this.lsn + 1} was safe`);
       }
       bytes += found.last - from;
     }
     const files = rest.slice(offset === 0 ? 0 : 1).map(({ file }) => file);
     if (bytes === 0 && files.length === 0 && !fault.isEnd) return;
     const last = this.segments.at(-1);
-    if (last === undefined) damaged(file, offset, fault.what);
+    if (last === undefined) return this.#refuse(file, offset, fault.what);
     this.cut = { file: last.file, offset: last.bytes, bytes, files };
+  }
+
+  /** Ends what is read. */
+  #refuse(file: string, offset: number, fault: string): void {
+    refused(damaged(file, offset, fault), this.#tolerate);
+    this.damage = { file, offset };
   }
 
   #told<T>(file: string, work: (reading: Reading) => Promise<T>): Promise<T> {
@@ -246,75 +270,21 @@ export class LogReader {
   }
 }
 
-async function readHead(directory: string, disk: Disk, file: string): Promise<Head | Fault> {
-  const reading = await disk.open(join(directory, file));
-  if (reading === null) throw new Error("it is not a file");
-  try {
-    const window = new Window(reading);
-    const isThere = await window.fill(HEAD_BYTES);
-    const head = decodeHead(new Uint32Array(window.bytes.buffer, 0, HEAD_BYTES / 4));
-    if (head === "other version") {
-      return { what: "another version of Karma has written it", torn: false };
-    }
-    if (head !== "damaged" && head.lsn === segmentLsn(file)) return head;
-    const torn = !isThere || mayBeTorn(window.bytes, 0, HEAD_BYTES, 0);
-    return { what: "it does not begin as a log of Karma does", torn };
-  } finally {
-    reading.close();
-  }
-}
-
-/**
- * Searches a segment from an offset on for heads of groups. `isDurable`: one of them says that the
- * record `lsn` was on the disk. `last`: behind the last byte that is not zero, or the offset.
- */
-async function search(
-  reading: Reading,
-  offset: number,
-  lsn: number,
-): Promise<{ isDurable: boolean; last: number }> {
-  const window = new Window(reading);
-  let last = offset;
-  let isDurable = false;
-  while (await window.fill(1)) {
-    await window.fill(GROUP_BYTES);
-    const words = new Uint32Array(window.bytes.buffer);
-    // To the end of what is there, or where a head would be cut.
-    const isAll = window.end - window.at < GROUP_BYTES;
-    const end = isAll ? window.end : window.end - GROUP_BYTES + 1;
-    for (; window.at < end; window.at += 4) {
-      if (window.offset < offset || words[window.at >>> 2] === 0 && window.at + 4 <= window.end) {
-        continue;
-      }
-      last = Math.min(window.offset + 4, window.offset + window.end - window.at);
-      const at = window.at >>> 2;
-      if (isAll || !isGroupHead(words, at)) continue;
-      if (groupDurable(words, at) >= lsn) isDurable = true;
-    }
-    window.at = Math.min(window.at, window.end);
-  }
-  return { isDurable, last };
-}
-
 /** The log, or its last segment, is not there though it was. */
-function missing(mark: Mark): never {
-  throw new DamagedError(`Log ${segmentFileName(mark.segment)} is missing: ${said(mark)}`);
+function missing(mark: Mark): DamagedError {
+  return new DamagedError(`Log ${segmentFileName(mark.segment)} is missing: ${said(mark)}`);
 }
 
 function said({ segment, lsn }: Mark): string {
   return `${MARK_FILE} says that ${segmentFileName(segment)} and record ${lsn} were on the disk`;
 }
 
-function damaged(file: string, offset: number, fault: string): never {
-  throw new DamagedError(`Log ${file} is damaged at byte ${offset}: ${fault}`);
+function damaged(file: string, offset: number, fault: string): DamagedError {
+  return new DamagedError(`Log ${file} is damaged at byte ${offset}: ${fault}`);
 }
 
-/** Does something with the disk; what the system says becomes a HostError that says what for. */
-async function told<T>(failure: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DamagedError || error instanceof HostError) throw error;
-    throw new HostError(failure, error);
-  }
+function refused(error: DamagedError, tolerate: Tolerance | null): null {
+  if (tolerate === null) throw error;
+  tolerate(error);
+  return null;
 }

@@ -52,6 +52,10 @@ export class WatchedDisk implements Disk {
     return this.inner.isLink(path);
   }
 
+  writtenAt(): Promise<null> {
+    return this.inner.writtenAt();
+  }
+
   exists(path: string): Promise<boolean> {
     return this.inner.exists(path);
   }

@@ -220,6 +220,10 @@ export class MemoryDisk implements Disk {
     return Promise.resolve(false);
   }
 
+  writtenAt(): Promise<null> {
+    return this.#soon("writtenAt", () => null);
+  }
+
   exists(path: string): Promise<boolean> {
     return this.#soon("exists", () => this.#names.get(path) !== undefined);
   }

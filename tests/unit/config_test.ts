@@ -442,6 +442,19 @@ Deno.test("config: `check` asks for an examination, as the first word only", () 
   assertThrows(() => parse(["check", "--bogus"]), UsageError, "Unknown option");
 });
 
+Deno.test("config: `repair` tells what it would do, and does it with --yes, which nothing else knows", () => {
+  const line = parse(["repair", "--directory", "/data"]);
+  assert(line.kind === "repair");
+  assertEquals([line.isMeant, line.config], [false, { ...DEFAULTS, directory: "/data" }]);
+  for (const words of [["--yes", "--directory=/data"], ["-d", "/data", "--yes"]]) {
+    assertEquals(parse(["repair", ...words]), { ...line, isMeant: true });
+  }
+  assertEquals(parse(["repair", "--yes", "--help"]).kind, "help");
+  for (const words of [["--yes"], ["check", "--yes"], ["repair", "--no"], ["repair", "yes"]]) {
+    assertThrows(() => parse(words), UsageError);
+  }
+});
+
 const SIZES: [text: string, size: Size][] = [
   ["1", { bytes: 1 }],
   ["268435456", { bytes: 268435456 }],
