@@ -21,6 +21,7 @@ export type ErrorCode =
   | "query_timeout"
   | "storage_full"
   | "memory_full"
+  | "too_many_trees"
   | "internal_error"
   // when the answer is there
   | "response_too_large";

@@ -29,6 +29,7 @@ export interface Config {
   readonly connectionsMax: number;
   /** Of silence after which the system asks whether a client is still there; 0: it never does. */
   readonly tcpKeepAliveSeconds: number;
+  readonly treesMax: number;
   /** Of all that the process holds; a share is one of the memory that it may have. */
   readonly memoryMax: Size;
   /** Of the buffers of all connections; a share is one of `memoryMax`. */
@@ -271,6 +272,14 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "10000",
     kind: integer(1, 1000000),
     help: "Most connections open at once",
+  },
+  treesMax: {
+    flag: "max-trees",
+    value: "count",
+    variable: "KARMA_MAX_TREES",
+    fallback: "1000000",
+    kind: integer(1, 16777216),
+    help: "Most trees; without counters 0.4 KB each",
   },
   memoryMax: {
     flag: "max-memory",

@@ -12,6 +12,7 @@ export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseO
   return {
     directory: config.directory,
     restore: config.restore,
+    treesMax: config.treesMax,
     isCounted: config.wal,
     log: { policy, segmentBytes, bytesMax },
     registry: {

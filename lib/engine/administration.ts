@@ -160,11 +160,10 @@ export class Administration {
 
   async #state(): Promise<StatsState> {
     const { forest, registry, ledger, log, dumpCount, memoryBytes } = this.#parts;
-    const trees = forest.visible();
     return {
       uptimeSeconds: this.#uptime().value,
-      trees: trees.length,
-      keys: trees.reduce((keys, tree) => keys + tree.keys, 0),
+      trees: forest.visibleCount,
+      keys: forest.keys,
       dumpCount: await dumpCount(),
       walEnabled: ledger.isCounted,
       walBytes: log.bytes,

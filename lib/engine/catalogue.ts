@@ -15,6 +15,8 @@ import { DamagedError } from "../errors.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 
+const encoder = new TextEncoder();
+
 const HAS_REGISTRY = 1;
 const HAS_MARKS = 2;
 
@@ -28,7 +30,7 @@ export interface Listed {
 
 export interface Catalogue {
   readonly nextSerial: number;
-  /** In the order of their creation. */
+  /** The oldest first. */
   readonly trees: readonly Listed[];
   /** Whether the log goes on from a dump of the registry, and the record that this must hold. */
   readonly hasRegistry: boolean;
@@ -47,26 +49,44 @@ export function encodeCatalogue(
   registry: Registry,
   lsn: number,
 ): Uint8Array<ArrayBuffer> {
-  const trees = forest.trees();
-  const sizes = trees.map(({ nameBytes }) => 4 + Math.ceil(nameBytes.length / 4));
-  const words = new Uint32Array(sizes.reduce((sum, size) => sum + size, 6 + 2 * trees.length));
-  const bytes = new Uint8Array(words.buffer);
-  words.set([forest.nextSerial % LANE, Math.floor(forest.nextSerial / LANE), trees.length]);
-  let at = 3;
-  trees.forEach(({ number, serial, nameBytes }, index) => {
-    words.set([number, serial % LANE, Math.floor(serial / LANE), nameBytes.length], at);
-    bytes.set(nameBytes, 4 * (at + 4));
-    at += sizes[index];
-  });
-  words[at++] = HAS_REGISTRY | HAS_MARKS;
-  const mark = ({ isChanged, markLsn }: Marked) => {
-    const since = isChanged ? lsn : markLsn;
-    words[at++] = since % LANE;
-    words[at++] = Math.floor(since / LANE);
+  let words = new Uint32Array(16384);
+  let bytes = new Uint8Array(words.buffer);
+  /** Sees to it that so many words more have room. */
+  const reserve = (count: number) => {
+    if (at + count <= words.length) return;
+    const larger = new Uint32Array(2 * (at + count));
+    larger.set(words);
+    words = larger;
+    bytes = new Uint8Array(words.buffer);
   };
-  mark(registry);
-  for (const tree of trees) mark(tree);
-  return bytes;
+  const marks = [markOf(registry, lsn)];
+  let at = 3;
+  for (let tree = forest.after(0); tree !== null; tree = forest.after(tree.serial)) {
+    const { number, serial, name } = tree;
+    reserve(4 + name.length); // a character is at most three bytes
+    const { written } = encoder.encodeInto(name, bytes.subarray(4 * (at + 4)));
+    words[at] = number;
+    words[at + 1] = serial % LANE;
+    words[at + 2] = Math.floor(serial / LANE);
+    words[at + 3] = written;
+    at += 4 + Math.ceil(written / 4);
+    marks.push(markOf(tree, lsn));
+  }
+  words[0] = forest.nextSerial % LANE;
+  words[1] = Math.floor(forest.nextSerial / LANE);
+  words[2] = marks.length - 1;
+  reserve(1 + 2 * marks.length);
+  words[at++] = HAS_REGISTRY | HAS_MARKS;
+  for (const mark of marks) {
+    words[at++] = mark % LANE;
+    words[at++] = Math.floor(mark / LANE);
+  }
+  return bytes.subarray(0, 4 * at);
+}
+
+/** The record that a dump of something must hold. */
+function markOf({ isChanged, markLsn }: Marked, lsn: number): number {
+  return isChanged ? lsn : markLsn;
 }
 
 /** Reads a catalogue from bytes whose checksum was right. */
@@ -85,11 +105,16 @@ export function decodeCatalogue(bytes: Uint8Array): Catalogue {
   const nextSerial = words[1] * LANE + words[0];
   const flags = words[at++] ?? 0;
   const hasRegistry = (flags & HAS_REGISTRY) !== 0;
-  if ((flags & HAS_MARKS) === 0) return { nextSerial, trees, hasRegistry, registryMark: null };
+  if ((flags & HAS_MARKS) === 0) {
+    // In another order where a tree has taken the place of one of its name.
+    trees.sort((a, b) => a.serial - b.serial);
+    return { nextSerial, trees, hasRegistry, registryMark: null };
+  }
   if (at + 2 + 2 * trees.length > words.length) {
     throw new DamagedError("its catalogue of trees is incomplete");
   }
   const markAt = (at: number) => words[at + 1] * LANE + words[at];
   trees.forEach((tree, index) => tree.mark = markAt(at + 2 + 2 * index));
+  trees.sort((a, b) => a.serial - b.serial);
   return { nextSerial, trees, hasRegistry, registryMark: markAt(at) };
 }

@@ -28,6 +28,8 @@ export interface DatabaseOptions {
   readonly directory: string;
   /** False: it begins empty, and leaves what is there aside. */
   readonly restore: boolean;
+  /** How many trees clients may create. */
+  readonly treesMax: number;
   /** Whether what is counted goes into the log. */
   readonly isCounted: boolean;
   readonly log: LogOptions;
@@ -73,7 +75,7 @@ export class Database {
   ): Promise<Database> {
     const { directory } = options;
     const { disk, clock, tell, budget } = host;
-    const forest = new Forest(budget);
+    const forest = new Forest(budget, options.treesMax);
     const registry = new Registry(options.registry, budget);
     budget.isLenient = true;
     const dumps = new DumpStore(directory, disk, clock, options.engine.dumpsKept, tell);

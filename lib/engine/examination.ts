@@ -68,13 +68,13 @@ async function look(disk: Disk, open: Opening): Promise<Findings> {
   if (recovery.unfinished !== null) notes.push(recovery.unfinished);
   const { segments, records, lsn } = recovery;
   notes.push(`${files.length} dumps, ${segments} files of the log`);
-  const trees = forest.visible();
-  const keys = trees.reduce((sum, tree) => sum + tree.keys, 0);
+  const trees = forest.visibleCount;
+  const { keys } = forest;
   if (isReadable) {
     notes.push(...recovery.news);
-    notes.push(`A start would find ${trees.length} trees with ${keys} counters`);
+    notes.push(`A start would find ${trees} trees with ${keys} counters`);
   }
-  const sizes = { dumps: files.length, originals, trees: trees.length, keys };
+  const sizes = { dumps: files.length, originals, trees, keys };
   return { faults, notes, amounts: { ...sizes, segments, records, lsn } };
 }
 

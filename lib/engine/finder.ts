@@ -49,6 +49,6 @@ export class Finder {
 export function isDone(outcome: Outcome, reply: Reply): boolean {
   if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
   if (outcome === "memory") reply.fail("memory_full", "Memory is full: nothing was changed");
-  if (outcome === "crowded") reply.fail("validation_error", "There are too many trees");
+  if (outcome === "crowded") reply.fail("too_many_trees", "There are too many trees");
   return outcome === "done";
 }

@@ -108,7 +108,7 @@ export class Ingest {
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "committed", last_chunk_seq: lastChunk });
     if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
-    if (staged !== null) this.#ledger.adopt(staged, stream.tree!);
+    if (staged !== null && !isDone(this.#ledger.adopt(staged, stream.tree!), reply)) return;
     this.#note({ kind: "commit", id, seconds: this.#seconds() });
   }
 

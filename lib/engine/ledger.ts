@@ -13,6 +13,7 @@ import type { Log } from "../log/log.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
 import { type Refusal, type Tree, treeBytes } from "../tree/tree.ts";
+import { isHidden } from "../tree/tree_name.ts";
 import {
   ADD,
   ADOPT,
@@ -154,9 +155,9 @@ export class Ledger {
   /** Creates an empty tree; there must be none of that name. */
   create(name: string): Outcome {
     const number = this.#forest.freeNumber();
-    if (number === null) return "crowded";
+    if (number === null || this.#isCrowded(name)) return "crowded";
     const bytes = new TextEncoder().encode(name);
-    if (!this.#forest.budget.fits(treeBytes(bytes.length) + FIRST_BYTES)) return "memory";
+    if (!this.#forest.budget.fits(treeBytes(name) + FIRST_BYTES)) return "memory";
     return this.#record(CREATE | number << 8, this.#forest.nextSerial, bytes, true);
   }
 
@@ -172,12 +173,14 @@ export class Ledger {
 
   /** Lets a hidden tree take the place of a name, and of the tree that has it. */
   adopt(tree: Tree, name: string): Outcome {
+    if (this.#isCrowded(name)) return "crowded";
     const bytes = new TextEncoder().encode(name);
     return this.#record(ADOPT | tree.number << 8, tree.serial, bytes, true);
   }
 
   /** Puts a tree in the place of its name: into the log branch by branch, then for all at once. */
   async put(tree: Tree): Promise<Outcome> {
+    if (this.#isCrowded(tree.name)) return "crowded";
     const log = this.#log;
     const serial = this.#forest.nextSerial++;
     const first = log.lsn + 1;
@@ -190,13 +193,18 @@ export class Ledger {
         await rest();
       }
       const number = this.#forest.freeNumber();
-      if (number === null) return "crowded";
+      if (number === null || this.#isCrowded(tree.name)) return "crowded";
       this.#changes.stage(serial, tree);
       return this.#record(PUT | number << 8, serial, tree.nameBytes, true);
     } finally {
       this.#changes.unstage(serial);
       this.#stagings.delete(first);
     }
+  }
+
+  /** Whether a tree of that name would be one too many. Hidden ones are as many as there are streams. */
+  #isCrowded(name: string): boolean {
+    return this.#forest.room <= 0 && !isHidden(name) && this.#forest.named(name) === null;
   }
 
   /** Writes a record with bytes; a tree that is here already needs no part of it applied. */

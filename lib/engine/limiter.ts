@@ -213,12 +213,23 @@ export class Limiter {
       overflow(reply, "", limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), this.today);
       return false;
     }
+    if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;
     const bytesMax = request.wantsReceipt ? this.#receipts.bytesMax(request) : 0;
     if (bytesMax > 0 && !isDone(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
       return false;
     }
     const hasRoom = this.#ledger.reserve(created + 1, bytesMax, limits.count);
     return isDone(hasRoom ? "done" : "full", reply);
+  }
+
+  /** Whether the server may have all trees that would be created; several counters may be in one of them. */
+  #hasTreeRoom({ limits }: Request, reply: Reply): boolean {
+    const names = new Set<string>();
+    for (let index = 0; index < limits.count; index++) {
+      const name = limits.name(index);
+      if (this.#trees[limits.first(index)] === null) names.add(treeName(name, 0, name.length)!);
+    }
+    return isDone(names.size > this.#forest.room ? "crowded" : "done", reply);
   }
 
   #addUsed({ limits, mode }: Request): void {

@@ -13,6 +13,7 @@
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
+import { Places } from "../bytes/places.ts";
 import {
   ANSWER_HEAD_WORDS,
   answerWords,
@@ -25,7 +26,6 @@ import {
   PRINT,
   writeAnswer,
 } from "./answer_words.ts";
-import { Places } from "./places.ts";
 
 export { ANSWER_HEAD_WORDS, answerWords, isAnswer, writeAnswer };
 
@@ -282,7 +282,7 @@ export class Answers {
 
   /** The place of the answer under a key, 0 if there is none. */
   #seek(bytes: Uint8Array, start: number, end: number): number {
-    let place = this.#places.first(this.#places.hash(bytes, start, end));
+    let place = this.#places.first(this.#places.hash.of(bytes, start, end));
     while (place !== 0 && !this.#isUnder(place, bytes, start, end)) place = this.#places.next();
     return place;
   }
@@ -295,7 +295,7 @@ export class Answers {
 
   #hashAt(place: number): number {
     const { words, bytes } = this.#pageOf(place);
-    return this.#places.hash(bytes, keyStart(place), keyEnd(words, place));
+    return this.#places.hash.of(bytes, keyStart(place), keyEnd(words, place));
   }
 
   #isUnder(place: number, bytes: Uint8Array, start: number, end: number): boolean {

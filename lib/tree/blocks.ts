@@ -65,8 +65,11 @@ class Chunk {
   }
 }
 
+/** What all trees without chunks have; it is never written to. */
+const NO_CHUNKS: readonly Chunk[] = [];
+
 export class Blocks {
-  #chunks: Chunk[] = [];
+  #chunks = NO_CHUNKS;
   #budget: Budget;
   /** Bytes that count in the budget. */
   #bytes = 0;
@@ -149,7 +152,7 @@ export class Blocks {
   abandon(arrays: readonly Block[]): Uint32Array<ArrayBuffer>[] {
     const gone = this.#chunks.map(({ words }) => words);
     for (const chunk of this.#chunks) this.count(-chunk.blocks * BLOCK_BYTES);
-    this.#chunks = [];
+    this.#chunks = NO_CHUNKS;
     this.#free = 0;
     for (const { words, size } of arrays) {
       if (size === BLOCK_WORDS) continue;
@@ -173,7 +176,7 @@ export class Blocks {
     const wanted = Math.min(CHUNK_BLOCKS_MAX, Math.max(1, share));
     const blocks = this.#budget.isWithin(wanted * BLOCK_BYTES) ? wanted : 1;
     const chunk = new Chunk(blocks);
-    this.#chunks.push(chunk);
+    this.#chunks = [...this.#chunks, chunk];
     this.#free += blocks;
     this.count(blocks * BLOCK_BYTES);
     return chunk;

@@ -47,7 +47,7 @@ export function checkTree(tree: Tree): void {
 /** Returns what all cells add up to. */
 /** Throws when what is counted is not what a tree takes all of whose branches were made in its blocks. */
 export function checkMemory(tree: Tree): void {
-  tree.blocks.check(tree.branches, treeBytes(tree.nameBytes.length));
+  tree.blocks.check(tree.own, treeBytes(tree.name));
 }
 
 function checkBranch(branch: Branch): bigint {

@@ -1,16 +1,20 @@
-// The forest: all trees of this process, in the order of their creation.
+// The forest: all trees of this process, in the order of their serials, so the oldest first.
 //
 // Trees with hidden names are there for whoever made them, until they get a name that clients know.
 //
-// Invariant: every tree is in three tables, under its name, the hash of its name's bytes, and its
-// number. A number is a small one that no other tree has now; a serial one that no other ever had.
+// Invariant: every tree is in three tables, by the hash of its name's bytes, by its number, and by its
+// serial. A number is a small one that no other tree has now; a serial one that no other ever had.
 // Trade: tables by hash and by number, because a request carries bytes, and making a string of them to find a tree
-// would cost as much as everything else an increment does; and so would a name in the log.
+// would cost as much as everything else an increment does; and so would a name in the log. They are
+// typed arrays: in a Map each tree took 150 bytes more, and of a million its growing took 0.1 s at once.
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
-import { equals } from "../bytes/name_table.ts";
+import { Names } from "../bytes/names.ts";
+import { Places } from "../bytes/places.ts";
+import { Ages } from "./ages.ts";
 import { free } from "./blocks.ts";
+import { NO_TALLY, type Tally } from "./ranges.ts";
 import { Tree } from "./tree.ts";
 import { HIDDEN, isHidden } from "./tree_name.ts";
 
@@ -22,10 +26,22 @@ const FREED_AT_ONCE_WORDS = 1 << 20;
 /** How many trees there can be: records of the log have 24 bits for a number. */
 export const TREES_MAX = 1 << 24;
 
+const encoder = new TextEncoder();
+/** Scratch: the bytes of a name. */
+let encoded = new Uint8Array(1024);
+
 export class Forest {
-  readonly #byName = new Map<string, Tree>();
-  readonly #byHash = new Map<number, Tree[]>();
+  /** How many trees clients may have. Those who create some for them ask first (`room`). */
+  readonly #treesMax: number;
   readonly #byNumber: (Tree | null)[] = [];
+  readonly #names = new Names();
+  /** Of a tree with number n the place n + 1. */
+  readonly #places: Places = new Places((place) => {
+    return this.#names.hashOf(place - 1, this.#places.hash);
+  });
+  readonly #ages = new Ages();
+  #hidden = 0;
+  readonly #tally: Tally = { keys: 0 };
   /** The one that a client found last: the next will mostly ask for the same. */
   #last: Tree | null = null;
   /** Numbers below the highest that no tree has, and some that one has again. */
@@ -37,34 +53,77 @@ export class Forest {
   /** What the trees may take, and all that is kept beside them. */
   readonly budget: Budget;
 
-  constructor(budget = new Budget()) {
+  constructor(budget = new Budget(), treesMax = TREES_MAX) {
     this.budget = budget;
+    this.#treesMax = treesMax;
   }
 
-  /** All trees, oldest first. */
+  /** How many trees clients know of. */
+  get visibleCount(): number {
+    return this.#ages.count - this.#hidden;
+  }
+
+  /** How many counters the trees have that clients know of, as each of them counts its own. */
+  get keys(): number {
+    return this.#tally.keys;
+  }
+
+  /** How many more trees clients may have; negative where the log has more of them. */
+  get room(): number {
+    return this.#treesMax - this.visibleCount;
+  }
+
+  /** Bytes of memory that the tables take; trees themselves not included. */
+  get bytes(): number {
+    return this.#names.bytes + this.#places.bytes + this.#ages.bytes + 8 * this.#byNumber.length;
+  }
+
+  /** The oldest tree with a serial above one, which may be that of a tree that is gone: 0 begins a walk. */
+  after(serial: number): Tree | null {
+    const number = this.#ages.next(serial);
+    return number < 0 ? null : this.#byNumber[number];
+  }
+
+  /** Likewise, of those that clients know of. */
+  visibleAfter(serial: number): Tree | null {
+    let tree = this.after(serial);
+    while (tree !== null && isHidden(tree.name)) tree = this.after(tree.serial);
+    return tree;
+  }
+
+  /** All trees, oldest first. Of many this takes long: who can be interrupted goes by `after`. */
   trees(): Tree[] {
-    return [...this.#byName.values()];
+    const trees: Tree[] = [];
+    for (let tree = this.after(0); tree !== null; tree = this.after(tree.serial)) trees.push(tree);
+    return trees;
   }
 
-  /** All trees that clients know of, oldest first. */
+  /** All trees that clients know of, oldest first; as `trees`. */
   visible(): Tree[] {
     return this.trees().filter(({ name }) => !isHidden(name));
   }
 
   /** The tree of a name. */
   named(name: string): Tree | null {
-    return this.#byName.get(name) ?? null;
+    const length = encode(name);
+    return this.#find(encoded, 0, length);
   }
 
   /** The tree that clients call bytes[start..end): they may write the name of a hidden one, too. */
   find(bytes: Uint8Array, start: number, end: number): Tree | null {
     const last = this.#last;
-    if (last !== null && equals(last.nameBytes, bytes, start, end)) return last;
-    if (bytes[start] === HIDDEN_BYTE) return null;
-    const trees = this.#byHash.get(hash(bytes, start, end));
-    if (trees === undefined) return null;
-    for (let index = 0; index < trees.length; index++) {
-      if (equals(trees[index].nameBytes, bytes, start, end)) return this.#last = trees[index];
+    if (last !== null && this.#names.equals(last.number, bytes, start, end)) return last;
+    if (bytes[start] === HIDDEN_BYTE && end > start) return null;
+    const tree = this.#find(bytes, start, end);
+    if (tree !== null) this.#last = tree;
+    return tree;
+  }
+
+  #find(bytes: Uint8Array, start: number, end: number): Tree | null {
+    const places = this.#places;
+    const hash = places.hash.of(bytes, start, end);
+    for (let place = places.first(hash); place !== 0; place = places.next()) {
+      if (this.#names.is(place - 1, hash, bytes, start, end)) return this.#byNumber[place - 1];
     }
     return null;
   }
@@ -86,7 +145,7 @@ export class Forest {
 
   /** Whether a tree is (still) in the forest. */
   has(tree: Tree): boolean {
-    return this.#byName.get(tree.name) === tree;
+    return this.at(tree.number) === tree;
   }
 
   /** Creates an empty tree; there must be none of that name. */
@@ -96,10 +155,10 @@ export class Forest {
     return tree;
   }
 
-  /** Puts a tree in the place of the one with its name, or behind all others. */
+  /** Puts a tree there, and removes the one that has its name. */
   put(tree: Tree, number = this.freeNumber()!, serial = this.nextSerial): void {
-    const old = this.#byName.get(tree.name);
-    if (old !== undefined) this.#forget(old);
+    const old = this.named(tree.name);
+    if (old !== null) this.remove(old);
     tree.blocks.charge(this.budget);
     assert(this.at(number) === null, "a number belongs to one tree");
     tree.number = number;
@@ -110,24 +169,28 @@ export class Forest {
       this.#free.push(gap);
     }
     this.#byNumber[number] = tree;
-    this.#byName.set(tree.name, tree); // an existing name keeps its place
-    this.#hash(tree);
+    this.#ages.add(serial, number);
+    this.#enter(tree);
   }
 
-  /** Gives a tree another name, and the place of the tree that has it. */
+  /** Gives a tree another name, and removes the one that has it. */
   adopt(tree: Tree, name: string): void {
-    const old = this.#byName.get(name);
-    if (old !== undefined) this.#forget(old);
-    this.#byName.delete(tree.name);
-    this.#unhash(tree);
+    const old = this.named(name);
+    if (old !== null) this.remove(old);
+    this.#leave(tree);
     tree.rename(name);
-    this.#byName.set(name, tree); // an existing name keeps its place
-    this.#hash(tree);
+    this.#enter(tree);
   }
 
   remove(tree: Tree): void {
-    this.#byName.delete(tree.name);
-    this.#forget(tree);
+    assert(this.has(tree), "a tree that is removed is there");
+    this.#leave(tree);
+    this.#ages.remove(tree.serial);
+    this.#byNumber[tree.number] = null;
+    this.#free.push(tree.number);
+    this.#gone.push(...tree.clear());
+    tree.blocks.charge(new Budget());
+    this.reclaim();
   }
 
   /**
@@ -143,34 +206,51 @@ export class Forest {
     return this.#gone.length > 0;
   }
 
-  #forget(tree: Tree): void {
-    this.#byNumber[tree.number] = null;
-    this.#free.push(tree.number);
-    this.#unhash(tree);
-    this.#gone.push(...tree.clear());
-    tree.blocks.charge(new Budget());
-    this.reclaim();
+  /** Asserts the invariant. */
+  check(): void {
+    const trees = this.trees();
+    this.#names.check();
+    this.#places.check(trees.length);
+    for (const tree of trees) {
+      assert(this.at(tree.number) === tree, "a tree is found by its number");
+      assert(this.named(tree.name) === tree, "a tree is found by its name");
+    }
+    const visible = this.visible();
+    assert(this.visibleCount === visible.length, "visible trees are counted");
+    const keys = visible.reduce((sum, tree) => sum + tree.keys, 0);
+    assert(this.keys === keys, "the counters of visible trees are counted");
   }
 
-  #hash(tree: Tree): void {
-    const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
-    const others = this.#byHash.get(key);
-    if (others === undefined) this.#byHash.set(key, [tree]);
-    else others.push(tree);
+  /** Lets a tree be found by its name. */
+  #enter(tree: Tree): void {
+    const { number, name } = tree;
+    const length = encode(name);
+    this.#names.add(number, this.#places.hash.of(encoded, 0, length), encoded, 0, length);
+    this.#places.add(number + 1);
+    if (isHidden(name)) {
+      this.#hidden++;
+    } else {
+      tree.tally = this.#tally;
+      tree.tally.keys += tree.keys;
+    }
   }
 
-  #unhash(tree: Tree): void {
+  #leave(tree: Tree): void {
+    const { number, name } = tree;
+    if (isHidden(name)) {
+      this.#hidden--;
+    } else {
+      tree.tally.keys -= tree.keys;
+      tree.tally = NO_TALLY;
+    }
+    this.#places.remove(number + 1);
+    this.#names.remove(number);
     this.#last = null;
-    const key = hash(tree.nameBytes, 0, tree.nameBytes.length);
-    const others = this.#byHash.get(key)!.filter((other) => other !== tree);
-    if (others.length > 0) this.#byHash.set(key, others);
-    else this.#byHash.delete(key);
   }
 }
 
-/** FNV-1a over the bytes of a name. */
-function hash(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
-  return hash;
+/** Writes the bytes of a name to `encoded`; returns how many there are. */
+function encode(name: string): number {
+  if (3 * name.length > encoded.length) encoded = new Uint8Array(3 * name.length);
+  return encoder.encodeInto(name, encoded).written;
 }

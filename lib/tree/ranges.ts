@@ -33,22 +33,44 @@ import {
   WINDOW_BRANCHES_MAX,
   wordsNeeded,
 } from "./layout.ts";
-import { Sweeps } from "./sweeps.ts";
+import { SLOT_WORDS } from "./slot_table.ts";
+import { type Days, Sweeps } from "./sweeps.ts";
 
 /** Words of the first branch of a tree: a tree may well hold three counters. */
 const FIRST_BRANCH_WORDS = 64;
+
+/** How many counters there are in many trees. */
+export interface Tally {
+  keys: number;
+}
+
+/** That of trees that nobody counts. */
+export const NO_TALLY: Tally = { keys: 0 };
+
+/**
+ * What all trees have until their first counter comes. Nothing fits in, so that nothing is written to
+ * it, and nothing is there to sweep. An empty tree so has nothing of its own but its name.
+ */
+const EMPTY = new Branch({ words: new Uint32Array(SLOT_WORDS), start: 0, size: SLOT_WORDS }, 0, 0);
+const NO_BRANCHES: Branch[] = [EMPTY];
+const NO_SWEEPS = new Sweeps();
+const NO_GUIDE = new Guide();
+const NO_COUNTS = new Counts();
+const FIRST_START = new Uint32Array(1);
 
 /** Fewer branches are searched without a guide, and small trees need no memory for one. */
 const GUIDED_BRANCHES_MIN = 8;
 
 export class Ranges {
-  branches: Branch[];
-  #startsLo = new Uint32Array(8);
-  #startsHi = new Uint32Array(8);
-  readonly #guide = new Guide();
-  readonly #sweeps = new Sweeps();
+  branches = NO_BRANCHES;
+  #startsLo = FIRST_START;
+  #startsHi = FIRST_START;
+  #guide = NO_GUIDE;
+  #sweeps = NO_SWEEPS;
   /** What branches hold. What a sweep or compact takes away counts until its branch has done it (`isSettled`). */
-  counts = new Counts();
+  counts = NO_COUNTS;
+  /** Where the counters of all trees are counted that clients know of; the forest sets it. */
+  tally = NO_TALLY;
   /** The memory of the branches. */
   readonly blocks: Blocks;
   /** Whether it was cleared. */
@@ -56,7 +78,11 @@ export class Ranges {
 
   constructor(budget?: Budget) {
     this.blocks = new Blocks(budget);
-    this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
+  }
+
+  /** The branches that are its own: none while it is empty. */
+  get own(): readonly Branch[] {
+    return this.branches === NO_BRANCHES ? [] : this.branches;
   }
 
   /** How many counters there are, those without cells included; see `counts`. */
@@ -79,8 +105,8 @@ export class Ranges {
     let low = 0;
     let high = this.branches.length;
     if (high >= GUIDED_BRANCHES_MIN) {
-      const guide = this.#guide;
-      if (guide.isStale) guide.learn(startsLo, startsHi, high);
+      let guide = this.#guide;
+      if (guide.isStale) guide = this.#learn();
       const bucket = guide.bucketOf(lo, hi);
       low = guide.first(bucket);
       high = guide.first(bucket + 1) + 1;
@@ -94,11 +120,23 @@ export class Ranges {
     return low;
   }
 
+  #learn(): Guide {
+    if (this.#guide === NO_GUIDE) this.#guide = new Guide();
+    this.#guide.learn(this.#startsLo, this.#startsHi, this.branches.length);
+    return this.#guide;
+  }
+
   /** The branch at an index, with every sweep done. All ways to a branch's counters lead through here. */
   branchAt(index: number): Branch {
     const branch = this.branches[index];
-    if (branch.swept !== this.#sweeps.serial) this.#sweeps.catchUp(branch, this.counts);
+    if (branch.swept !== this.#sweeps.serial) this.#catchUp(branch);
     return branch;
+  }
+
+  #catchUp(branch: Branch): void {
+    const { keys } = this.counts;
+    this.#sweeps.catchUp(branch, this.counts);
+    this.tally.keys += this.counts.keys - keys;
   }
 
   /**
@@ -106,12 +144,18 @@ export class Ranges {
    * At once for all who look; walk afterwards, then `settle`.
    */
   sweep(dayFrom: number, dayTo: number, endLo = 0, endHi = 0): void {
-    this.#sweeps.note({ from: dayFrom, to: dayTo }, endLo, endHi);
+    this.#note({ from: dayFrom, to: dayTo }, endLo, endHi);
   }
 
   /** Takes away every counter without cells whose key is below `end`, zero being none; as `sweep`. */
   compact(endLo = 0, endHi = 0): void {
-    this.#sweeps.note(null, endLo, endHi);
+    this.#note(null, endLo, endHi);
+  }
+
+  #note(days: Days | null, endLo: number, endHi: number): void {
+    if (this.branches === NO_BRANCHES) return;
+    if (this.#sweeps === NO_SWEEPS) this.#sweeps = new Sweeps();
+    this.#sweeps.note(days, endLo, endHi);
   }
 
   /** Forgets the sweeps that all branches have gone through. */
@@ -136,6 +180,7 @@ export class Ranges {
     else this.#replace(this.branches.length, 0, [placed]);
     placed.branch.swept = this.#sweeps.serial;
     this.counts.include(placed.branch);
+    this.tally.keys += placed.branch.keys;
   }
 
   /**
@@ -162,13 +207,12 @@ export class Ranges {
    * Empties the tree at once, for whoever still walks over it, because it is gone. Returns what is to be freed.
    */
   clear(): Uint32Array<ArrayBuffer>[] {
-    const gone = this.blocks.abandon(this.branches);
-    this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
-    this.branches[0].swept = this.#sweeps.serial;
-    this.#startsLo = new Uint32Array(8);
-    this.#startsHi = new Uint32Array(8);
-    this.#guide.isStale = true;
-    this.counts = new Counts();
+    const gone = this.blocks.abandon(this.own);
+    this.branches = NO_BRANCHES;
+    this.#startsLo = this.#startsHi = FIRST_START;
+    this.#guide = NO_GUIDE;
+    this.#sweeps = NO_SWEEPS;
+    this.counts = NO_COUNTS;
     this.isGone = true;
     return gone;
   }
@@ -180,6 +224,11 @@ export class Ranges {
   protected makeRoom(index: number, keyLo: number, keyHi: number): boolean {
     const branch = this.branches[index];
     if (!this.blocks.hasRoom(largestAfter(branch))) return false;
+    if (branch === EMPTY) {
+      this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
+      this.counts = new Counts();
+      return true;
+    }
     const copy = compacted(branch, this.blocks);
     if (copy !== null) {
       this.branches[index] = copy;
@@ -209,8 +258,12 @@ export class Ranges {
   }
 
   #replace(index: number, count: number, placed: readonly Placed[]): void {
+    if (this.branches === NO_BRANCHES) {
+      this.branches = [EMPTY];
+      this.counts = new Counts();
+    }
     for (const gone of this.branches.slice(index, index + count)) {
-      if (!placed.some(({ branch }) => branch === gone)) this.blocks.give(gone);
+      if (gone !== EMPTY && !placed.some(({ branch }) => branch === gone)) this.blocks.give(gone);
     }
     const old = this.branches.length;
     const length = old + placed.length - count;

@@ -12,7 +12,7 @@ import { compareU64 } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
 import type { Counts } from "./counts.ts";
 
-interface Days {
+export interface Days {
   readonly from: number;
   readonly to: number;
 }

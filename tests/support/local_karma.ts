@@ -52,6 +52,7 @@ const LIMITS = {
   answersBytesMax: Infinity,
   ageMaxSeconds: 604_800,
   streamsKeptMax: 1000,
+  treesMax: 1_000_000,
 };
 
 /** Longer than any timer of a session that is not refused. */
@@ -103,7 +104,7 @@ export class LocalKarma {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options };
     this.#clock = { now: () => this.now, today: () => this.today };
-    this.forest = new Forest(new Budget(this.#limits.memoryBytesMax));
+    this.forest = new Forest(new Budget(this.#limits.memoryBytesMax), this.#limits.treesMax);
     const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);

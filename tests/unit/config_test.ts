@@ -19,6 +19,7 @@ const DEFAULTS: Config = {
   timeZone: "UTC",
   requestBytesMax: 1048576,
   connectionsMax: 10000,
+  treesMax: 1000000,
   memoryMax: { percent: 75 },
   bufferMemoryMax: { percent: 25 },
   responseBytesMax: 1048576,

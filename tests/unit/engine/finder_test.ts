@@ -123,7 +123,7 @@ Deno.test("finder: what did not happen is said, but for an overflow", () => {
   const table = [
     ["done", true, ""],
     ["full", false, "storage_full: The disk is full: nothing was changed"],
-    ["crowded", false, "validation_error: There are too many trees"],
+    ["crowded", false, "too_many_trees: There are too many trees"],
     ["overflow", false, ""],
   ] as const;
   for (const [outcome, done, sentence] of table) {

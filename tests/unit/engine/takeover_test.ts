@@ -196,7 +196,7 @@ Deno.test("takeover: clients go on where they were with Karma 1.x", async () => 
     "8 20260106 80",
     "9 20260106 90",
   ]);
-  assertEquals(await client.ask("tree.list"), '["alpha","beta_two","gamma"]');
+  assertEquals(await client.ask("tree.list"), '["beta_two","gamma","alpha"]');
   const status = JSON.parse(await client.ask("recovery.status", '"source":"fx-export"'));
   assertEquals(status.checkpoints[0].offset, "41");
 });

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
+import { Names } from "../../../lib/bytes/names.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -52,13 +53,13 @@ Deno.test("forest: a removed tree is gone, others with its hash stay, and it com
   }
 });
 
-Deno.test("forest: a tree that is put takes the place of the one with its name, or the last", () => {
+Deno.test("forest: a tree that is put comes last, and the one with its name is gone", () => {
   for (const name of NAMES) {
     const forest = new Forest();
     for (const other of NAMES) forest.create(other);
     const tree = new Tree(name);
     forest.put(tree);
-    assertEquals(names(forest), NAMES);
+    assertEquals(names(forest), [...NAMES.filter((other) => other !== name), name]);
     assertStrictEquals(find(forest, name), tree);
     forest.remove(tree);
     assertEquals(find(forest, name), null, "nothing is left of the old one");
@@ -118,6 +119,7 @@ Deno.test("forest: numbers in a gap are given out like others, and serials only 
   const numbers = forest.trees().map(({ number }) => number);
   assertEquals(numbers.toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7]);
   assertEquals(forest.trees().map(({ serial }) => serial), [9, 10, 11, 12, 13, 14, 15, 16]);
+  assertEquals(forest.after(12)?.serial, 13);
   // A tree of an old log's serial does not bring serials back that were given out.
   const old = forest.create("old", forest.freeNumber()!, 3);
   assertEquals([old.serial, forest.nextSerial], [3, 17]);
@@ -131,7 +133,7 @@ Deno.test("forest: a number that a tree has is given to no other, but to the one
   const next = new Tree("t");
   forest.put(next, tree.number, 60);
   assertStrictEquals(forest.at(tree.number), next);
-  assertEquals([forest.has(tree), forest.has(next), names(forest)], [false, true, ["t", "u"]]);
+  assertEquals([forest.has(tree), forest.has(next), names(forest)], [false, true, ["u", "t"]]);
 });
 
 Deno.test("forest: what trees are called by whom", () => {
@@ -146,7 +148,7 @@ Deno.test("forest: what trees are called by whom", () => {
   assertStrictEquals(find(forest, "b"), forest.named("b"));
 });
 
-Deno.test("forest: a hidden tree takes the place of a name, or the last", () => {
+Deno.test("forest: a hidden tree takes a name, and the one that has it is gone", () => {
   for (const name of [...NAMES, "new"]) {
     const forest = new Forest();
     for (const other of NAMES.slice(0, 4)) forest.create(other);
@@ -157,7 +159,9 @@ Deno.test("forest: a hidden tree takes the place of a name, or the last", () => 
     const old = forest.named(name);
     const { nextSerial } = forest;
     forest.adopt(hidden, name);
-    assertEquals(names(forest), NAMES.includes(name) ? NAMES : [...NAMES, name]);
+    const others = NAMES.map((other, index) => index === 4 ? [name, other] : [other]).flat();
+    const isOther = (other: string, index: number) => index === 4 || other !== name;
+    assertEquals(names(forest), others.filter(isOther), "it is as old as it was");
     assertStrictEquals(find(forest, name), hidden);
     assertStrictEquals(forest.named(name), hidden);
     assertEquals([hidden.name, hidden.number, hidden.serial], [name, number, serial]);
@@ -178,6 +182,16 @@ Deno.test("forest: a hidden tree takes the place of a name, or the last", () => 
   }
 });
 
+/** Lets some counters of a tree come or go. */
+function changeCounters(tree: Tree, random: Random): void {
+  const key = random.below(50);
+  const choice = random.below(10);
+  if (choice < 6) tree.add(key, 0, 20260101, 1, 0);
+  else if (choice === 6) tree.sweep(0, 20270101);
+  else if (choice === 7) tree.compact();
+  else if (tree.count(key, 0) === 0) tree.forget(key, 0);
+}
+
 Deno.test("forest: a random history of names, beside a model", () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0];
   const random = new Random(seed);
@@ -195,18 +209,23 @@ Deno.test("forest: a random history of names, beside a model", () => {
       const tree = random.pick(hidden);
       forest.adopt(tree, name);
       const others = model.filter((other) => other !== tree);
-      model = held === undefined ? [...others, tree] : others.map((o) => o === held ? tree : o);
+      model = [...others.filter((other) => other !== held), tree];
     } else if (choice === 2) {
       const tree = new Tree(name);
       forest.put(tree);
-      model = held === undefined ? [...model, tree] : model.map((o) => o === held ? tree : o);
+      model = [...model.filter((other) => other !== held), tree];
     } else if (held === undefined) {
       model.push(forest.create(name));
     }
     const where = `seed ${seed}, step ${step}`;
+    if (model.length > 0) changeCounters(random.pick(model), random);
+    model.sort((a, b) => a.serial - b.serial);
+    if (step % 500 === 0) forest.check();
     assertEquals(names(forest), model.map(({ name }) => name), where);
     const visible = model.filter((tree) => !tree.name.startsWith("\0"));
     assertEquals(forest.visible().map(({ name }) => name), visible.map(({ name }) => name), where);
+    assertEquals(forest.visibleCount, visible.length, where);
+    assertEquals(forest.visibleAfter(0) ?? undefined, visible.at(0), where);
     for (const tree of model) {
       assertStrictEquals(forest.named(tree.name), tree, where);
       assertStrictEquals(forest.at(tree.number), tree, where);
@@ -216,3 +235,52 @@ Deno.test("forest: a random history of names, beside a model", () => {
     assertEquals(new Set(model.map(({ serial }) => serial)).size, model.length, where);
   }
 });
+
+Deno.test("forest: names that collide under FNV-1a are found without looking at the others", () => {
+  const names = collidingNames(10);
+  const forest = new Forest();
+  const { is } = Names.prototype;
+  let compared = 0;
+  Names.prototype.is = function (...args) {
+    compared++;
+    return is.apply(this, args);
+  };
+  try {
+    for (const name of names) forest.create(name);
+    for (const name of names) assertStrictEquals(find(forest, name)?.name, name);
+  } finally {
+    Names.prototype.is = is;
+  }
+  forest.check();
+  // Searches that find nothing pass some names, those that do one more. By FNV-1a it was a million.
+  assert(compared < 10 * names.length, `${compared}`);
+});
+
+/** FNV-1a of a text in ASCII, going on from a state. */
+function fnv1a(text: string, state = 0x811c9dc5): number {
+  for (let at = 0; at < text.length; at++) {
+    state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
+  }
+  return state;
+}
+
+/** 2^steps names with one FNV-1a hash: of each part there are two, from one state to the same next. */
+function collidingNames(steps: number): string[] {
+  let names = [""];
+  let state = fnv1a("");
+  for (let step = 0; step < steps; step++) {
+    const parts = new Map<number, string>();
+    for (let at = 0;; at++) {
+      const part = (Math.imul(at, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
+      const next = fnv1a(part, state);
+      const other = parts.get(next);
+      parts.set(next, part);
+      if (other === undefined) continue;
+      names = names.flatMap((name) => [name + other, name + part]);
+      state = next;
+      break;
+    }
+  }
+  assert(names.every((name) => fnv1a(name) === state));
+  return names;
+}

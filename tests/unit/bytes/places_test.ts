@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
-import { Places } from "../../../lib/registry/places.ts";
+import { KeyedHash } from "../../../lib/bytes/keyed_hash.ts";
+import { Places } from "../../../lib/bytes/places.ts";
 import { Random } from "../../support/random.ts";
 
 const encoder = new TextEncoder();
@@ -72,30 +73,13 @@ Deno.test("places: what is not there is not taken out", () => {
   places.check(1);
 });
 
-Deno.test("places: a hash is of the key's bytes, of no others, and of the instance", () => {
-  const places = new Places(() => 0);
-  const hash = (text: string, before = "") => {
-    const from = encoder.encode(before).length;
-    const key = encoder.encode(text);
-    return places.hash(encoder.encode(`${before}${text}yyyy`), from, from + key.length);
-  };
-  const TEXTS = ["a", "a\0", "a\0\0\0", "\0a", "abcd", "abcde", "abcdefgh", "ä".repeat(128)];
-  for (const text of TEXTS) {
-    assertEquals(hash(text), hash(text, "x"), text);
-    assertEquals(hash(text), hash(text, "xxxxx"), text);
-  }
-  // Chance makes two of them equal once in a hundred million runs.
-  assertEquals(new Set(TEXTS.map((text) => hash(text))).size, TEXTS.length);
-  const hashes = Array.from({ length: 8 }, () => new Places(() => 0).hash(Uint8Array.of(1), 0, 1));
-  assert(new Set(hashes).size > 1, "each has its own seed");
-});
-
 Deno.test("places: keys in order are spread over all tables", () => {
+  const hash = new KeyedHash();
   const hashes = new Uint32Array(100_001);
   const places = new Places((place) => hashes[place]);
   for (let place = 1; place < hashes.length; place++) {
     const key = encoder.encode(`order-${place}`);
-    hashes[place] = places.hash(key, 0, key.length);
+    hashes[place] = hash.of(key, 0, key.length);
     places.add(place);
   }
   places.check(100_000);

@@ -7,6 +7,7 @@
 // nothing waits longer than for one: some 200 µs with a million places.
 
 import { assert } from "../assert.ts";
+import { KeyedHash } from "./keyed_hash.ts";
 
 const TABLES = 1024;
 const TABLE_SHIFT = 10;
@@ -19,12 +20,12 @@ const TABLE_WORDS_MIN = 4;
 const LOAD_MAX = 3 / 4;
 
 export class Places {
+  /** For keys that clients choose: nobody knows which ones collide. */
+  readonly hash = new KeyedHash();
   readonly #hashAt: (place: number) => number;
   readonly #tables: Uint32Array[] = new Array(TABLES).fill(EMPTY);
   readonly #counts = new Uint32Array(TABLES);
   #words = 0;
-  /** What hashes begin with. Clients choose keys: they must not know which ones collide. */
-  readonly #seed = crypto.getRandomValues(new Uint32Array(2));
 
   // Where the search is.
   #table: Uint32Array = EMPTY;
@@ -83,39 +84,6 @@ export class Places {
     }
     table[hole] = 0;
     this.#counts[hash % TABLES]--;
-  }
-
-  /** HalfSipHash-1-3 (Aumasson, Bernstein: SipHash, 2012) of a key. */
-  hash(bytes: Uint8Array, start: number, end: number): number {
-    let v0 = this.#seed[0];
-    let v1 = this.#seed[1];
-    let v2 = v0 ^ 0x6c796765;
-    let v3 = v1 ^ 0x74656462;
-    const last = (end - start) >>> 2; // the word of the bytes left over and of the number of all
-    for (let round = 0, at = start; round <= last + 3; round++, at += 4) {
-      let word = 0;
-      if (round < last) {
-        word = bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
-      } else if (round === last) {
-        word = (end - start) << 24;
-        for (let n = 0; at + n < end; n++) word |= bytes[at + n] << 8 * n;
-      } else if (round === last + 1) {
-        v2 ^= 0xff;
-      }
-      v3 ^= word;
-      v0 = (v0 + v1) | 0;
-      v1 = (v1 << 5 | v1 >>> 27) ^ v0;
-      v0 = v0 << 16 | v0 >>> 16;
-      v2 = (v2 + v3) | 0;
-      v3 = (v3 << 8 | v3 >>> 24) ^ v2;
-      v0 = (v0 + v3) | 0;
-      v3 = (v3 << 7 | v3 >>> 25) ^ v0;
-      v2 = (v2 + v1) | 0;
-      v1 = (v1 << 13 | v1 >>> 19) ^ v2;
-      v2 = v2 << 16 | v2 >>> 16;
-      v0 ^= word;
-    }
-    return (v1 ^ v3) >>> 0;
   }
 
   /** Asserts the invariant, and that there are so many places. */
