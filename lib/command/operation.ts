@@ -99,7 +99,8 @@ const ROWS = [
   {
     id: "trees",
     access: "read",
-    fields: [],
+    fields: ["limit?", "cursor?"],
+    limit: { max: 10_000, fallback: 0 },
     v1: { command: "trees" },
     v2: { ops: ["tree.list"], label: "trees" },
   },

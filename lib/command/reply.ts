@@ -17,7 +17,6 @@ export type Shape =
   | "true"
   | "number" // in `lanes`
   | "text" // in `text`
-  | "names" // in `names`
   | "cells" // in `cells`: a counter's days
   | "counters" // of a whole tree, in `walk`
   | "applied" // how many changes, in `count`
@@ -38,7 +37,6 @@ export class Reply {
   text = "";
   /** With some errors the name that `text` is about, as the client sent it. */
   subject: Uint8Array = NONE;
-  names: string[] = [];
   readonly cells = new Cells();
   walk: Walk | null = null;
   /** When a walk must be at its end, in milliseconds of performance.now(). */

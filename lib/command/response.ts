@@ -37,8 +37,6 @@ export function writeResponse(reply: Reply, out: SendBuffer): void {
       return out.raw(TRUE);
     case "text":
       return out.jsonString(encoder.encode(reply.text));
-    case "names":
-      return writeNames(reply.names, out);
     case "cells":
       return writeCells(reply.cells, out);
     case "counters":
@@ -131,15 +129,6 @@ function writeMemberName(name: string, out: SendBuffer): void {
   if (MEMBER_NAMES.size < MEMBER_NAMES_MAX) {
     MEMBER_NAMES.set(name, out.bytes.slice(start, out.length));
   }
-}
-
-function writeNames(names: readonly string[], out: SendBuffer): void {
-  out.text("[");
-  names.forEach((name, index) => {
-    if (index > 0) out.byte(COMMA);
-    out.jsonString(encoder.encode(name));
-  });
-  out.text("]");
 }
 
 /** `{"20260101":3,"20260102":5}` */

@@ -12,9 +12,11 @@ import { DAY_MAX, KEY, type Request, VALUE } from "../command/request.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
+import { pace } from "../host/clock.ts";
 import { type Finder, isDone } from "./finder.ts";
 import type { Ledger, Outcome } from "./ledger.ts";
 import type { Statistics } from "./statistics.ts";
+import { settle } from "./sweeping.ts";
 
 const decoder = new TextDecoder();
 
@@ -226,26 +228,37 @@ export class Counters {
     reply.shape = "ok";
     if (tree === null || !this.#ledger.reserve(2, 0, 0) && !isDone("full", reply)) return;
     if (request.dayTo >= 0) this.#ledger.sweep(tree, 0, Math.min(request.dayTo, DAY_MAX));
-    this.#compact([tree], reply);
+    this.#compact(tree, reply);
     this.#statistics.retentions++;
   }
 
   compact(request: Request, reply: Reply): void {
     const tree = this.#finder.find(request, reply);
-    if (tree !== null) this.#compact([tree], reply);
+    if (tree !== null) this.#compact(tree, reply);
     if (tree !== null) this.#statistics.compactions++;
   }
 
-  compactAll(reply: Reply): void {
-    this.#compact(this.#forest.visible(), reply);
+  /** Compacts each tree, one after the other: all at once, fifty thousand would be one long turn. */
+  async compactAll(reply: Reply): Promise<void> {
+    const forest = this.#forest;
+    const pause = pace();
+    reply.shape = "ok";
     this.#statistics.compactions++;
+    for (
+      let tree = forest.visibleAfter(0);
+      tree !== null;
+      tree = forest.visibleAfter(tree.serial)
+    ) {
+      await pause();
+      if (!forest.has(tree) || tree.keys === 0) continue;
+      if (!isDone(this.#ledger.compact(tree), reply)) return;
+      await settle(tree);
+    }
   }
 
-  #compact(trees: readonly Tree[], reply: Reply): void {
+  #compact(tree: Tree, reply: Reply): void {
     reply.shape = "ok";
-    if (!this.#ledger.reserve(0, 0, trees.length)) return void isDone("full", reply);
-    for (const tree of trees) this.#ledger.compact(tree);
-    this.swept.push(...trees);
+    if (isDone(this.#ledger.compact(tree), reply)) this.swept.push(tree);
   }
 }
 

@@ -30,11 +30,12 @@ import { Receipts } from "./receipts.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Spans } from "./spans.ts";
 import type { Statistics } from "./statistics.ts";
+import { TreeList } from "./tree_list.ts";
 import { settle, SweepOrder } from "./sweeping.ts";
 
 const decoder = new TextDecoder();
 
-type Execute = (request: Request, reply: Reply) => void;
+type Execute = (request: Request, reply: Reply) => unknown;
 
 /** What an engine works with. */
 export interface Parts {
@@ -81,6 +82,7 @@ export class Engine implements Backend {
   readonly #clock: Clock;
   readonly #limits: EngineLimits;
   readonly #finder: Finder;
+  readonly #treeList: TreeList;
   readonly #counters: Counters;
   readonly #limiter: Limiter;
   readonly #once: Once;
@@ -98,6 +100,7 @@ export class Engine implements Backend {
     this.#clock = clock;
     this.#limits = limits;
     this.#finder = new Finder(forest, ledger);
+    this.#treeList = new TreeList(forest, limits.replyBytesMax);
     const { queryTimeoutMs } = limits;
     this.#counters = new Counters(forest, ledger, this.#finder, statistics, queryTimeoutMs);
     this.#once = new Once(registry, ledger, clock, statistics);
@@ -137,10 +140,10 @@ export class Engine implements Backend {
     return this.#log.settled();
   }
 
-  #execute(request: Request, reply: Reply): void {
+  #execute(request: Request, reply: Reply): unknown {
     const execute = this.#table[request.operation.index];
     if (!request.hasOnce) return execute(request, reply);
-    this.#once.perform(request, reply, this.#today, () => execute(request, reply));
+    return this.#once.perform(request, reply, this.#today, () => execute(request, reply));
   }
 
   /** Changes all counters of a tree, or of all trees, when those before it on the same tree are done. */
@@ -149,8 +152,10 @@ export class Engine implements Backend {
     const isOfOne = operation.fields.includes("tree");
     const name = isOfOne ? decoder.decode(bytes.subarray(nameStart, nameEnd)) : null;
     return this.#sweeps.run(name, async () => {
-      this.#execute(request, reply);
-      for (const tree of this.#counters.swept.splice(0)) await settle(tree);
+      const done = this.#execute(request, reply);
+      const swept = this.#counters.swept.splice(0); // before anything else is executed
+      await done;
+      for (const tree of swept) await settle(tree);
     });
   }
 
@@ -165,7 +170,7 @@ export class Engine implements Backend {
       health: (_, reply) => administration.health(reply),
       stats: (_, reply) => administration.stats(reply),
       metrics: (_, reply) => administration.metrics(reply),
-      trees: (_, reply) => this.#trees(reply),
+      trees: (request, reply) => this.#trees(request, reply),
       create: (request, reply) => this.#create(request, reply),
       drop: (request, reply) => counters.drop(request, reply),
       increment: (request, reply) => counters.increment(request, reply),
@@ -223,9 +228,15 @@ export class Engine implements Backend {
     };
   }
 
-  #trees(reply: Reply): void {
-    reply.shape = "names";
-    reply.names = this.#forest.visible().map(({ name }) => name);
+  #trees(request: Request, reply: Reply): void {
+    reply.pending = this.#treeList.list(request).then((told) => {
+      if (told === null) {
+        const { replyBytesMax } = this.#limits;
+        return reply.fail("response_too_large", `Response exceeds ${replyBytesMax} bytes`);
+      }
+      reply.shape = "stored";
+      reply.stored = told;
+    });
   }
 
   #create(request: Request, reply: Reply): void {

@@ -48,6 +48,8 @@ export class Forest {
   #free: number[] = [];
   /** Arrays of trees that are gone. */
   #gone: Uint32Array<ArrayBuffer>[] = [];
+  /** Changes whenever a tree comes or goes, or gets another name. */
+  version = 0;
   /** The serial that the next new tree will have. */
   nextSerial = 1;
   /** What the trees may take, and all that is kept beside them. */
@@ -223,6 +225,7 @@ export class Forest {
 
   /** Lets a tree be found by its name. */
   #enter(tree: Tree): void {
+    this.version++;
     const { number, name } = tree;
     const length = encode(name);
     this.#names.add(number, this.#places.hash.of(encoded, 0, length), encoded, 0, length);
@@ -236,6 +239,7 @@ export class Forest {
   }
 
   #leave(tree: Tree): void {
+    this.version++;
     const { number, name } = tree;
     if (isHidden(name)) {
       this.#hidden--;

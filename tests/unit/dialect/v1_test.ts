@@ -223,8 +223,6 @@ const RESPONSES: [reply: Reply, response: string][] = [
   [numberReply(4294967295, 4294967295), "18446744073709551615"],
   [reply({ shape: "text", text: 'Tree "t" saved' }), '"Tree \\"t\\" saved"'],
   [reply({ shape: "text", text: "день\u007f\n" }), '"день\\u007f\\n"'],
-  [reply({ shape: "names", names: [] }), "[]"],
-  [reply({ shape: "names", names: ["b", 'a"', "день", "/"] }), '["b","a\\"","день","/"]'],
   [cellsReply(), "{}"],
   [cellsReply([20260101, 3, 0]), '{"20260101":3}'],
   [cellsReply([0, 3, 0], [7, 0, 1], [4294967295, 1, 0]), '{"0":3,"7":4294967296,"4294967295":1}'],
