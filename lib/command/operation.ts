@@ -361,7 +361,7 @@ const ROWS = [
   },
   {
     id: "verify",
-    access: "read",
+    access: "admin",
     fields: [],
     v2: { ops: ["snapshot.verify"], label: "verify" },
   },

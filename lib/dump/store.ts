@@ -46,6 +46,7 @@ export class DumpStore {
   readonly #disk: Disk;
   readonly #retention: number;
   readonly #tell: (line: string) => void;
+  readonly #makeTree: (name: string) => Tree;
   readonly #batches: BatchWriter;
   readonly shelf: Shelf;
   /** The log that dumps were written for last. */
@@ -59,11 +60,13 @@ export class DumpStore {
     clock: Clock,
     retention: number,
     tell: (line: string) => void,
+    makeTree = (name: string) => new Tree(name),
   ) {
     this.#directory = directory;
     this.#disk = disk;
     this.#retention = retention;
     this.#tell = tell;
+    this.#makeTree = makeTree;
     this.shelf = new Shelf(directory, disk, tell);
     this.#batches = new BatchWriter(directory, disk, clock, this.shelf);
   }
@@ -125,7 +128,9 @@ export class DumpStore {
       if (entry.head !== undefined && !isIt(entry.head)) continue;
       // Opened once: at a start there may be ten thousand of them.
       const dumped = await this.shelf.open(entry.file, async (window) => {
-        return isIt(await meet(window, entry)) ? await readTree(window, tree, nobodyWaits) : null;
+        return isIt(await meet(window, entry))
+          ? await readTree(window, this.#makeTree(tree), nobodyWaits)
+          : null;
       });
       if (dumped === null) continue;
       entry.leastLsn = dumped.coverage.least;
@@ -146,7 +151,7 @@ export class DumpStore {
         const dumped = await this.shelf.open(file, async (window) => {
           const head = await beginDump(window, null);
           const isIt = head?.log === log && head.serial === serial && head.tree === tree;
-          return isIt ? await readTree(window, tree, nobodyWaits) : null;
+          return isIt ? await readTree(window, this.#makeTree(tree), nobodyWaits) : null;
         });
         if (dumped !== null) yield { ...dumped, file };
       } catch (error) {
@@ -283,9 +288,9 @@ export class DumpStore {
     if (head !== null) {
       const isShortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.
-      return await readTree(window, isShortened ? head.tree : name, pause);
+      return await readTree(window, this.#makeTree(isShortened ? head.tree : name), pause);
     }
-    const tree = new Tree(name);
+    const tree = this.#makeTree(name);
     await readOriginal(window, file, tree, this.#tell, pause);
     return { tree, coverage: new Coverage() };
   }

@@ -8,7 +8,8 @@ import { compareU64 } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import type { Writing } from "../host/disk.ts";
 import { Columns } from "../tree/columns.ts";
-import { Tree } from "../tree/tree.ts";
+import { HollowTree } from "../tree/hollow.ts";
+import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 import { Coverage } from "./coverage.ts";
 import {
@@ -93,8 +94,9 @@ export class TreeBuilder {
   /** The branch whose end is not known yet. */
   #part: Part | null = null;
 
-  constructor(name: string) {
-    this.tree = new Tree(name);
+  /** Into an empty tree; a hollow one stays empty, and each branch is only looked at. */
+  constructor(tree: Tree) {
+    this.tree = tree;
   }
 
   /** Adds a branch. */
@@ -122,7 +124,8 @@ export class TreeBuilder {
     if (this.#part === null) return;
     const { columns, startLo, startHi, lsn } = this.#part;
     const branch = columns.branch(this.tree.blocks, startLo, startHi, endLo, endHi);
-    this.tree.append({ branch, startLo, startHi });
+    if (this.tree instanceof HollowTree) this.tree.blocks.give(branch);
+    else this.tree.append({ branch, startLo, startHi });
     this.coverage.push(startLo, startHi, lsn);
     this.found.branches++;
     this.found.keys += columns.keyCount;
@@ -136,13 +139,13 @@ export interface Dumped {
   readonly coverage: Coverage;
 }
 
-/** Reads what comes after the head into a tree of that name. */
+/** Reads what comes after the head into an empty tree. */
 export async function readTree(
   window: Window,
-  name: string,
+  empty: Tree,
   pause: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Dumped> {
-  const builder = new TreeBuilder(name);
+  const builder = new TreeBuilder(empty);
   let payload = await payloadOf(window);
   for (let part = decodeBranch(payload); part !== null; part = decodeBranch(payload)) {
     builder.add(part);

@@ -154,7 +154,7 @@ export class Changes {
         this.#forest.remove(this.#tree(words[at]));
         return;
       case STAGE: {
-        const builder = new TreeBuilder(nameAt(words, at));
+        const builder = new TreeBuilder(this.#forest.makeTree(nameAt(words, at)));
         this.#staged.set(serialAt(words, at), builder);
         return;
       }

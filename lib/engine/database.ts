@@ -15,10 +15,11 @@ import type { LogOptions } from "../log/owner.ts";
 import type { LogPosition } from "../log/reader.ts";
 import { Registry, type RegistryLimits } from "../registry/registry.ts";
 import { Forest } from "../tree/forest.ts";
+import { HollowForest } from "../tree/hollow.ts";
 import { encodeCatalogue } from "./catalogue.ts";
 import { Dumper } from "./dumper.ts";
 import { Engine, type EngineLimits } from "./engine.ts";
-import { examine, type Opening } from "./examination.ts";
+import { examineBeside, HOLLOW_LIMITS, type Opening } from "./examination.ts";
 import { Ledger } from "./ledger.ts";
 import { Recovery } from "./recovery.ts";
 import type { Statistics } from "./statistics.ts";
@@ -101,7 +102,9 @@ export class Database {
       calendar: clock,
       statistics,
       memoryBytes: host.memoryBytes,
-      examine: () => examine(open, () => StillDisk.of(disk, directory, log)),
+      examine: () => {
+        return examineBeside(open, forest, () => StillDisk.of(disk, directory, log));
+      },
     };
     const parts = { forest, registry, ledger, log, dumps, registries, dumper, ...outside };
     return new Database(new Engine(parts, options.engine, tell), log, dumper);
@@ -133,9 +136,11 @@ export function openingOf(
   tell: (line: string) => void,
 ): Opening {
   return (disk, forest) => {
-    const dumps = new DumpStore(directory, disk, clock, engine.dumpsKept, tell);
+    const makeTree = (name: string) => forest.makeTree(name);
+    const dumps = new DumpStore(directory, disk, clock, engine.dumpsKept, tell, makeTree);
     const registries = new RegistryStore(directory, disk, clock);
-    const read = new Registry(registry);
+    const isHollow = forest instanceof HollowForest;
+    const read = new Registry(isHollow ? { ...registry, ...HOLLOW_LIMITS } : registry);
     const recovery = new Recovery(directory, disk, dumps, forest, registries, read, clock);
     return { dumps, recovery };
   };

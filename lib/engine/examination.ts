@@ -1,14 +1,16 @@
 // The examination of a data directory (`karma check`, and `snapshot.verify`): what a start would find,
 // without starting.
 //
-// Invariant: nothing is changed, and nothing is written. Trade: everything is read as a start would
-// read it, into memory, because that is the only proof that it can be.
+// Invariant: nothing is changed, and nothing is written. Everything is read as a start would read it, by the
+// same functions: that is the only proof that it can be. Trade: `karma check` has it all in memory at the end.
+// Beside a server there is no memory for that: trees stay hollow, and of answers hardly any are kept.
 
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import { pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
 import { Forest } from "../tree/forest.ts";
+import { HollowForest } from "../tree/hollow.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** Opens what a start would read, on a disk, into a forest. */
@@ -37,12 +39,35 @@ export interface Findings {
 /** A server that goes on meanwhile removes files, and looks damaged: what is damaged is so again. */
 const ATTEMPTS_MAX = 5;
 
+/** Of the registry so much is kept where nothing is to be: nothing that happens later needs an answer. */
+export const HOLLOW_LIMITS = { answersMax: 1, answersBytesMax: 1 };
+
+/** As `examine`, in little memory, beside the forest that a server has; its counters are told. */
+export async function examineBeside(
+  open: Opening,
+  forest: Forest,
+  view: () => Promise<Disk>,
+): Promise<Findings> {
+  let keys = 0;
+  const look = async () => {
+    const disk = await view();
+    ({ keys } = forest);
+    return disk;
+  };
+  const { amounts, ...findings } = await examine(open, look, () => new HollowForest());
+  return { ...findings, amounts: { ...amounts, keys } };
+}
+
 /** Examines all dumps and the log; `view` tells for each attempt what disk to look at. */
-export async function examine(open: Opening, view: () => Promise<Disk>): Promise<Findings> {
+export async function examine(
+  open: Opening,
+  view: () => Promise<Disk>,
+  makeForest = () => new Forest(),
+): Promise<Findings> {
   let before = "";
   for (let attempt = 1;; attempt++) {
     try {
-      const findings = await look(await view(), open);
+      const findings = await look(await view(), open, makeForest);
       const faults = findings.faults.join("\n");
       if (faults === "" || faults === before || attempt === ATTEMPTS_MAX) return findings;
       before = faults;
@@ -52,17 +77,21 @@ export async function examine(open: Opening, view: () => Promise<Disk>): Promise
   }
 }
 
-async function look(disk: Disk, open: Opening): Promise<Findings> {
+async function look(
+  disk: Disk,
+  open: Opening,
+  makeForest: () => Forest,
+): Promise<Findings> {
   const faults: string[] = [];
   const notes: string[] = [];
-  const { dumps } = open(disk, new Forest());
+  const { dumps } = open(disk, makeForest());
   const files = await dumps.list();
   let originals = 0;
   for (const file of files) {
     const isWhole = await noted(faults, () => dumps.load(file));
     if (isWhole && (await dumps.shelf.describe(file))?.head === null) originals++;
   }
-  const forest = new Forest();
+  const forest = makeForest();
   const { recovery } = open(disk, forest);
   const isReadable = await noted(faults, () => recovery.read(pace()));
   if (recovery.unfinished !== null) notes.push(recovery.unfinished);

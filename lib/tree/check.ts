@@ -44,12 +44,12 @@ export function checkTree(tree: Tree): void {
   assert(total === found.total, "the tree's total is that of its cells");
 }
 
-/** Returns what all cells add up to. */
 /** Throws when what is counted is not what a tree takes all of whose branches were made in its blocks. */
 export function checkMemory(tree: Tree): void {
   tree.blocks.check(tree.own, treeBytes(tree.name));
 }
 
+/** Returns what all cells add up to. */
 function checkBranch(branch: Branch): bigint {
   const keys = sortedKeys(branch);
   assert(keys.length === 2 * branch.keys, "keys counts the taken slots");

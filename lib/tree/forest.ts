@@ -152,9 +152,14 @@ export class Forest {
 
   /** Creates an empty tree; there must be none of that name. */
   create(name: string, number?: number, serial?: number): Tree {
-    const tree = new Tree(name, this.budget);
+    const tree = this.makeTree(name);
     this.put(tree, number, serial);
     return tree;
+  }
+
+  /** An empty tree that is not in the forest yet. */
+  makeTree(name: string): Tree {
+    return new Tree(name, this.budget);
   }
 
   /** Puts a tree there, and removes the one that has its name. */

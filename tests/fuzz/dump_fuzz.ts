@@ -107,7 +107,7 @@ async function read(dump: Bytes, random: Random): Promise<Tree | DamagedError> {
   const window = new Window((await disk.open(FILE))!);
   try {
     const { tree } = await readHead(window);
-    return (await readTree(window, tree)).tree;
+    return (await readTree(window, new Tree(tree))).tree;
   } catch (error) {
     if (error instanceof DamagedError) return error;
     throw error;

@@ -50,7 +50,7 @@ dumpAll         dump_all              write :                          : snapsho
 dumps           dumps                 read  :                          : snapshot.list
 load            load                  write : file                     : snapshot.load
 snapshotInfo    snapshot_info         read  :                          : snapshot.info
-verify          verify                read  :                          : snapshot.verify
+verify          verify                admin :                          : snapshot.verify
 fetch           snapshot_fetch        read  : file                     : snapshot.fetch
 fetchChunk      snapshot_fetch_chunk  read  : file offset limit=262144/524288 : snapshot.fetch_chunk
 prune           idempotency_prune     write : time limit=0/100000      : idempotency.prune

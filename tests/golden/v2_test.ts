@@ -37,6 +37,7 @@ const POINTS = {
   "10.5": "a command applies whole or not at all: a refused chunk binds nothing",
   "10.7": "tree.keys and tree.top have default limits",
   "10.9": "snapshot.verify changes nothing, and so counts nothing",
+  "admin": "snapshot.verify reads everything there is, which is not a reader's to ask for",
   "10.11": "there is no replication yet",
   "v1": "both protocols are spoken on one port; what has a command is a request of v1",
   "note": "the recording itself calls the original's answer a fault",
@@ -70,6 +71,12 @@ const numbers = (other: Record<string, number>) => (recorded: string): string =>
 const DIFFERENCES: Record<string, Difference<keyof typeof POINTS>[]> = {
   auth: [
     [29, "read token may snapshot.info", "6", numbers({}), "response.wal_bytes"],
+    [
+      30,
+      "read token may snapshot.verify",
+      "admin",
+      failure("forbidden", "Read-only token cannot execute command verify"),
+    ],
     [34, "read token may replication.status", "6", numbers({}), "response.wal_bytes"],
     [35, "read token may replication.entries", "10.11", NO_ENTRIES],
     [
@@ -83,7 +90,7 @@ const DIFFERENCES: Record<string, Difference<keyof typeof POINTS>[]> = {
       "read token may system.stats",
       "10.9",
       // snapshot.verify had counted two; line 35 was no error.
-      numbers({ command_count: 35, error_count: 14 }),
+      numbers({ command_count: 35, error_count: 15 }),
       "response.wal_bytes",
     ],
     [62, "unknown op reported before auth", "10.4", UNAUTHORIZED],

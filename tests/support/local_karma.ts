@@ -13,7 +13,12 @@ import { DumpStore } from "../../lib/dump/store.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { examine, type Findings, type Opening } from "../../lib/engine/examination.ts";
+import {
+  examineBeside,
+  type Findings,
+  HOLLOW_LIMITS,
+  type Opening,
+} from "../../lib/engine/examination.ts";
 import { Ledger } from "../../lib/engine/ledger.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
 import { Statistics } from "../../lib/engine/statistics.ts";
@@ -163,12 +168,13 @@ export class LocalKarma {
     const clock = this.#clock;
     const open: Opening = (disk, forest) => {
       const registries = new RegistryStore(DIRECTORY, disk, clock);
-      const dumps = new DumpStore(DIRECTORY, disk, clock, 0, () => {});
-      const registry = new Registry(this.#limits);
+      const makeTree = (name: string) => forest.makeTree(name);
+      const dumps = new DumpStore(DIRECTORY, disk, clock, 0, () => {}, makeTree);
+      const registry = new Registry({ ...this.#limits, ...HOLLOW_LIMITS });
       const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
       return { dumps, recovery };
     };
-    return examine(open, () => StillDisk.of(this.disk, DIRECTORY, this.wal));
+    return examineBeside(open, this.forest, () => StillDisk.of(this.disk, DIRECTORY, this.wal));
   }
 
   /** Puts a file into the directory of dumps. */

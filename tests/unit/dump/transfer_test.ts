@@ -39,7 +39,7 @@ async function restored(dump: Uint8Array, readBytesMax = Infinity): Promise<Tree
   disk.readBytesMax = readBytesMax;
   const window = new Window((await disk.open(FILE))!);
   const { tree } = await readHead(window);
-  const { tree: read } = await readTree(window, tree);
+  const { tree: read } = await readTree(window, new Tree(tree));
   checkTree(read);
   return read;
 }
@@ -201,7 +201,7 @@ Deno.test("transfer: a dump tells which records it holds: the others make the tr
 
     const window = new Window((await disk.open(FILE))!);
     assertEquals((await readHead(window)).lsn, begun);
-    const { tree: back, coverage } = await readTree(window, "t");
+    const { tree: back, coverage } = await readTree(window, new Tree("t"));
     assert(begun <= coverage.least && coverage.least < coverage.most, "branches have their own");
     const limit = new Uint32Array(2);
     for (const { lsn, key, change } of records) {
