@@ -228,9 +228,10 @@ async function main(): Promise<void> {
   hold.onLost((sentence) => fail(sentence, EXIT_BROKEN));
 
   const statistics = new Statistics();
-  const options = acceptorOptions(config, access);
+  const options = acceptorOptions(config, memory, access);
   const descriptors = holdDescriptors(directory);
-  const acceptor = new Acceptor(listener, new Loading(statistics), options, descriptors, log);
+  const loading = new Loading(statistics);
+  const acceptor = new Acceptor(listener, loading, options, descriptors, log, budget);
   const accepting = acceptor.run();
   const lost = (error: HostError) =>
     fail(error.message, error instanceof FullError ? EXIT_FULL : EXIT_BROKEN);

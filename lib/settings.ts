@@ -1,7 +1,7 @@
 // What each part is told of the configuration: the one place where a Config is handed out.
 
-import type { MemoryLimits } from "./config.ts";
 import type { Access } from "./command/access.ts";
+import type { MemoryLimits } from "./config.ts";
 import type { DatabaseOptions } from "./engine/database.ts";
 import type { Config } from "./options.ts";
 import type { AcceptorOptions } from "./server/acceptor.ts";
@@ -31,7 +31,11 @@ export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseO
   };
 }
 
-export function acceptorOptions(config: Config, access: Access): AcceptorOptions {
+export function acceptorOptions(
+  config: Config,
+  memory: MemoryLimits,
+  access: Access,
+): AcceptorOptions {
   const { requestBytesMax, responseBytesMax, batchItemsMax, connectionsMax, noDelay } = config;
   return {
     connectionsMax,
@@ -40,6 +44,7 @@ export function acceptorOptions(config: Config, access: Access): AcceptorOptions
     access,
     authTimeoutMs: 1000 * config.authTimeoutSeconds,
     batchItemsMax,
+    bufferBytesMax: memory.bufferBytesMax,
     requestBytesMax,
     replyBytesMax: responseBytesMax,
     requestTimeoutMs: 1000 * config.requestTimeoutSeconds,

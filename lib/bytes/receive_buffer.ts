@@ -6,8 +6,10 @@
 // A frame is what comes before a line feed, less one carriage return. Invariant: a frame is found
 // whatever the cuts between reads were, and no byte is searched twice for its end.
 // Trade: the buffer grows to hold the longest frame allowed, and goes back to its first size only
-// once it is empty and has long been too large, so that busy connections don't reallocate.
+// once it is empty and has long been too large, so that busy connections don't reallocate. It grows in
+// steps of GROW_BYTES, between which others have their turn.
 
+import { BufferPool } from "./buffer_pool.ts";
 import type { Line } from "./line.ts";
 
 /** What an idle connection keeps: room for dozens of requests; ten thousand of them make 20 MiB. */
@@ -19,6 +21,9 @@ const RECEIVE_BYTES_BUSY = 65536;
 /** What is kept to drop the rest of a line that is too long with. */
 const RECEIVE_BYTES_DROPPED = 16384;
 
+/** How much is copied at once when the buffer grows: some 50 µs. */
+const GROW_BYTES = 262144;
+
 /** Reads in a row that would have fitted the first size before the buffer goes back to it. */
 const SMALL_READS_MAX = 64;
 
@@ -28,11 +33,16 @@ const CARRIAGE_RETURN = 13;
 export type Frame = "frame" | "none" | "too long";
 
 export class ReceiveBuffer implements Line {
-  bytes = new Uint8Array(RECEIVE_BYTES_MIN);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
   /** The same bytes, four in a word. */
-  #words = new Int32Array(this.bytes.buffer);
-  #frameBytesMax: number;
+  #words: Int32Array<ArrayBuffer>;
+  readonly #pool: BufferPool;
+  /** The buffer to come while it grows, and how much of the part is in it. */
+  #larger: Uint8Array<ArrayBuffer> | null = null;
+  #moved = 0;
+  /** How long a frame may be, without its terminator. */
+  frameBytesMax: number;
   #busyBytes = RECEIVE_BYTES_BUSY;
   #head = 0;
   #tail = 0;
@@ -45,9 +55,19 @@ export class ReceiveBuffer implements Line {
   start = 0;
   end = 0;
 
-  /** `frameBytesMax` counts a frame without its terminator. */
-  constructor(frameBytesMax: number) {
-    this.#frameBytesMax = frameBytesMax;
+  /** `frameBytesMax` counts a frame without its terminator; arrays come from `pool` and go back to it. */
+  constructor(frameBytesMax: number, pool = new BufferPool()) {
+    this.frameBytesMax = frameBytesMax;
+    this.#pool = pool;
+    this.bytes = pool.take(RECEIVE_BYTES_MIN);
+    this.view = new DataView(this.bytes.buffer);
+    this.#words = new Int32Array(this.bytes.buffer);
+  }
+
+  /** Gives its array back: to be called once, when nobody reads into it any more. */
+  release(): void {
+    if (this.#larger !== null) this.#pool.give(this.#larger);
+    this.#pool.give(this.bytes);
   }
 
   /**
@@ -56,13 +76,13 @@ export class ReceiveBuffer implements Line {
    * `busyBytes`: up to where the buffer grows only to read more at once
    */
   limit(frameBytesMax: number, busyBytes = RECEIVE_BYTES_BUSY): void {
-    this.#frameBytesMax = frameBytesMax;
+    this.frameBytesMax = frameBytesMax;
     this.#busyBytes = busyBytes;
   }
 
   /** Drops everything that has come, and the space that it took. */
   drop(): void {
-    if (this.bytes.length > RECEIVE_BYTES_DROPPED) this.#use(new Uint8Array(RECEIVE_BYTES_DROPPED));
+    if (this.bytes.length > RECEIVE_BYTES_DROPPED) this.#replace(RECEIVE_BYTES_DROPPED);
     this.#head = this.#tail = this.#searched = 0;
   }
 
@@ -90,16 +110,55 @@ export class ReceiveBuffer implements Line {
     return this.#tail - this.#head;
   }
 
-  /** Where to read into: never empty, the caller's until `filled`. Frames found before are gone. */
-  space(): Uint8Array<ArrayBuffer> {
+  /** Whether a part of a frame fills it, so that it must `grow` before `space`. */
+  get isFull(): boolean {
+    return this.#tail - this.#head === this.bytes.length;
+  }
+
+  /** Whether it should `grow`: because it is full, or, unless memory is tight, to read more at once. */
+  wantsMore(isTight: boolean): boolean {
+    return this.isFull || this.#brimful && this.bytes.length < this.#busyBytes && !isTight;
+  }
+
+  /** Grows some of the way. True: there is space now. */
+  grow(): boolean {
+    const larger = this.#larger ??= this.#pool.take(this.largerSize);
+    const from = this.#head + this.#moved;
+    const to = Math.min(this.#tail, from + GROW_BYTES);
+    larger.set(this.bytes.subarray(from, to), this.#moved);
+    this.#moved += to - from;
+    if (to < this.#tail) return false;
+    this.#larger = null;
+    this.#searched -= this.#head;
+    this.#head = 0;
+    this.#tail = this.#moved;
+    this.#moved = 0;
+    this.#brimful = false;
+    this.#pool.give(this.bytes);
+    this.#use(larger);
+    return true;
+  }
+
+  /** Goes back to its first size, if nothing is in it. */
+  shrink(): void {
+    if (this.hasPart || this.bytes.length === RECEIVE_BYTES_MIN) return;
+    this.#replace(RECEIVE_BYTES_MIN);
+    this.#head = this.#tail = this.#searched = 0;
+    this.#brimful = false;
+  }
+
+  /**
+   * Where to read into: never empty, the caller's until `filled`. Frames found before are gone.
+   *
+   * `isTight`: it may not grow only to read more at once
+   */
+  space(isTight = false): Uint8Array<ArrayBuffer> {
     const length = this.#tail - this.#head;
     const size = this.bytes.length;
     if (length === 0 && size > RECEIVE_BYTES_MIN && this.#smallReads > SMALL_READS_MAX) {
-      this.#use(new Uint8Array(RECEIVE_BYTES_MIN));
-    } else if (length === size || this.#brimful && size < this.#busyBytes) {
-      const larger = new Uint8Array(this.#largerSize());
-      larger.set(this.bytes.subarray(this.#head, this.#tail));
-      this.#use(larger);
+      this.#replace(RECEIVE_BYTES_MIN);
+    } else if (this.wantsMore(isTight)) {
+      while (!this.grow()) { /* the part is as small as what one read brings */ }
     } else if (this.#head > 0) {
       this.bytes.copyWithin(0, this.#head, this.#tail);
     }
@@ -109,10 +168,10 @@ export class ReceiveBuffer implements Line {
     return length === 0 ? this.bytes : this.bytes.subarray(length);
   }
 
-  /** Twice the size, but no more than the longest frame takes, with all that must be seen behind it. */
-  #largerSize(): number {
+  /** The next size: twice as large, but no larger than the longest frame, with what must be seen behind it. */
+  get largerSize(): number {
     const size = this.bytes.length;
-    const needed = (this.#frameBytesMax + 2 + 3) & ~3;
+    const needed = (this.frameBytesMax + 2 + 3) & ~3;
     return size < needed ? Math.min(2 * size, needed) : 2 * size;
   }
 
@@ -129,11 +188,11 @@ export class ReceiveBuffer implements Line {
     if (at === this.#tail) {
       this.isLineOver = false;
       // One byte more than a frame may be its carriage return.
-      return at - this.#head > this.#frameBytesMax + 1 ? "too long" : "none";
+      return at - this.#head > this.frameBytesMax + 1 ? "too long" : "none";
     }
     this.isLineOver = true;
     this.#take(at, at + 1);
-    return this.end - this.start > this.#frameBytesMax ? "too long" : "frame";
+    return this.end - this.start > this.frameBytesMax ? "too long" : "frame";
   }
 
   /** Where the first line feed in bytes[at..end) is, or `end`. */
@@ -159,7 +218,12 @@ export class ReceiveBuffer implements Line {
   last(): Frame {
     if (this.#head === this.#tail) return "none";
     this.#take(this.#tail, this.#tail);
-    return this.end - this.start > this.#frameBytesMax ? "too long" : "frame";
+    return this.end - this.start > this.frameBytesMax ? "too long" : "frame";
+  }
+
+  #replace(size: number): void {
+    this.#pool.give(this.bytes);
+    this.#use(this.#pool.take(size));
   }
 
   #use(bytes: Uint8Array<ArrayBuffer>): void {

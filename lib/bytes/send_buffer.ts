@@ -1,11 +1,17 @@
 // The send buffer: replies are written into it one after the other, as bytes, and leave in one write.
 //
 // Invariant: `length` bytes of `bytes` are finished text; every writer makes its own room first.
-// Trade: it grows to the largest reply it ever held and is dropped, not shrunk, when that was large.
+// Trade: it grows to the largest reply it ever held; only one whose arrays come from a pool gives large ones
+// back.
 
+import { type BufferPool, roundedLength } from "./buffer_pool.ts";
 import { LANE } from "./u64.ts";
 
 const CHUNK = 1e9;
+
+/** An array of a pool that is longer goes back to it when its buffer is cleared, and a short one comes. */
+const KEPT_BYTES = 131072;
+const CLEARED_BYTES = 4096;
 
 const encoder = new TextEncoder();
 const HEX = encoder.encode("0123456789abcdef");
@@ -24,13 +30,25 @@ export class SendBuffer {
   length = 0;
   #view: Uint8Array<ArrayBuffer>;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+  /** Where arrays come from and go to; null: they are made anew. */
+  readonly #pool: BufferPool | null;
+
+  constructor(size: number, pool: BufferPool | null = null) {
+    this.#pool = pool;
+    this.bytes = pool === null ? new Uint8Array(size) : pool.take(size);
     this.#view = this.bytes;
+  }
+
+  /** Gives its array back: to be called once, when nobody reads from it any more. */
+  release(): void {
+    this.#pool?.give(this.bytes);
   }
 
   clear(): void {
     this.length = 0;
+    if (this.#pool === null || this.bytes.length <= KEPT_BYTES) return;
+    this.#pool.give(this.bytes);
+    this.bytes = this.#pool.take(CLEARED_BYTES);
   }
 
   /** What was written, from `at` on: a view, valid until the next writer. */
@@ -47,8 +65,12 @@ export class SendBuffer {
   /** Makes room for `count` more bytes. */
   reserve(count: number): void {
     if (this.length + count <= this.bytes.length) return;
-    const larger = new Uint8Array(Math.max(2 * this.bytes.length, this.length + count));
+    const size = Math.max(2 * this.bytes.length, this.length + count);
+    const larger = this.#pool === null
+      ? new Uint8Array(size)
+      : this.#pool.take(roundedLength(size));
     larger.set(this.bytes.subarray(0, this.length));
+    this.#pool?.give(this.bytes);
     this.bytes = larger;
   }
 

@@ -6,6 +6,8 @@
 // enough again.
 
 import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
+import { BufferPool } from "../bytes/buffer_pool.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
@@ -15,6 +17,7 @@ import { Known } from "../dialect/members.ts";
 import type { Backend } from "../engine/backend.ts";
 import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
+import { BufferBound } from "./buffer_bound.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { ExchangePool } from "./exchange.ts";
 import { Turns } from "./fairness.ts";
@@ -42,6 +45,8 @@ export interface AcceptorOptions extends SessionLimits {
   /** How long a connection may stay without a right token; 0: no limit. */
   readonly authTimeoutMs: number;
   readonly batchItemsMax: number;
+  /** Of the buffers of all connections. */
+  readonly bufferBytesMax: number;
   /** Of protocol v2; 0: no limit. */
   readonly replyBytesMax: number;
 }
@@ -71,6 +76,7 @@ export class Acceptor {
   readonly #descriptors: Descriptors;
   readonly #notices: Notices;
   readonly #gate: Gate;
+  readonly #bound: BufferBound;
   readonly #sessions = new Set<Session>();
   readonly #exchanges: ExchangePool;
   readonly #turns: Turns;
@@ -86,6 +92,7 @@ export class Acceptor {
     options: AcceptorOptions,
     descriptors: Descriptors,
     log: (line: string) => void,
+    budget = new Budget(),
   ) {
     this.#listener = listener;
     this.#backend = backend;
@@ -96,9 +103,11 @@ export class Acceptor {
     const { access, batchItemsMax, replyBytesMax } = options;
     this.#gate = new Gate(access, options.authTimeoutMs, this.#notices);
     const known = new Known();
+    const pool = new BufferPool(budget);
     this.#exchanges = new ExchangePool(() => {
       return new Interpreter(access, batchItemsMax, replyBytesMax, known);
-    });
+    }, pool);
+    this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
   }
 
   /** Accepts connections until `stop`. */
@@ -155,6 +164,7 @@ export class Acceptor {
     }
     this.#gate.expire(now);
     this.#notices.tick(now);
+    this.#bound.tick(now);
     if (this.#affordable === Infinity || now - this.#lookedAt < RECOVER_MS) return;
     this.#lookedAt = now;
     if (this.#descriptors.recover()) this.#affordable = Infinity;
@@ -180,6 +190,7 @@ export class Acceptor {
       this.#turns,
       this.#options,
       this.#gate,
+      this.#bound,
     );
     const { statistics } = this.#backend;
     this.#sessions.add(session);

@@ -8,6 +8,7 @@
 // two requests that are not answered yet have the same records.
 // Trade: with records for each session those of a turn's sessions filled the processor's caches.
 
+import { BufferPool } from "../bytes/buffer_pool.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
@@ -19,12 +20,9 @@ export const SEND_BYTES = 65536;
 /** What a buffer begins with: the replies to a few dozen requests. */
 const BEGIN_BYTES = 4096;
 
-/** A buffer that one long reply made larger than this is not kept. */
-const KEPT_BYTES = 4 * SEND_BYTES;
-
 /**
  * Exchanges kept for the next turn: each session that a turn wakes needs one until it has written. A
- * thousand small ones are some 4 MiB; of larger ones sixty-four, at most 16 MiB.
+ * thousand small ones are some 4 MiB; of larger ones sixty-four, at most 8 MiB.
  */
 const SPARES_MAX = 1024;
 const LARGE_SPARES_MAX = 64;
@@ -43,28 +41,34 @@ export class Records {
 }
 
 export class Exchange {
-  readonly out = new SendBuffer(BEGIN_BYTES);
+  readonly out: SendBuffer;
   /** How many requests this read has brought so far. */
   requests = 0;
   /** Those of a request that is not answered yet. */
   kept: Records | null = null;
+
+  constructor(pool: BufferPool) {
+    this.out = new SendBuffer(BEGIN_BYTES, pool);
+  }
 }
 
 export class ExchangePool {
   readonly #spare: Exchange[] = [];
   readonly #spareRecords: Records[] = [];
   readonly #interpreter: () => Interpreter;
+  readonly #buffers: BufferPool;
   /** Those for the next request. */
   records: Records;
 
   /** `interpreter` makes one for each new set of records. */
-  constructor(interpreter: () => Interpreter) {
+  constructor(interpreter: () => Interpreter, buffers = new BufferPool()) {
     this.#interpreter = interpreter;
+    this.#buffers = buffers;
     this.records = new Records(interpreter());
   }
 
   take(): Exchange {
-    return this.#spare.pop() ?? new Exchange();
+    return this.#spare.pop() ?? new Exchange(this.#buffers);
   }
 
   /** Lets an exchange keep the records until its request is answered. */
@@ -88,6 +92,12 @@ export class ExchangePool {
     exchange.requests = 0;
     const { length } = exchange.out.bytes;
     const sparesMax = length > BEGIN_BYTES ? LARGE_SPARES_MAX : SPARES_MAX;
-    if (length <= KEPT_BYTES && this.#spare.length < sparesMax) this.#spare.push(exchange);
+    if (this.#spare.length < sparesMax) this.#spare.push(exchange);
+    else exchange.out.release();
+  }
+
+  /** Lets go what is kept for the next turn only. */
+  trim(): void {
+    for (const { out } of this.#spare.splice(0)) out.release();
   }
 }

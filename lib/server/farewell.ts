@@ -41,7 +41,11 @@ export async function linger(
     for (;;) {
       received.drop();
       const reading = connection.read(received.space());
-      if (isOver && !await comesSoon(reading)) return;
+      if (isOver && !await comesSoon(reading)) {
+        cut();
+        await reading.catch(() => {}); // until then its buffer is in use
+        return;
+      }
       const count = await reading;
       if (count === null) return;
       received.filled(count);

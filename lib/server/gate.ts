@@ -9,6 +9,10 @@
 // with a mebibyte each would hold 1.5 GiB.
 
 import type { Access } from "../command/access.ts";
+import type { Line } from "../bytes/line.ts";
+import type { Reply } from "../command/reply.ts";
+import type { Request } from "../command/request.ts";
+import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
 import type { Notices } from "./notices.ts";
 
 /** The longest request before the first right token. Clients of Karma 1.x sent 4096 bytes at most. */
@@ -23,6 +27,8 @@ const GRACE_MS = 1000;
 export interface Stranger {
   /** When it came. */
   readonly since: number;
+  /** It has shown a right token. */
+  admit(): void;
   close(): void;
 }
 
@@ -57,6 +63,24 @@ export class Gate {
   /** It has shown a right token, or has gone. */
   leave(stranger: Stranger): void {
     this.#strangers.delete(stranger);
+  }
+
+  /** Decodes a line of a stranger. One with a right token makes it known. */
+  decode(
+    stranger: Stranger,
+    interpreter: Interpreter,
+    line: Line,
+    spoken: Dialect,
+    request: Request,
+    reply: Reply,
+  ): boolean {
+    this.access.forget();
+    const isDecoded = interpreter.decode(line, spoken, request, reply);
+    if (this.access.isAdmitted && reply.code !== "unauthorized") {
+      this.leave(stranger);
+      stranger.admit();
+    }
+    return isDecoded;
   }
 
   /** Closes those that have not shown a right token in time. */

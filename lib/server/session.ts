@@ -5,17 +5,19 @@
 // than its buffers. No reply leaves before what it tells is as safe as promised. One read is awaited
 // for all the requests that it brings, one commit and one write for all their replies.
 
-import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
+import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import type { Dialect } from "../dialect/interpreter.ts";
 import type { Backend } from "../engine/backend.ts";
+import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
 import { CALL_WORK, type Job, type Turns } from "./fairness.ts";
 import { linger } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
-import { type Gate, STRANGER_BYTES_MAX } from "./gate.ts";
+import { type Gate, type Stranger, STRANGER_BYTES_MAX } from "./gate.ts";
+import { Holding, type Owner } from "./holding.ts";
+import { tooLong, tooMuchAtOnce } from "./refusals.ts";
 import { Quota } from "./rounds.ts";
 import { StreamedReply, writeWhole } from "./whole_reply.ts";
 
@@ -27,10 +29,11 @@ type State = "done" | "pause" | "refused";
 /** So many bytes of requests are answered at once: a millisecond's work, and as many as a read mostly brings. */
 const SLICE_BYTES = 65536;
 
-export class Session implements Job {
+export class Session implements Job, Owner, Stranger {
   readonly #connection: Connection;
   #backend: Backend;
   readonly #exchanges: ExchangePool;
+  readonly #holding: Holding;
   readonly #received: ReceiveBuffer;
   readonly #limits: SessionLimits;
   readonly #turns: Turns;
@@ -46,10 +49,6 @@ export class Session implements Job {
   #state: State = "done";
   /** What the client spoke last. */
   #spoken: Dialect = "v2";
-  /** Since when the rest of a request is waited for, any request, or a write; 0: it isn't. */
-  #partSince = 0;
-  #readSince = 0;
-  #writeSince = 0;
   /** Whether it has turned out that the client speaks another protocol. */
   #isForeign = false;
   #closed = false;
@@ -69,6 +68,7 @@ export class Session implements Job {
     turns: Turns,
     limits: SessionLimits,
     gate: Gate,
+    bound: BufferBound,
   ) {
     this.#connection = connection;
     this.#backend = backend;
@@ -77,15 +77,11 @@ export class Session implements Job {
     this.#limits = limits;
     this.#gate = gate;
     this.#isStranger = !gate.isOpen;
-    this.#received = new ReceiveBuffer(limits.requestBytesMax);
+    this.#holding = new Holding(bound, limits.requestBytesMax, this);
+    this.#received = this.#holding.received;
     if (!this.#isStranger) return;
-    this.#received.limit(this.#requestBytesMax, STRANGER_BYTES_MAX);
+    this.#received.limit(Math.min(limits.requestBytesMax, STRANGER_BYTES_MAX), STRANGER_BYTES_MAX);
     gate.enter(this);
-  }
-
-  get #requestBytesMax(): number {
-    const { requestBytesMax } = this.#limits;
-    return this.#isStranger ? Math.min(requestBytesMax, STRANGER_BYTES_MAX) : requestBytesMax;
   }
 
   /** Serves the client until it leaves, or is refused, or `close`. */
@@ -96,6 +92,7 @@ export class Session implements Job {
       if (!this.#talking) throw error; // the connection may fail at any time, the rest is our mistake
     } finally {
       this.close();
+      this.#holding.release();
     }
   }
 
@@ -112,21 +109,30 @@ export class Session implements Job {
     this.#connection.close();
   }
 
+  /** Cuts the connection for others' sake: tells the client so if that can be done at once. */
+  cut(): void {
+    if (this.idle && this.#received.hasPart) {
+      const out = new SendBuffer(256);
+      tooMuchAtOnce(this.#exchanges.records, this.#spoken, out);
+      this.#connection.write(out.view(0)).catch(() => {});
+    }
+    this.close();
+  }
+
   /** Cuts the connection if the client has kept it waiting for too long. */
   expire(now: number): void {
-    const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#limits;
-    const isOver = (since: number, ms: number) => ms > 0 && since > 0 && now - since > ms;
-    const isReading = isOver(this.#partSince, requestTimeoutMs) ||
-      isOver(this.#readSince, readTimeoutMs);
-    if (this.idle && isReading || isOver(this.#writeSince, writeTimeoutMs)) this.close();
+    if (this.#holding.isLate(now, this.#limits)) this.close();
   }
 
   async #serve(): Promise<void> {
     for (;;) {
+      if (this.#holding.wantsMore() && !await this.#holding.grow(this.#turns)) {
+        return await this.#deny();
+      }
       this.idle = this.#talking = true;
       this.reads++;
-      if (this.#limits.readTimeoutMs > 0) this.#readSince = performance.now();
-      const count = await this.#connection.read(this.#received.space());
+      if (this.#limits.readTimeoutMs > 0) this.#holding.readSince = performance.now();
+      const count = await this.#connection.read(this.#holding.space());
       this.idle = this.#talking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
       this.#isEnded = count === null;
@@ -142,7 +148,7 @@ export class Session implements Job {
           await this.#backend.settled();
           // Written here, not in a function of its own: one promise less for each read.
           const { out } = exchange;
-          this.#beginWrite();
+          this.#beginWrite(out);
           for (let at = 0; at < out.length;) {
             at += await this.#connection.write(out.view(at));
           }
@@ -182,19 +188,15 @@ export class Session implements Job {
     for (;;) {
       let frame = received.next();
       if (frame === "none" && this.#isEnded) frame = received.last();
-      if (frame === "none") {
-        return this.#noteRest(exchange);
-      }
-      reply.clear();
+      if (frame === "none") return this.#noteRest(exchange);
       if (frame === "too long") {
-        request.dialect = this.#spoken;
-        reply.fail("request_too_large", `Request exceeds ${this.#requestBytesMax} bytes`);
-        interpreter.encode(request, reply, out);
+        tooLong(this.#exchanges.records, this.#spoken, received.frameBytesMax, out);
         return "refused";
       }
+      reply.clear();
       exchange.requests++;
       const isDecoded = this.#isStranger
-        ? this.#decodeStranger(interpreter, request, reply)
+        ? this.#gate.decode(this, interpreter, received, this.#spoken, request, reply)
         : interpreter.decode(received, this.#spoken, request, reply);
       if (isDecoded) {
         this.#backend.execute(request, reply);
@@ -203,7 +205,7 @@ export class Session implements Job {
         if (foreign !== null) return this.#refuse(foreign, exchange);
       } else if (reply.code === "unauthorized") this.#gate.unauthorized(this.#connection);
       this.#spoken = request.dialect;
-      if (isOpen(reply)) {
+      if (reply.pending !== null || reply.walk !== null) { // it is completed before the next is looked at
         this.#exchanges.keep(exchange);
         return "pause";
       }
@@ -214,17 +216,10 @@ export class Session implements Job {
     }
   }
 
-  /** Decodes the frame that was found. Who comes with a right token is no stranger any more. */
-  #decodeStranger(interpreter: Interpreter, request: Request, reply: Reply): boolean {
-    const { access } = this.#gate;
-    access.forget();
-    const isDecoded = interpreter.decode(this.#received, this.#spoken, request, reply);
-    if (access.isAdmitted && reply.code !== "unauthorized") {
-      this.#isStranger = false;
-      this.#gate.leave(this);
-      this.#received.limit(this.#limits.requestBytesMax);
-    }
-    return isDecoded;
+  /** It has shown a right token. */
+  admit(): void {
+    this.#isStranger = false;
+    this.#received.limit(this.#limits.requestBytesMax);
   }
 
   /** Answers a client that speaks another protocol, and hears no more of it. */
@@ -238,10 +233,10 @@ export class Session implements Job {
   /** Notes since when a part of a request lies there, whose rest is to come. */
   #noteRest(exchange: Exchange): State {
     const received = this.#received;
-    if (!received.hasPart) this.#partSince = 0;
-    else if (isTls(received.bytes, received.partStart, received.partEnd)) {
+    if (received.hasPart && isTls(received.bytes, received.partStart, received.partEnd)) {
       return this.#refuse("tls", exchange);
-    } else if (exchange.requests > 0 || this.#partSince === 0) this.#partSince = performance.now();
+    }
+    this.#holding.notePart(exchange.requests > 0);
     return "done";
   }
 
@@ -284,7 +279,7 @@ export class Session implements Job {
 
   async #flush({ out }: Exchange): Promise<void> {
     await this.#backend.settled();
-    this.#beginWrite();
+    this.#beginWrite(out);
     for (let at = 0; at < out.length;) {
       at += await this.#connection.write(out.view(at));
     }
@@ -300,18 +295,25 @@ export class Session implements Job {
     await linger(this.#connection, received, lineState, this.#turns, () => this.close());
   }
 
-  #beginWrite(): void {
+  /** Tells the client that there is no room for its request. */
+  async #deny(): Promise<void> {
+    const exchange = this.#exchanges.take();
+    try {
+      tooMuchAtOnce(this.#exchanges.records, this.#spoken, exchange.out);
+      await this.#flush(exchange);
+    } finally {
+      this.#exchanges.give(exchange);
+    }
+    await this.#linger();
+  }
+
+  #beginWrite(out: SendBuffer): void {
     this.#talking = true;
-    if (this.#limits.writeTimeoutMs > 0) this.#writeSince = performance.now();
+    this.#holding.beginWrite(out, this.#limits.writeTimeoutMs > 0);
   }
 
   #endWrite(): void {
     this.#talking = false;
-    this.#writeSince = 0;
+    this.#holding.endWrite();
   }
-}
-
-/** Whether a reply is to be completed before the next request is looked at. */
-function isOpen(reply: Reply): boolean {
-  return reply.pending !== null || reply.walk !== null;
 }

@@ -27,6 +27,7 @@ import { type Calendar, HostClock } from "../../lib/host/clock.ts";
 import { Log } from "../../lib/log/log.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
 import { Registry } from "../../lib/registry/registry.ts";
+import { BufferBound } from "../../lib/server/buffer_bound.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
 import { Gate } from "../../lib/server/gate.ts";
 import { Notices } from "../../lib/server/notices.ts";
@@ -97,6 +98,7 @@ export class LocalKarma {
   readonly #registries: RegistryStore;
   readonly #exchanges: ExchangePool;
   readonly #gate: Gate;
+  readonly #bound = new BufferBound(1 << 30);
   #turns!: Turns;
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
@@ -203,6 +205,7 @@ export class LocalKarma {
       this.#turns,
       this.#limits,
       this.#gate,
+      this.#bound,
     );
     client.done = session.run();
     return client;

@@ -19,6 +19,7 @@ const OPTIONS = {
   noDelay: true,
   keepAlive: true,
   authTimeoutMs: 0,
+  bufferBytesMax: 1 << 20,
   batchItemsMax: 10,
   replyBytesMax: 0,
 };

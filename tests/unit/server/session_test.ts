@@ -8,6 +8,7 @@ import { Access } from "../../../lib/command/access.ts";
 import { Interpreter } from "../../../lib/dialect/interpreter.ts";
 import { sleep } from "../../../lib/host/clock.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
+import { BufferBound } from "../../../lib/server/buffer_bound.ts";
 import { Descriptors } from "../../../lib/server/descriptors.ts";
 import { ExchangePool } from "../../../lib/server/exchange.ts";
 import { Turns } from "../../../lib/server/fairness.ts";
@@ -118,6 +119,7 @@ class World {
       new Turns(karma.engine.statistics),
       all,
       new Gate(new Access(null, null), 0, new Notices(() => {})),
+      new BufferBound(1 << 30),
     );
     this.done = this.session.run();
   }
@@ -300,6 +302,7 @@ Deno.test("session: the acceptor looks at all of them a few times a second", asy
       noDelay: true,
       keepAlive: true,
       authTimeoutMs: 0,
+      bufferBytesMax: 1 << 30,
       access: new Access(null, null),
       batchItemsMax: 10,
       replyBytesMax: 0,

@@ -1,0 +1,118 @@
+// A holding: what the buffers of one connection hold, and since when its client keeps them waiting.
+//
+// Invariant: a connection that holds more than HOLDER_BYTES_MIN is known to the bound of all buffers, and ends if
+// that asks for it. Trade: it stays known to the bound until it ends, though it may hold less by then.
+
+import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
+import type { SendBuffer } from "../bytes/send_buffer.ts";
+import type { SessionLimits } from "./connection.ts";
+import type { Turns } from "./fairness.ts";
+import { type BufferBound, type Holder, HOLDER_BYTES_MIN } from "./buffer_bound.ts";
+
+/** What copying one piece of a buffer that grows costs, in bytes' worth of work. */
+const GROW_WORK = 8192;
+
+/** Whose buffers these are. */
+export interface Owner {
+  /** Whether it waits for its client to send. */
+  readonly idle: boolean;
+  /** Ends the connection for others' sake. */
+  cut(): void;
+}
+
+export class Holding implements Holder {
+  readonly received: ReceiveBuffer;
+  readonly #bound: BufferBound;
+  readonly #owner: Owner;
+  #isKnown = false;
+  #sending: SendBuffer | null = null;
+  /** Since when the rest of a request is waited for, any request, or a write; 0: it isn't. */
+  partSince = 0;
+  readSince = 0;
+  writeSince = 0;
+
+  constructor(bound: BufferBound, requestBytesMax: number, owner: Owner) {
+    this.#bound = bound;
+    this.#owner = owner;
+    this.received = new ReceiveBuffer(requestBytesMax, bound.pool);
+  }
+
+  get heldBytes(): number {
+    return this.received.bytes.length + (this.#sending?.bytes.length ?? 0);
+  }
+
+  get waitsSince(): number {
+    if (this.#sending !== null) return this.writeSince;
+    return this.#owner.idle && this.received.hasPart ? this.partSince : 0;
+  }
+
+  /** Whether the client has kept it waiting for too long. */
+  isLate(now: number, { requestTimeoutMs, readTimeoutMs, writeTimeoutMs }: SessionLimits): boolean {
+    const isOver = (since: number, ms: number) => ms > 0 && since > 0 && now - since > ms;
+    const isReading = isOver(this.partSince, requestTimeoutMs) ||
+      isOver(this.readSince, readTimeoutMs);
+    return this.#owner.idle && isReading || isOver(this.writeSince, writeTimeoutMs);
+  }
+
+  cut(): void {
+    this.#owner.cut();
+  }
+
+  /** Whether the buffer should grow before it is read into; where memory is tight it may shrink instead. */
+  wantsMore(): boolean {
+    const { isTight } = this.#bound;
+    if (isTight) this.received.shrink();
+    return this.received.wantsMore(isTight);
+  }
+
+  /** Makes the buffer larger, giving way meanwhile. False: it is full, and there is no room for more. */
+  async grow(turns: Turns): Promise<boolean> {
+    const { received } = this;
+    if (!this.#bound.admits(received.largerSize, this)) return !received.isFull;
+    if (received.largerSize >= HOLDER_BYTES_MIN) this.#enter();
+    while (!received.grow()) {
+      turns.spend(GROW_WORK);
+      await turns.giveWay();
+    }
+    turns.spend(GROW_WORK);
+    return true;
+  }
+
+  /** Where to read into. It grows no more by itself. */
+  space(): Uint8Array<ArrayBuffer> {
+    return this.received.space(true);
+  }
+
+  /** Notes since when a part of a request lies there. `isNew`: something came before it in the same read. */
+  notePart(isNew: boolean): void {
+    if (!this.received.hasPart) this.partSince = 0;
+    else if (isNew || this.partSince === 0) this.partSince = performance.now();
+  }
+
+  /** A write begins. `isTimed`: somebody wants to know when it did. */
+  beginWrite(out: SendBuffer, isTimed: boolean): void {
+    this.#sending = out;
+    const isLarge = out.bytes.length >= HOLDER_BYTES_MIN;
+    if (isLarge || isTimed) this.writeSince = performance.now();
+    if (!isLarge) return;
+    this.#enter();
+    this.#bound.makeRoom(this);
+  }
+
+  endWrite(): void {
+    this.#sending = null;
+    this.writeSince = 0;
+  }
+
+  /** The connection has ended, and nobody reads into the buffer any more. */
+  release(): void {
+    this.#bound.leave(this);
+    this.received.release();
+  }
+
+  #enter(): void {
+    if (this.#isKnown) return;
+    this.#isKnown = true;
+    this.#bound.enter(this);
+  }
+}

@@ -1,0 +1,113 @@
+// The bound of buffers: who goes where there is no room, and who does not.
+
+import { assert, assertEquals } from "@std/assert";
+import { BufferBound, type Holder } from "../../../lib/server/buffer_bound.ts";
+
+const KIB = 1024;
+const MAX = 1024 * KIB;
+
+/** A connection that holds memory of the bound's pool. */
+class Connection implements Holder {
+  readonly #bound: BufferBound;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  isCut = false;
+  waitsSince: number;
+
+  /** `waited`: for so many ms; null: it is at work, or idle. */
+  constructor(bound: BufferBound, bytes: number, waited: number | null) {
+    this.#bound = bound;
+    this.#bytes = bound.pool.take(bytes);
+    this.waitsSince = waited === null ? 0 : performance.now() - waited;
+    bound.enter(this);
+  }
+
+  get heldBytes(): number {
+    return this.#bytes.length;
+  }
+
+  cut(): void {
+    assert(!this.isCut, "nobody is cut twice");
+    this.isCut = true;
+  }
+
+  end(): void {
+    this.#bound.leave(this);
+    this.#bound.pool.give(this.#bytes);
+  }
+}
+
+/** Connections with so many KiB each that have waited so many ms, and one that asks for more. */
+function world(...held: [kib: number, waited: number | null][]) {
+  const bound = new BufferBound(MAX);
+  const all = held.map(([kib, waited]) => new Connection(bound, kib * KIB, waited));
+  const asker = new Connection(bound, 2 * KIB, null);
+  const cut = () => all.flatMap(({ isCut }, index) => isCut ? [index] : []);
+  return { bound, all, asker, cut };
+}
+
+Deno.test("buffer_bound: the largest goes, and of as large ones who has waited longest", () => {
+  const { bound, all, asker, cut } = world([256, 3000], [512, 2000], [128, 9000], [64, 9000]);
+  assert(bound.admits(32 * KIB, asker));
+  assertEquals(cut(), [], "there is room");
+  assert(bound.admits(128 * KIB, asker));
+  assertEquals(cut(), [1]);
+  assert(bound.admits(128 * KIB, asker), "what is about to leave is room already");
+  assertEquals(cut(), [1]);
+  all[1].end();
+  bound.pool.trim();
+  const late = new Connection(bound, 256 * KIB, 2000);
+  new Connection(bound, 256 * KIB, 2000);
+  assert(bound.admits(128 * KIB, asker));
+  assertEquals([cut(), late.isCut], [[0, 1], false]);
+});
+
+Deno.test("buffer_bound: a request that is larger than all that waits is refused itself", () => {
+  const { bound, asker, cut } = world([256, 9000], [256, 9000], [256, 9000], [200, 9000]);
+  assert(!bound.admits(512 * KIB, asker));
+  assertEquals(cut(), []);
+  assert(bound.admits(256 * KIB, asker));
+  assertEquals(cut().length, 1);
+});
+
+Deno.test("buffer_bound: who is at work, or idle, stays", () => {
+  const { bound, asker, cut } = world([512, null], [256, null], [128, 9000], [126, 2000]);
+  bound.makeRoom(asker);
+  assertEquals(cut(), [], "just full");
+  assert(bound.admits(64 * KIB, asker));
+  assertEquals(cut(), [2]);
+  assert(!bound.admits(200 * KIB, asker));
+  bound.makeRoom(asker);
+  assertEquals(cut(), [2]);
+});
+
+Deno.test("buffer_bound: who has just begun to wait counts for less, as it may be quick", () => {
+  const { bound, asker, cut } = world([600, 5], [256, 3000], [128, 3000]);
+  assert(bound.admits(64 * KIB, asker));
+  assertEquals(cut(), [1]);
+  const other = world([600, 5], [128, 3000], [256, null]);
+  assert(other.bound.admits(64 * KIB, other.asker));
+  assertEquals(other.cut(), [0], "but not for nothing");
+});
+
+Deno.test("buffer_bound: spare arrays go before anybody", () => {
+  const { bound, asker, cut } = world([512, 9000]);
+  const spare = bound.pool.take(512 * KIB);
+  bound.pool.give(spare);
+  assert(bound.isTight);
+  assert(bound.admits(256 * KIB, asker));
+  assertEquals(cut(), []);
+  assertEquals(bound.heldBytes, 514 * KIB);
+});
+
+Deno.test("buffer_bound: what is kept for later is let go after a while", () => {
+  let trims = 0;
+  const bound = new BufferBound(MAX, undefined, () => trims++);
+  bound.pool.give(bound.pool.take(64 * KIB));
+  bound.tick(10_000);
+  assertEquals([bound.heldBytes, trims], [0, 1]);
+  bound.pool.give(bound.pool.take(64 * KIB));
+  bound.tick(14_999);
+  assertEquals([bound.heldBytes, trims], [64 * KIB, 1]);
+  bound.tick(15_000);
+  assertEquals([bound.heldBytes, trims], [0, 2]);
+});
