@@ -150,7 +150,7 @@ export class BatchWriter {
   async #writeFile(draft: Draft, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     const file = await this.#disk.create(draft.temporary);
     try {
-      await file.write(joined(chunks));
+      file.writeNow(joined(chunks));
       await file.sync();
     } finally {
       file.close();
@@ -166,7 +166,7 @@ export class BatchWriter {
       await lanes.free();
       lanes.begin(() =>
         this.#attempt(draft, async () => {
-          const dump = await this.#unusedName(draft, taken);
+          const dump = this.#unusedName(draft, taken);
           await this.#disk.rename(draft.temporary, join(this.#directory, dump.file));
           const { head, bytes } = draft.written!;
           draft.entry = { ...dump, head, bytes, leastLsn: head.lsn };
@@ -177,7 +177,7 @@ export class BatchWriter {
   }
 
   /** A name for a dump that is newer than all others of its tree. */
-  async #unusedName({ seconds: now, name }: Draft, taken: Set<string>): Promise<DumpFile> {
+  #unusedName({ seconds: now, name }: Draft, taken: Set<string>): DumpFile {
     const named = (seconds: number): DumpFile => {
       const dump = parseDumpFileName(dumpFileName(seconds, name));
       if (dump === null) throw new Error("the newest dump's name leaves no later second");
@@ -186,9 +186,9 @@ export class BatchWriter {
     const newest = this.#shelf.group(named(now).group)[0];
     for (let seconds = Math.max(now, (newest?.seconds ?? 0) + 1);; seconds++) {
       const dump = named(seconds);
-      if (taken.has(dump.file)) continue;
+      if (taken.has(dump.file) || this.#shelf.named(dump.file) !== null) continue;
       taken.add(dump.file);
-      if (!await this.#disk.exists(join(this.#directory, dump.file))) return dump;
+      return dump;
     }
   }
 
@@ -264,6 +264,7 @@ function inMemory(chunks: Uint8Array<ArrayBuffer>[]): Writing {
       chunks.push(bytes);
       return Promise.resolve();
     },
+    writeNow: (bytes) => void chunks.push(bytes),
     sync: () => Promise.resolve(),
     close: () => {},
   };

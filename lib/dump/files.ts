@@ -35,6 +35,9 @@ export interface Description {
   readonly fault: string | null;
 }
 
+/** A file that is read at once: some 0.05 ms. */
+const SMALL_BYTES = 65536;
+
 export class DumpFiles {
   readonly #directory: string;
   readonly #disk: Disk;
@@ -86,6 +89,26 @@ export class DumpFiles {
     }
   }
 
+  /**
+   * As `open`, without waiting for the disk if the file is small: at a start there may be ten thousand, and
+   * opening, asking, reading and closing one took 0.4 ms.
+   */
+  async openNow<T>(file: string, read: (window: Window) => Promise<T>): Promise<T | null> {
+    if (!isPlainName(file)) return null;
+    const bytes = this.#readNow(file);
+    if (bytes === "large") return await this.open(file, read);
+    return bytes === null ? null : await this.#read(file, () => read(new Window(inMemory(bytes))));
+  }
+
+  #readNow(file: string): Uint8Array<ArrayBuffer> | "large" | null {
+    try {
+      return this.#disk.readNow(join(this.#directory, file), SMALL_BYTES);
+    } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
+      throw new HostError(`Dump ${file} could not be read`, error);
+    }
+  }
+
   async #opened<T>(
     file: string,
     offset: number,
@@ -97,16 +120,38 @@ export class DumpFiles {
     });
     if (reading === null) return null;
     try {
-      return await this.told(`Dump ${file} could not be read`, () => read(reading));
+      return await this.#read(file, () => read(reading));
+    } finally {
+      reading.close();
+    }
+  }
+
+  /** Reads from a file; what is wrong with it is said with its name. */
+  async #read<T>(file: string, read: () => Promise<T>): Promise<T> {
+    try {
+      return await this.told(`Dump ${file} could not be read`, read);
     } catch (error) {
       if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
         throw error;
       }
       throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
-    } finally {
-      reading.close();
     }
   }
+}
+
+/** A file that was read already. */
+function inMemory(bytes: Uint8Array<ArrayBuffer>): Reading {
+  let at = 0;
+  return {
+    size: bytes.length,
+    read(into) {
+      const part = bytes.subarray(at, at + into.length);
+      into.set(part);
+      at += part.length;
+      return Promise.resolve(part.length === 0 ? null : part.length);
+    },
+    close: () => {},
+  };
 }
 
 /** Begins to read a dump into what is known of it; returns its head, null if it is none of ours. */

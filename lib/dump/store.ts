@@ -127,7 +127,7 @@ export class DumpStore {
     for (const entry of this.shelf.group(groupOf(tree))) {
       if (entry.head !== undefined && !isIt(entry.head)) continue;
       // Opened once: at a start there may be ten thousand of them.
-      const dumped = await this.shelf.open(entry.file, async (window) => {
+      const dumped = await this.shelf.openNow(entry.file, async (window) => {
         return isIt(await meet(window, entry))
           ? await readTree(window, this.#makeTree(tree), nobodyWaits)
           : null;

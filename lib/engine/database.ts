@@ -21,6 +21,7 @@ import { Dumper } from "./dumper.ts";
 import { Engine, type EngineLimits } from "./engine.ts";
 import { examineBeside, HOLLOW_LIMITS, type Opening } from "./examination.ts";
 import { Ledger } from "./ledger.ts";
+import { Progress } from "./progress.ts";
 import { Recovery } from "./recovery.ts";
 import type { Statistics } from "./statistics.ts";
 import { StillDisk } from "./still_disk.ts";
@@ -160,6 +161,7 @@ async function recover(
   tell: (line: string) => void,
 ): Promise<LogPosition> {
   if (!restore) return await recovery.startEmpty(tell);
+  recovery.progress = new Progress(tell);
   await recovery.read();
   return await recovery.settle(tell);
 }

@@ -24,6 +24,7 @@ import { removeMark } from "../log/mark.ts";
 import { TEMPORARY } from "../log/segment.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
+import type { Progress } from "./progress.ts";
 import { Replay } from "./replay.ts";
 import { encodeCatalogue } from "./catalogue.ts";
 import { Rescue } from "./rescue.ts";
@@ -40,6 +41,8 @@ export class Recovery {
   #reader: LogReader | null = null;
   #replay: Replay | null = null;
   #takeover: Takeover | null = null;
+  /** Is told now and then how far `read` is; whoever waits for it sets it. */
+  progress: Progress | null = null;
 
   constructor(
     directory: string,
@@ -111,7 +114,16 @@ export class Recovery {
       return;
     }
     const registryLsn = await this.#registries.read(this.#registry, reader.id);
-    this.#replay = new Replay(reader, this.#dumps, this.#forest, this.#registry, registryLsn);
+    const { progress } = this;
+    this.#replay = new Replay(
+      reader,
+      this.#dumps,
+      this.#forest,
+      this.#registry,
+      registryLsn,
+      null,
+      progress,
+    );
     await this.#replay.run(rest);
   }
 

@@ -8,6 +8,7 @@ import { AssertionFailed } from "../assert.ts";
 import type { Coverage } from "../dump/coverage.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
+import { nextTurn } from "../host/clock.ts";
 import type { LogReader } from "../log/reader.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Forest } from "../tree/forest.ts";
@@ -29,8 +30,12 @@ import {
   serialAt,
   STAGE,
 } from "./change.ts";
+import type { Progress } from "./progress.ts";
 import type { Rescue } from "./rescue.ts";
 import { settleNow } from "./sweeping.ts";
+
+/** Dumps are restored for so long before others may be due. */
+const SLICE_MS = 8;
 
 /** After so many records, some 0.3 ms of work, others may be due. */
 const REST_RECORDS = 256;
@@ -54,6 +59,7 @@ export class Replay {
   #rest: (() => Promise<void>) | null = null;
   /** Set where damage is tolerated. */
   readonly #rescue: Rescue | null;
+  readonly #progress: Progress | null;
 
   constructor(
     reader: LogReader,
@@ -62,7 +68,9 @@ export class Replay {
     registry: Registry,
     registryLsn: number | null,
     rescue: Rescue | null = null,
+    progress: Progress | null = null,
   ) {
+    this.#progress = progress;
     this.#reader = reader;
     this.#rescue = rescue;
     this.#dumps = dumps;
@@ -79,6 +87,7 @@ export class Replay {
       (preamble) => this.#begin(preamble),
       (words, from, to, lsn, records) => {
         this.records += records;
+        this.#progress?.tell(() => `Replaying: ${this.records} records, up to ${lsn}`);
         return this.#replay(words, from, to, lsn, records);
       },
     );
@@ -108,7 +117,13 @@ export class Replay {
       const kept = "Idempotency keys, ingest streams and checkpoints";
       this.#rescue.lose(`${kept} of before record ${lsn + 1} are lost: ${fault}`);
     }
-    for (const { number, serial, name, mark } of trees) {
+    let began = performance.now();
+    for (const [index, { number, serial, name, mark }] of trees.entries()) {
+      this.#progress?.tell(() => `Restoring: ${index} of ${trees.length} trees`);
+      if (performance.now() - began > SLICE_MS) {
+        await nextTurn();
+        began = performance.now();
+      }
       const fault = await this.#restore(name, number, serial, mark ?? this.#reader.lsn, true);
       if (fault !== null) this.#miss(name, number, serial, fault);
     }

@@ -59,6 +59,11 @@ export class StillDisk implements Disk {
     return Promise.resolve([...this.#names, ...this.#segments.keys()]);
   }
 
+  /** Reads that block would stop whoever is served meanwhile. */
+  readNow(): "large" {
+    return "large";
+  }
+
   changedAt(): Promise<number> {
     return Promise.resolve(0);
   }

@@ -44,8 +44,22 @@ export class WatchedDisk implements Disk {
     return this.inner.open(path);
   }
 
-  create(path: string): Promise<Writing> {
-    return this.inner.create(path);
+  readNow(path: string, bytesMax: number): Uint8Array<ArrayBuffer> | "large" | null {
+    this.#now("read");
+    return this.inner.readNow(path, bytesMax);
+  }
+
+  async create(path: string): Promise<Writing> {
+    const writing = await this.inner.create(path);
+    return {
+      write: (bytes) => writing.write(bytes),
+      writeNow: (bytes) => {
+        this.#now("write");
+        writing.writeNow(bytes);
+      },
+      sync: () => writing.sync(),
+      close: () => writing.close(),
+    };
   }
 
   isLink(path: string): Promise<boolean> {

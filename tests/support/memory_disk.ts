@@ -159,6 +159,17 @@ export class MemoryDisk implements Disk {
     });
   }
 
+  readNow(path: string, bytesMax: number): Uint8Array<ArrayBuffer> | "large" | null {
+    return this.#now("read", () => {
+      const file = this.#names.get(path);
+      if (file === undefined) return null;
+      if (file.size > bytesMax) return "large";
+      const bytes = new Uint8Array(file.size);
+      file.read(0, bytes);
+      return bytes;
+    });
+  }
+
   create(path: string): Promise<Writing> {
     return this.#soon("create", () => {
       const file = this.#emptied(path);
@@ -168,6 +179,11 @@ export class MemoryDisk implements Disk {
           handle.check();
           const write = (count: number) => this.#write(file, handle, bytes.subarray(0, count));
           await this.#soon("write", () => write(bytes.length), () => write(bytes.length >> 1));
+        },
+        writeNow: (bytes) => {
+          handle.check();
+          const write = (count: number) => this.#write(file, handle, bytes.subarray(0, count));
+          this.#now("write", () => write(bytes.length), () => write(bytes.length >> 1));
         },
         sync: () => this.#sync(file, handle),
         close: () => handle.close(),
