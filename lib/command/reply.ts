@@ -5,6 +5,7 @@
 
 import type { ErrorCode } from "../errors.ts";
 import { Cells } from "../tree/cells.ts";
+import type { DayWalk } from "../tree/day_walk.ts";
 import type { Walk } from "../tree/walk.ts";
 import type { Json } from "./json.ts";
 import type { Verdict } from "./verdict.ts";
@@ -18,7 +19,7 @@ export type Shape =
   | "number" // in `lanes`
   | "text" // in `text`
   | "cells" // in `cells`: a counter's days
-  | "counters" // of a whole tree, in `walk`
+  | "counters" // of a whole tree, in `walk`, or one with very many days, in `days`
   | "applied" // how many changes, in `count`
   | "tally" // likewise, and their sum in `lanes`
   | "sums" // of counters, in `sums`
@@ -39,6 +40,8 @@ export class Reply {
   subject: Uint8Array = NONE;
   readonly cells = new Cells();
   walk: Walk | null = null;
+  /** Of a walk, or instead of one: the counter whose days are being written, as they are many. */
+  days: DayWalk | null = null;
   /** When a walk must be at its end, in milliseconds of performance.now(). */
   deadline = Infinity;
   count = 0;
@@ -55,11 +58,17 @@ export class Reply {
   /** What must be waited for before the reply is complete. */
   pending: Promise<void> | null = null;
 
+  /** Whether the rest of it is to be written piece by piece. */
+  get isWalked(): boolean {
+    return this.walk !== null || this.days !== null;
+  }
+
   /** Begins anew. */
   clear(): void {
     this.code = null;
     this.subject = NONE;
     this.walk = null;
+    this.days = null;
     this.isRepeated = null;
     this.isKept = true;
     this.pending = null;

@@ -6,6 +6,7 @@ import { type Json, Real, Written } from "./json.ts";
 import { type Reply, SUM_WORDS } from "./reply.ts";
 import type { Branch } from "../tree/branch.ts";
 import type { Cells } from "../tree/cells.ts";
+import { DayWalk, STEP_CELLS } from "../tree/day_walk.ts";
 
 const encoder = new TextEncoder();
 const PONG = encoder.encode('"pong"');
@@ -150,8 +151,9 @@ function writeCell(day: number, lo: number, hi: number, out: SendBuffer): void {
 }
 
 /**
- * Writes the next branch of a walk: `"7":{"20260101":3},"8":{}`, a comma before all but the first
- * counter. Returns whether there may be more; the end of the walk writes the closing brace.
+ * Writes the next piece of a walked reply, a branch or some days of a counter: `"7":{"20260101":3},"8":{}`, a
+ * comma before all but the first counter. Returns whether there may be more; the end of the walk writes
+ * the closing brace.
  */
 export function writeCounters(
   reply: Reply,
@@ -159,35 +161,58 @@ export function writeCounters(
   dayTo: number,
   out: SendBuffer,
 ): "more" | "end" {
-  const walk = reply.walk!;
-  const branch = walk.next();
+  const { walk } = reply;
+  if (reply.days !== null) {
+    if (writeDays(reply.days, reply.cells, out)) return "more";
+    reply.days = null;
+    out.byte(CLOSE_BRACE);
+    return walk === null ? "end" : "more";
+  }
+  const branch = walk!.next();
   if (branch === null) {
     out.byte(CLOSE_BRACE);
     return "end";
   }
-  const first = walk.met === 0;
-  const keys = walk.keys(branch);
+  const first = walk!.met === 0;
+  const keys = walk!.keys(branch);
   for (let at = 0; at < keys.length; at += 2) {
     if (!first || at > 0) out.byte(COMMA);
-    writeCounter(branch, keys[at], keys[at + 1], dayFrom, dayTo, out);
+    const [lo, hi] = [keys[at], keys[at + 1]];
+    const slot = branch.locate(lo, hi);
+    out.byte(QUOTE);
+    out.decimal(lo, hi);
+    out.byte(QUOTE);
+    out.byte(COLON);
+    out.byte(OPEN_BRACE);
+    if (branch.count(slot) > STEP_CELLS) {
+      reply.days = new DayWalk(walk!.tree, lo, hi, dayFrom, dayTo);
+      walk!.goOnBehind(lo, hi);
+      return "more";
+    }
+    writeCounter(branch, slot, dayFrom, dayTo, out);
+    out.byte(CLOSE_BRACE);
   }
   return "more";
 }
 
+/** Writes some days, with commas between them and those before. False: there are no more. */
+function writeDays(days: DayWalk, cells: Cells, out: SendBuffer): boolean {
+  const isFirst = days.met === 0;
+  const isMore = days.next(cells);
+  for (let at = 0; at < 3 * cells.count; at += 3) {
+    if (!isFirst || at > 0) out.byte(COMMA);
+    writeCell(cells.words[at], cells.words[at + 1], cells.words[at + 2], out);
+  }
+  return isMore;
+}
+
 function writeCounter(
   branch: Branch,
-  keyLo: number,
-  keyHi: number,
+  slot: number,
   dayFrom: number,
   dayTo: number,
   out: SendBuffer,
 ): void {
-  const slot = branch.locate(keyLo, keyHi);
-  out.byte(QUOTE);
-  out.decimal(keyLo, keyHi);
-  out.byte(QUOTE);
-  out.byte(COLON);
-  out.byte(OPEN_BRACE);
   const from = branch.seek(slot, dayFrom);
   for (let index = from; index < branch.count(slot) && branch.day(slot, index) <= dayTo; index++) {
     if (index > from) out.byte(COMMA);
@@ -198,5 +223,4 @@ function writeCounter(
       out,
     );
   }
-  out.byte(CLOSE_BRACE);
 }

@@ -75,7 +75,7 @@ export class Interpreter {
   /** Takes back what was written of a reply from `start` on, and says what is wrong instead. */
   refuse(request: Request, reply: Reply, out: SendBuffer, start: number): void {
     out.length = start;
-    reply.walk = null;
+    reply.walk = reply.days = null;
     if (reply.code === null) {
       reply.fail("response_too_large", `Response exceeds ${this.#replyBytesMax} bytes`);
     }

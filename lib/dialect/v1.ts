@@ -139,7 +139,7 @@ export class V1 {
     if (reply.code === null) {
       out.raw(SUCCESS);
       writeResponse(reply, out);
-      if (reply.walk === null) out.raw(END);
+      if (!reply.isWalked) out.raw(END);
       return;
     }
     out.raw(FAILURE);

@@ -133,7 +133,7 @@ export class V2 {
     if (reply.code === null) {
       out.raw(SUCCESS);
       writeResponse(reply, out);
-      if (reply.walk === null) this.encodeEnd(reply, out);
+      if (!reply.isWalked) this.encodeEnd(reply, out);
       return;
     }
     out.raw(FAILURE);

@@ -4,7 +4,7 @@
 // Trade: cells that did not come in the order of their days are copied; few ever do not.
 
 import { LANE } from "../bytes/u64.ts";
-import { SLIM, WIDE, widthFor } from "../tree/run.ts";
+import { LONG, LONG_CELLS_MIN, SLIM, WIDE, widthFor } from "../tree/run.ts";
 
 export class CounterCells {
   count = 0;
@@ -72,6 +72,7 @@ export class CounterCells {
 
   /** The width of a run for these cells, of which the newest goes into the slot (branch.ts). */
   get width(): number {
+    if (this.count > LONG_CELLS_MIN) return LONG;
     const last = this.count - 1;
     let width = last >= 0 && this.highs[last] !== 0 ? WIDE : SLIM;
     for (let at = 0; at < last && width < WIDE; at++) {

@@ -10,6 +10,12 @@ import { DAY_MAX } from "../command/request.ts";
 import { Cells } from "../tree/cells.ts";
 import type { Tree } from "../tree/tree.ts";
 
+/**
+ * Days that are looked at: eleven years of them. A counter may have millions, and a refusal of 16 limits
+ * must not keep others waiting. Where they don't suffice the answer is that there is no such day.
+ */
+const DAYS_MAX = 4096;
+
 interface Counted {
   readonly day: number;
   readonly value: bigint;
@@ -31,12 +37,16 @@ export function retryDayOf(
 ): number {
   if (cost > max || window.kind === "total") return 0;
   const room = max - cost;
-  const counted = tree === null ? [] : countedFrom(tree, keyLo, keyHi, spanOf(window, today).from);
+  const { from } = spanOf(window, today);
+  const counted = tree === null ? [] : countedFrom(tree, keyLo, keyHi, from);
+  // Of what lies behind the last day that was looked at nothing is known.
+  const known = counted.length < DAYS_MAX ? Infinity : counted[counted.length - 1].day;
   for (let after = today;;) {
     const day = window.kind === "days"
       ? retryRolling(window.days, after, counted, room)
       : retryOfCalendar(window, after, counted, room);
     const actual = day === 0 ? 0 : dayAt(day);
+    if (actual > 0 && spanOf(window, actual).to > known) return 0;
     if (actual === day || usedIn(spanOf(window, actual), counted) <= room) return actual;
     after = actual;
   }
@@ -88,7 +98,7 @@ function retryRolling(
 /** What is counted from a day on; numbers that are no days of the calendar are of no window's end. */
 function countedFrom(tree: Tree, keyLo: number, keyHi: number, from: number): Counted[] {
   const cells = new Cells();
-  tree.collect(keyLo, keyHi, from, DAY_MAX, cells);
+  tree.collect(keyLo, keyHi, from, DAY_MAX, cells, DAYS_MAX);
   const counted: Counted[] = [];
   for (let at = 0; at < 3 * cells.count; at += 3) {
     const [day, lo, hi] = cells.words.subarray(at);

@@ -16,6 +16,7 @@ import type { Forest } from "../tree/forest.ts";
 import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import { fits, sumDays, type Tree } from "../tree/tree.ts";
 import { overflow } from "./counters.ts";
+import { readBatch } from "./batch_reading.ts";
 import { isDone } from "./finder.ts";
 import type { Ledger } from "./ledger.ts";
 import { retryDayOf } from "./limit_retry.ts";
@@ -33,7 +34,6 @@ export class Limiter {
   readonly #spans: Spans;
   readonly #verdict = new Verdict();
   readonly #replyBytesMax: number;
-  readonly #out = new SendBuffer(1024);
   readonly #sum = new Uint32Array(2);
   // What was found for each limit: its counter, for the first limit on it, and its window today. The
   // slot is negative where there is no counter; slots are good until something is charged.
@@ -79,26 +79,25 @@ export class Limiter {
   /** Says what consuming would say, and charges nothing. */
   check(request: Request, reply: Reply): void {
     const { hasKeys, limits, items: { count, words } } = request;
-    if (!hasKeys) {
+    const judge = () => {
       this.#judge(request);
       this.#tellTimes(request);
-      reply.shape = "verdict";
-      reply.verdict = this.#verdict;
-      return;
-    }
-    const out = this.#out;
-    out.clear();
+      return reply.verdict = this.#verdict;
+    };
+    reply.shape = hasKeys ? "stored" : "verdict";
+    if (!hasKeys) return void judge();
+    const out = new SendBuffer(1024); // others may be asking while this is not done yet
     out.text('{"results":[');
-    for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
-      if (at > 0) out.text(",");
-      limits.useKey(words[at], words[at + 1]);
-      this.#judge(request);
-      this.#tellTimes(request);
-      this.#verdict.write(out);
-    }
-    out.text("]}");
-    reply.shape = "stored";
-    reply.stored = out.view(0);
+    const read = (index: number) => {
+      if (index > 0) out.text(",");
+      limits.useKey(words[KEY_WORDS * index], words[KEY_WORDS * index + 1]);
+      judge().write(out);
+      return true;
+    };
+    readBatch(reply, count, 1, read, () => {
+      out.text("]}");
+      reply.stored = out.view(0);
+    });
   }
 
   /** Looks at all limits: how much is used, and what of the cost may be applied. */

@@ -205,7 +205,7 @@ export class Session implements Job, Owner, Stranger {
         if (foreign !== null) return this.#refuse(foreign, exchange);
       } else if (reply.code === "unauthorized") this.#gate.unauthorized(this.#connection);
       this.#spoken = request.dialect;
-      if (reply.pending !== null || reply.walk !== null) { // it is completed before the next is looked at
+      if (reply.pending !== null || reply.isWalked) { // it is completed before the next is looked at
         this.#exchanges.keep(exchange);
         return "pause";
       }
@@ -252,7 +252,7 @@ export class Session implements Job, Owner, Stranger {
       await pending; // it fills in the reply, which must stay ours until then
     }
     interpreter.encode(request, reply, out);
-    if (reply.walk !== null) await this.#walk(exchange, kept);
+    if (reply.isWalked) await this.#walk(exchange, kept);
     if (reply.code !== null) this.#backend.statistics.errors++;
     this.#backend.statistics.turn(1, performance.now() - began);
     this.#exchanges.giveRecords(exchange);

@@ -17,6 +17,7 @@
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
+import { LongRuns } from "./long_runs.ts";
 
 /** Words of a block: 64 KiB hold some 1100 counters of a week, and are copied in some 80 µs. */
 export const BLOCK_WORDS = 16384;
@@ -46,6 +47,8 @@ export interface Block {
   readonly words: Uint32Array<ArrayBuffer>;
   readonly start: number;
   readonly size: number;
+  /** Those of the tree. */
+  readonly longs: LongRuns;
 }
 
 class Chunk {
@@ -76,6 +79,8 @@ export class Blocks {
   /** Blocks of the chunks that nobody has. */
   #free = 0;
 
+  #longs: LongRuns | null = null;
+
   constructor(budget = new Budget()) {
     this.#budget = budget;
   }
@@ -102,6 +107,16 @@ export class Blocks {
     this.#budget.held += bytes;
   }
 
+  /** The runs that are too long for blocks. */
+  get longs(): LongRuns {
+    return this.#longs ??= new LongRuns(this);
+  }
+
+  /** Whether so many bytes more may be taken. */
+  fits(bytes: number): boolean {
+    return this.#budget.fits(bytes);
+  }
+
   /** Whether branches can be laid out anew, one of which takes `words` if that is more than a block. */
   hasRoom(words: number): boolean {
     const large = words > BLOCK_WORDS ? 2 * costOf(words) : 0; // it, and what is cut off it
@@ -115,14 +130,15 @@ export class Blocks {
 
   /** A place of `size` words, which hold anything; an array of its own unless that is the size of a block. */
   take(size: number): Block {
+    const { longs } = this;
     if (size !== BLOCK_WORDS) {
       this.count(costOf(size));
-      return { words: new Uint32Array(size), start: 0, size };
+      return { words: new Uint32Array(size), start: 0, size, longs };
     }
     // The oldest chunks fill up first, so that later ones become unused when a tree shrinks.
     const chunk = this.#chunks.find(({ free }) => free.length > 0) ?? this.#grow();
     this.#free--;
-    return { words: chunk.words, start: chunk.free.pop()!, size };
+    return { words: chunk.words, start: chunk.free.pop()!, size, longs };
   }
 
   /** Takes back a place that its branch no longer needs; it must not be touched afterwards. */
@@ -166,7 +182,7 @@ export class Blocks {
   check(branches: readonly Block[], beside: number): void {
     const arrays = branches.filter(({ size }) => size !== BLOCK_WORDS);
     const bytes = arrays.reduce((sum, { size }) => sum + costOf(size), 4 * this.words + beside);
-    assert(bytes === this.#bytes, "memory is counted");
+    assert(bytes + (this.#longs?.bytes ?? 0) === this.#bytes, "memory is counted");
     const free = this.#chunks.reduce((sum, chunk) => sum + chunk.free.length, 0);
     assert(free === this.#free, "free blocks are counted");
   }

@@ -3,7 +3,7 @@
 //   words  | slot 0 | slot 1 | ... | slot S-1 | run | run | dead | run | ... | free          |
 //          '- hash table, open addressing ----'- runs, in the order they were placed -'- top
 //
-// A counter's slot (slot_table.ts) holds its newest cell; the older ones are in its run (run.ts).
+// How its counters are read is in counter_table.ts.
 //
 // Invariant: `words` below `top` is slots, runs and `dead` words, and nothing else. The newest cell
 // is in the slot, so that a run holds one cell less than its counter has.
@@ -12,31 +12,28 @@
 // splits in one operation. A branch is small: this takes microseconds.
 
 import { assert } from "../assert.ts";
-import { compareU64, LANE_MAX } from "../bytes/u64.ts";
+import { compareU64 } from "../bytes/u64.ts";
 import type { Block } from "./blocks.ts";
 import type { CellColumns } from "./cells.ts";
+import { CounterTable } from "./counter_table.ts";
+import { LongRun } from "./long_run.ts";
 import {
   cellAt,
-  cellDay,
-  cellHi,
-  cellLo,
+  LONG,
+  LONG_CELLS_MIN,
   rewidenRun,
   runRoom,
-  seekRun,
   SLIM,
-  sumRun,
   WIDE,
   widthFor,
   writeCell,
 } from "./run.ts";
 import {
-  COUNT,
   DAY,
   INFO,
   NO_CELLS,
   RUN,
   SLOT_WORDS,
-  SlotTable,
   TAKEN,
   VALUE,
   WIDTH,
@@ -44,7 +41,7 @@ import {
   wordsFor,
 } from "./slot_table.ts";
 
-export class Branch extends SlotTable {
+export class Branch extends CounterTable {
   /** The first word after the runs. */
   top: number;
   /** Words below `top` that belong to no run. */
@@ -55,8 +52,6 @@ export class Branch extends SlotTable {
   swept = 0;
   /** After an operation that found no room: the words it was short of. */
   wanted = 0;
-  /** After `seek`: whether the day is there. */
-  found = false;
 
   /** A branch in a block, for so many counters and words of runs; what is left over serves both. */
   constructor(block: Block, keys: number, runWords: number) {
@@ -76,82 +71,6 @@ export class Branch extends SlotTable {
     return this.top - this.runsStart - this.dead;
   }
 
-  /** How many cells a counter has. */
-  count(slot: number): number {
-    return this.words[slot + INFO] & COUNT;
-  }
-
-  /** The words of a cell in a counter's run. */
-  width(slot: number): number {
-    return (this.words[slot + INFO] & WIDTH) >>> WIDTH_SHIFT;
-  }
-
-  /** Where in `words` a counter's run is. */
-  run(slot: number): number {
-    return this.words[slot + RUN];
-  }
-
-  /** The words of a counter's run. */
-  room(slot: number): number {
-    return runRoom(this.count(slot), this.width(slot));
-  }
-
-  /** Whether a value of the counter is, or once was, beyond 2^32-1. */
-  isWide(slot: number): boolean {
-    return this.width(slot) === WIDE;
-  }
-
-  #cell(slot: number, index: number): number {
-    return cellAt(this.words[slot + RUN], this.width(slot), index);
-  }
-
-  day(slot: number, index: number): number {
-    if (index === this.count(slot) - 1) return this.words[slot + DAY];
-    return cellDay(this.words, this.#cell(slot, index), this.width(slot));
-  }
-
-  valueLo(slot: number, index: number): number {
-    if (index === this.count(slot) - 1) return this.words[slot + VALUE];
-    return cellLo(this.words, this.#cell(slot, index), this.width(slot));
-  }
-
-  valueHi(slot: number, index: number): number {
-    if (!this.isWide(slot)) return 0;
-    if (index === this.count(slot) - 1) return this.words[this.words[slot + RUN]];
-    return cellHi(this.words, this.#cell(slot, index), WIDE);
-  }
-
-  /** The index of a counter's first cell on `day` or later; `found` tells whether it is that day. */
-  seek(slot: number, day: number): number {
-    const count = this.count(slot);
-    const newest = this.words[slot + DAY];
-    this.found = count > 0 && day === newest;
-    if (this.found) return count - 1;
-    if (count === 0 || day > newest) return count;
-    if (count === 1) return 0; // most counters, and there is no run to search
-    const index = seekRun(this.words, this.words[slot + RUN], this.width(slot), count - 1, day);
-    this.found = index < count - 1 && this.day(slot, index) === day;
-    return index;
-  }
-
-  /** The index after a counter's last cell on `day` or earlier. */
-  seekAfter(slot: number, day: number): number {
-    const index = this.seek(slot, day);
-    return this.found ? index + 1 : index;
-  }
-
-  /** Adds up the cells with index `from` up to, not including, `to`; the sum's lanes go to `sum`. */
-  sum(slot: number, from: number, to: number, sum: Uint32Array): void {
-    const older = this.count(slot) - 1;
-    const runTo = Math.min(to, older);
-    if (from >= runTo) sum[0] = sum[1] = 0;
-    else sumRun(this.words, this.words[slot + RUN], this.width(slot), from, runTo, sum);
-    if (from >= to || to <= older) return;
-    const lo = sum[0] + this.words[slot + VALUE];
-    sum[0] = lo;
-    sum[1] += this.valueHi(slot, older) + (lo > LANE_MAX ? 1 : 0);
-  }
-
   /** Gives an existing cell a value other than zero. False: no room, nothing has changed. */
   store(slot: number, index: number, lo: number, hi: number): boolean {
     const words = this.words;
@@ -162,15 +81,26 @@ export class Branch extends SlotTable {
       if (this.isWide(slot)) words[words[slot + RUN]] = hi;
       return true;
     }
+    if (this.width(slot) === LONG) {
+      const long = this.long(slot);
+      if (long.isWider(index, lo, hi) && !this.longs.hasRoom(false)) return false;
+      long.store(index, lo, hi);
+      return true;
+    }
     const day = this.day(slot, index);
     if (!this.#move(slot, count, widthFor(day, lo, hi))) return false;
-    writeCell(words, this.#cell(slot, index), this.width(slot), day, lo, hi);
+    writeCell(words, this.cell(slot, index), this.width(slot), day, lo, hi);
     return true;
   }
 
   /** Puts a new cell, of a value other than zero, before cell `index`. False: no room, no change. */
   insert(slot: number, index: number, day: number, lo: number, hi: number): boolean {
     const count = this.count(slot);
+    if (count >= LONG_CELLS_MIN) {
+      const isLong = this.width(slot) === LONG;
+      if (!this.longs.hasRoom(!isLong)) return false;
+      if (!isLong) this.#lengthen(slot, count);
+    }
     const done = index === count
       ? this.#append(slot, count, day, lo, hi)
       : this.#insertOlder(slot, count, index, day, lo, hi);
@@ -178,6 +108,18 @@ export class Branch extends SlotTable {
     this.words[slot + INFO]++;
     this.cells++;
     return true;
+  }
+
+  /** Gives a counter a long run, which leaves dead words behind. */
+  #lengthen(slot: number, count: number): void {
+    const width = this.width(slot);
+    const words = this.words;
+    const run = words[slot + RUN];
+    const long = LongRun.of(words, run, width, count - 1, this.longs.memory);
+    this.dead += this.room(slot) - runRoom(count, LONG);
+    words[run] = width === WIDE ? words[run] : 0;
+    words[run + 1] = this.longs.add(long);
+    words[slot + INFO] = TAKEN | LONG << WIDTH_SHIFT | count;
   }
 
   /** The new cell becomes the newest; the old newest becomes the last of the run. */
@@ -188,8 +130,9 @@ export class Branch extends SlotTable {
     const oldHi = count > 0 ? this.valueHi(slot, count - 1) : 0;
     const oldWidth = count > 0 ? widthFor(oldDay, oldLo, oldHi) : SLIM;
     if (!this.#move(slot, count + 1, hi !== 0 ? WIDE : oldWidth)) return false;
-    if (count > 0) {
-      writeCell(words, this.#cell(slot, count - 1), this.width(slot), oldDay, oldLo, oldHi);
+    if (this.width(slot) === LONG) this.long(slot).append(oldDay, oldLo, oldHi);
+    else if (count > 0) {
+      writeCell(words, this.cell(slot, count - 1), this.width(slot), oldDay, oldLo, oldHi);
     }
     words[slot + DAY] = day;
     words[slot + VALUE] = lo;
@@ -205,10 +148,14 @@ export class Branch extends SlotTable {
     lo: number,
     hi: number,
   ): boolean {
+    if (this.width(slot) === LONG) {
+      this.long(slot).insert(index, day, lo, hi);
+      return true;
+    }
     if (!this.#move(slot, count + 1, widthFor(day, lo, hi))) return false;
     const width = this.width(slot);
-    const cell = this.#cell(slot, index);
-    this.words.copyWithin(cell + width, cell, this.#cell(slot, count - 1));
+    const cell = this.cell(slot, index);
+    this.words.copyWithin(cell + width, cell, this.cell(slot, count - 1));
     writeCell(this.words, cell, width, day, lo, hi);
     return true;
   }
@@ -222,7 +169,10 @@ export class Branch extends SlotTable {
     const last = at + count - 1;
     this.top += runRoom(count, width);
     assert(this.freeWords >= 0, "a branch has room for its columns");
-    for (let index = 0; index < count - 1; index++) {
+    if (width === LONG) {
+      words[run + 1] = this.longs.add(LongRun.ofColumns(columns, at, count - 1, this.longs.memory));
+    }
+    for (let index = 0; width !== LONG && index < count - 1; index++) {
       const from = at + index;
       const hi = hasHighs ? highs[from] : 0;
       writeCell(words, cellAt(run, width, index), width, days[from], lows[from], hi);
@@ -231,7 +181,7 @@ export class Branch extends SlotTable {
     words[slot + RUN] = run;
     words[slot + DAY] = days[last];
     words[slot + VALUE] = lows[last];
-    if (width === WIDE) words[run] = hasHighs ? highs[last] : 0;
+    if (width === WIDE || width === LONG) words[run] = hasHighs ? highs[last] : 0;
     this.cells += count;
   }
 
@@ -243,18 +193,26 @@ export class Branch extends SlotTable {
     const left = count - (to - from);
     this.dead += this.room(slot) - runRoom(left, this.width(slot));
     this.cells -= to - from;
+    const long = this.width(slot) === LONG ? this.long(slot) : null;
     if (left === 0) {
+      if (long !== null) this.longs.remove(words[words[slot + RUN] + 1]);
       words[slot + INFO] = NO_CELLS;
       words[slot + RUN] = words[slot + DAY] = words[slot + VALUE] = 0;
       return;
     }
     if (to < count) {
-      words.copyWithin(this.#cell(slot, from), this.#cell(slot, to), this.#cell(slot, count - 1));
+      if (long !== null) long.remove(from, to);
+      else {words.copyWithin(
+          this.cell(slot, from),
+          this.cell(slot, to),
+          this.cell(slot, count - 1),
+        );}
     } else { // the newest goes: the last that stays moves from the run to the slot
       const hi = this.valueHi(slot, from - 1);
       words[slot + DAY] = this.day(slot, from - 1);
       words[slot + VALUE] = this.valueLo(slot, from - 1);
       if (this.isWide(slot)) words[words[slot + RUN]] = hi;
+      long?.remove(from - 1, count - 1);
     }
     words[slot + INFO] -= to - from;
   }
@@ -263,6 +221,7 @@ export class Branch extends SlotTable {
   #move(slot: number, count: number, widthAsked: number): boolean {
     const words = this.words;
     const width = this.width(slot);
+    if (width === LONG) return true;
     const newWidth = Math.max(width, widthAsked);
     const room = this.room(slot);
     const newRoom = runRoom(count, newWidth);

@@ -6,6 +6,7 @@ import { assert } from "../assert.ts";
 import { compareU64, u64ToBigInt } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
 import { sortedKeys } from "./layout.ts";
+import { LONG } from "./run.ts";
 import { type Tree, treeBytes } from "./tree.ts";
 
 /** Throws when any part of a tree is not as it must be. */
@@ -15,7 +16,7 @@ export function checkTree(tree: Tree): void {
     branches.length > 0 && tree.startLo(0) === 0 && tree.startHi(0) === 0,
     "starts begin at 0",
   );
-  const found = { keys: 0, cells: 0, total: 0n };
+  const found = { keys: 0, cells: 0, total: 0n, longs: 0 };
   for (let index = 0; index < branches.length; index++) {
     const branch = tree.branchAt(index);
     const last = index + 1 === branches.length;
@@ -27,6 +28,7 @@ export function checkTree(tree: Tree): void {
       const hi = branch.keyHi(slot);
       const low = compareU64(lo, hi, tree.startLo(index), tree.startHi(index)) >= 0;
       const high = last || compareU64(lo, hi, tree.startLo(index + 1), tree.startHi(index + 1)) < 0;
+      if (branch.width(slot) === LONG) found.longs++;
       assert(low && high, "a key lies in the range of its branch");
       assert(tree.indexOf(lo, hi) === index, "the search finds the branch of a key");
     }
@@ -41,6 +43,9 @@ export function checkTree(tree: Tree): void {
   }
   const { keys, cells, total } = tree.counts;
   assert(keys === found.keys && cells === found.cells, "the tree counts its keys and cells");
+  const hasAll = branches.every(({ longs }) => longs === tree.blocks.longs); // tests append others
+  const isKnown = !hasAll || tree.blocks.longs.count === found.longs;
+  assert(isKnown, "each long run has one counter");
   assert(total === found.total, "the tree's total is that of its cells");
 }
 
@@ -64,6 +69,10 @@ function checkBranch(branch: Branch): bigint {
     const slot = branch.locate(lo, hi);
     assert(slot >= 0, "the search finds a key");
     cells += branch.count(slot);
+    if (branch.width(slot) === LONG) {
+      branch.long(slot).check();
+      assert(branch.long(slot).count === branch.count(slot) - 1, "a long run has the older cells");
+    }
     total += checkCells(branch, slot);
     if (branch.room(slot) > 0) runs.push([branch.run(slot), branch.room(slot)]);
   }

@@ -14,7 +14,7 @@ import { DamagedError } from "../errors.ts";
 import type { Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
 import { sizeFor } from "./layout.ts";
-import { runRoom, SLIM, WIDE, widthFor } from "./run.ts";
+import { LONG, LONG_CELLS_MIN, runRoom, SLIM, WIDE, widthFor } from "./run.ts";
 import { BRANCH_KEYS_MAX } from "./slot_table.ts";
 import type { Walk } from "./walk.ts";
 
@@ -138,6 +138,7 @@ export class Columns {
 
   /** The width of a run for these cells, of which the last goes into the slot. */
   #width(from: number, end: number): number {
+    if (end - from > LONG_CELLS_MIN) return LONG;
     let width = SLIM;
     for (let at = from; at < end - 1 && width < WIDE; at++) {
       width = Math.max(width, widthFor(this.days[at], this.lows[at], this.#high(at)));

@@ -6,7 +6,8 @@
 
 import { LANE } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
-import { cellAt, dayCode, NARROW, SLIM, WIDE } from "./run.ts";
+import type { LongRun } from "./long_run.ts";
+import { cellAt, dayCode, LONG, NARROW, SLIM, WIDE } from "./run.ts";
 import { COUNT, DAY, INFO, RUN, VALUE, WIDTH, WIDTH_SHIFT } from "./slot_table.ts";
 
 /** Slim values are added as 31-bit integers: of so many the sum is one. */
@@ -14,6 +15,11 @@ const SLIM_AT_ONCE = 32768;
 
 /** Values below 2^32 are added in doubles: of so many the sum is exact. */
 const NARROW_AT_ONCE = 1 << 20;
+
+const DAY_MAX = 0xffffffff;
+
+/** Scratch: the lanes of a sum. */
+const sum = new Uint32Array(2);
 
 export class DayRange {
   readonly #from: number;
@@ -44,10 +50,23 @@ export class DayRange {
     const width = (info & WIDTH) >>> WIDTH_SHIFT;
     const run = words[slot + RUN];
     let cells = 0;
-    if (count > 1) cells = this.#sumRun(words, run, width, count - 1);
+    if (count > 1) {
+      cells = width === LONG
+        ? this.#sumLong(branch.long(slot))
+        : this.#sumRun(words, run, width, count - 1);
+    }
     if (newest > this.#to) return cells;
-    this.#add(words[slot + VALUE], width === WIDE ? words[run] : 0);
+    this.#add(words[slot + VALUE], width === WIDE || width === LONG ? words[run] : 0);
     return cells + 1;
+  }
+
+  #sumLong(long: LongRun): number {
+    const from = long.seek(this.#from);
+    const to = this.#to < DAY_MAX ? long.seek(this.#to + 1) : long.count;
+    if (from >= to) return 0;
+    long.sum(from, to, sum);
+    this.#add(sum[0], sum[1]);
+    return to - from;
   }
 
   #sumRun(words: Uint32Array, run: number, width: number, count: number): number {

@@ -20,6 +20,7 @@ import { BLOCK_WORDS, Blocks } from "./blocks.ts";
 import { Branch } from "./branch.ts";
 import { Counts } from "./counts.ts";
 import { Guide } from "./guide.ts";
+import { LongRuns } from "./long_runs.ts";
 import {
   chooseWindow,
   compacted,
@@ -51,7 +52,16 @@ export const NO_TALLY: Tally = { keys: 0 };
  * What all trees have until their first counter comes. Nothing fits in, so that nothing is written to
  * it, and nothing is there to sweep. An empty tree so has nothing of its own but its name.
  */
-const EMPTY = new Branch({ words: new Uint32Array(SLOT_WORDS), start: 0, size: SLOT_WORDS }, 0, 0);
+const EMPTY = new Branch(
+  {
+    words: new Uint32Array(SLOT_WORDS),
+    start: 0,
+    size: SLOT_WORDS,
+    longs: new LongRuns({ count: () => {}, fits: () => true }),
+  },
+  0,
+  0,
+);
 const NO_BRANCHES: Branch[] = [EMPTY];
 const NO_SWEEPS = new Sweeps();
 const NO_GUIDE = new Guide();

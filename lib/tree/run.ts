@@ -3,6 +3,7 @@
 //   width 1, slim    | day code, value |            days 1970 to 2146-03-02, values below 2^16
 //   width 2, narrow  | day | value |                values below 2^32
 //   width 3, wide    | newest hi | day | lo | hi |  any value; the first word belongs to the slot
+//   width 0, long    | newest hi | number |         any number of cells, kept elsewhere (long_run.ts)
 //
 // All cells of a run have the width, in words, that its most demanding one needs; a run of a counter
 // that was once wide stays so. Most counts of a day are small, and then a cell costs four bytes.
@@ -12,9 +13,13 @@
 
 import { LANE, LANE_MAX } from "../bytes/u64.ts";
 
+export const LONG = 0;
 export const SLIM = 1;
 export const NARROW = 2;
 export const WIDE = 3;
+
+/** A counter with so many cells has a long run. */
+export const LONG_CELLS_MIN = 4096;
 
 const CODE_YEAR_MIN = 1970;
 const CODES = 65536;
@@ -77,6 +82,7 @@ function cellRoom(cells: number): number {
 /** The words that the run of a counter with `count` cells takes; its newest is in the slot. */
 export function runRoom(count: number, width: number): number {
   if (count === 0) return 0;
+  if (width === LONG) return 2;
   return cellRoom(count - 1) * width + (width === WIDE ? 1 : 0);
 }
 
@@ -149,7 +155,11 @@ export function sumRun(
   let lo = 0;
   let hi = 0;
   const end = cellAt(run, width, to);
-  for (let cell = cellAt(run, width, from); cell < end; cell += width) {
+  let cell = cellAt(run, width, from);
+  if (width === SLIM && to - from < CODES / 2) { // 31 bits hold the sum of so many
+    for (; cell < end; cell++) lo = lo + (words[cell] & 0xffff) | 0;
+  }
+  for (; cell < end; cell += width) {
     lo += cellLo(words, cell, width);
     hi += cellHi(words, cell, width);
     if (lo > LANE_MAX) { // carried at once: a double holds no more than 2^21 full lanes exactly

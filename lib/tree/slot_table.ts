@@ -11,6 +11,7 @@
 // search for a key begins and the key's own, none is free.
 
 import type { Block } from "./blocks.ts";
+import type { LongRuns } from "./long_runs.ts";
 import { SLIM } from "./run.ts";
 
 export const SLOT_WORDS = 6;
@@ -67,14 +68,16 @@ export class SlotTable implements Block {
   readonly start: number;
   readonly slots: number;
   readonly size: number;
+  readonly longs: LongRuns;
   /** Taken slots. */
   keys = 0;
 
-  constructor({ words, start, size }: Block, slots: number) {
+  constructor({ words, start, size, longs }: Block, slots: number) {
     this.words = words;
     this.start = start;
     this.slots = Math.min(slots, SLOTS_MAX);
     this.size = size;
+    this.longs = longs;
     words.fill(0, start, this.runsStart);
   }
 

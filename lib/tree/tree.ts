@@ -94,7 +94,7 @@ export class Tree extends Ranges {
           return true;
         }
       }
-      if (this.makeRoom(index, keyLo, keyHi)) continue;
+      if (!branch.longs.takeRefusal() && this.makeRoom(index, keyLo, keyHi)) continue;
       if (this.created) this.forget(keyLo, keyHi);
       return this.#refuse("memory");
     }
@@ -225,13 +225,22 @@ export class Tree extends Ranges {
     if (slot >= 0) sumDays(branch, slot, dayFrom, dayTo, sum);
   }
 
-  /** Appends a counter's days in [dayFrom, dayTo] and their values to `cells`. */
-  collect(keyLo: number, keyHi: number, dayFrom: number, dayTo: number, cells: Cells): void {
+  /** Appends a counter's days in [dayFrom, dayTo], at most so many, and their values to `cells`. */
+  collect(
+    keyLo: number,
+    keyHi: number,
+    dayFrom: number,
+    dayTo: number,
+    cells: Cells,
+    countMax = Infinity,
+  ): void {
     const branch = this.branchAt(this.indexOf(keyLo, keyHi));
     const slot = branch.locate(keyLo, keyHi);
     if (slot < 0) return;
-    const to = branch.seekAfter(slot, dayTo);
-    for (let index = branch.seek(slot, dayFrom); index < to; index++) {
+    const end = branch.seekAfter(slot, dayTo);
+    const from = branch.seek(slot, dayFrom);
+    const to = Math.min(end, from + countMax);
+    for (let index = from; index < to; index++) {
       const lo = branch.valueLo(slot, index);
       cells.push(branch.day(slot, index), lo, branch.valueHi(slot, index));
     }

@@ -6,13 +6,13 @@
 // and covers the keys from there to the end of the branch that holds it now. A step joins what has
 // become nearly empty with what follows it, so there are fewer steps the next time.
 
-import { compareU64 } from "../bytes/u64.ts";
+import { compareU64, LANE_MAX } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
 import { sortedKeys } from "./layout.ts";
 import type { Tree } from "./tree.ts";
 
 export class Walk {
-  readonly #tree: Tree;
+  readonly tree: Tree;
   /** The first key that the next step will cover, unless this one was the last. */
   nextLo = 0;
   nextHi = 0;
@@ -25,7 +25,7 @@ export class Walk {
 
   /** A walk over the keys from `startLo`, `startHi` on. */
   constructor(tree: Tree, startLo = 0, startHi = 0) {
-    this.#tree = tree;
+    this.tree = tree;
     this.nextLo = startLo;
     this.nextHi = startHi;
   }
@@ -35,7 +35,7 @@ export class Walk {
     if (this.isDone) return null;
     this.startLo = this.nextLo;
     this.startHi = this.nextHi;
-    const tree = this.#tree;
+    const { tree } = this;
     const index = tree.indexOf(this.startLo, this.startHi);
     tree.join(index);
     if (index + 1 < tree.branches.length) {
@@ -45,6 +45,13 @@ export class Walk {
       this.isDone = true;
     }
     return tree.branchAt(index);
+  }
+
+  /** Lets the next step begin behind a key, which the current one got to. */
+  goOnBehind(keyLo: number, keyHi: number): void {
+    this.isDone = keyLo === LANE_MAX && keyHi === LANE_MAX;
+    this.nextLo = keyLo === LANE_MAX ? 0 : keyLo + 1;
+    this.nextHi = keyLo === LANE_MAX ? keyHi + 1 : keyHi;
   }
 
   /** Whether the current step covers a key of its branch: keys below `start` were met before. */

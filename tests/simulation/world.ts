@@ -336,7 +336,7 @@ export class World {
     const answered = () => {
       if (this.isOver) return;
       const out = new SendBuffer(256);
-      if (reply.walk === null) this.#dialect.encode(request, reply, out);
+      if (!reply.isWalked) this.#dialect.encode(request, reply, out);
       const answer = new TextDecoder().decode(out.view(0)).trimEnd();
       const fault = check(reply, answer);
       if (fault !== null) this.fail(`${line}: ${fault}`);
