@@ -53,8 +53,11 @@ export function stateOf(forest: Forest): State {
   return state;
 }
 
+/** The state with a tree in place of the one of that name. Trees are in the order of their serials. */
 export function withTree(state: State, name: string, tree: TreeState): State {
-  return new Map(state).set(name, tree);
+  const next = new Map(state).set(name, tree);
+  if (state.get(name)?.serial === tree.serial) return next;
+  return new Map([...next].sort(([, a], [, b]) => a.serial - b.serial));
 }
 
 export function withoutTree(state: State, name: string): State {
