@@ -19,11 +19,13 @@ import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
 import { BufferBound } from "./buffer_bound.ts";
 import type { Descriptors } from "./descriptors.ts";
+import { drain, HOST_LOOP } from "./drain.ts";
 import { ExchangePool } from "./exchange.ts";
 import { Turns } from "./fairness.ts";
 import { addressOf, Gate } from "./gate.ts";
 import { Notices } from "./notices.ts";
-import { type Connection, Session, type SessionLimits } from "./session.ts";
+import type { Connection, SessionLimits } from "./connection.ts";
+import { Session } from "./session.ts";
 
 /** What the acceptor needs of a TCP connection. */
 export interface Newcomer extends Connection {
@@ -51,11 +53,8 @@ export interface AcceptorOptions extends SessionLimits {
   readonly replyBytesMax: number;
 }
 
-/** How often a session is looked at while Karma stops: one that sent nothing meanwhile is done. */
-const DRAIN_STEP_MS = 20;
-
-/** When sessions that never pause are cut, between two of their reads if they get there. */
-const DRAIN_MS_MAX = 1000;
+/** How long newcomers are accepted when Karma stops: several are in each turn. */
+const ACCEPT_TURNS = 10;
 
 /** How often sessions are looked at for clients that keep them waiting, and what else waits for a time. */
 const TICK_MS = 250;
@@ -138,21 +137,11 @@ export class Acceptor {
 
   /** Stops accepting, lets every session answer what has arrived, and closes them all. */
   async stop(): Promise<void> {
+    // Who was connected by now is accepted: the system had its requests, too.
+    for (let turn = 0; turn < ACCEPT_TURNS; turn++) await nextTurn();
     this.#stopping = true;
     this.#listener.close();
-    const reads = new Map<Session, number>();
-    for (
-      let waited = 0;
-      this.#sessions.size > 0 && waited < DRAIN_MS_MAX;
-      waited += DRAIN_STEP_MS
-    ) {
-      await sleep(DRAIN_STEP_MS);
-      for (const session of this.#sessions) {
-        if (session.idle && reads.get(session) === session.reads) session.close();
-        reads.set(session, session.reads);
-      }
-    }
-    for (const session of this.#sessions) session.close();
+    await drain(this.#sessions, HOST_LOOP);
   }
 
   /** What is to be done a few times a second. */

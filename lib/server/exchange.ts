@@ -17,6 +17,9 @@ import type { Interpreter } from "../dialect/interpreter.ts";
 /** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
 export const SEND_BYTES = 65536;
 
+/** So many bytes of requests are answered at once: a millisecond's work, and as many as a read mostly brings. */
+export const SLICE_BYTES = 65536;
+
 /** What a buffer begins with: the replies to a few dozen requests. */
 const BEGIN_BYTES = 4096;
 

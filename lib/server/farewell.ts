@@ -1,16 +1,18 @@
-// Farewell: the end of a connection whose client was refused while it may still be sending.
+// Farewell: the end of a connection whose client was refused, or dismissed, while it may still be sending.
 //
 // A connection that is closed while bytes lie unread is reset, and the reply may be lost with it: a client
 // that is still writing meets the reset and never reads. So what it sends is read and dropped. But as
 // long as we read, a client that has read its reply and put the connection back into a pool can write its next
 // request into it, and waits in vain. So the connection is closed as soon as the refused line is over.
 //
-// Invariant: it ends within LINGER_MS, whatever the client does.
+// Invariant: for who was refused it ends within LINGER_MS, whatever the client does; for who was dismissed, when the
+// drain (drain.ts) says so.
 
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { sleep } from "../host/clock.ts";
+import type { Activity } from "./drain.ts";
 import type { Turns } from "./fairness.ts";
-import type { Connection } from "./session.ts";
+import type { Connection } from "./connection.ts";
 
 /** How long a refused client may go on sending, reply unread or not. */
 const LINGER_MS = 1000;
@@ -66,4 +68,23 @@ export async function linger(
 function comesSoon(reading: Promise<number | null>): Promise<boolean> {
   const settled = reading.then(() => true, () => true);
   return Promise.race([settled, sleep(QUIET_MS).then(() => false)]);
+}
+
+/** Drops what a dismissed client still sends, until it ends or its connection is closed. */
+export async function part(
+  connection: Connection,
+  received: ReceiveBuffer,
+  activity: Activity,
+  turns: Turns,
+): Promise<void> {
+  await connection.closeWrite();
+  for (;;) {
+    received.drop();
+    const space = received.space();
+    const count = await connection.read(space);
+    if (count === null) return;
+    activity.noteRead(count, space.length);
+    turns.spend(count);
+    await turns.giveWay();
+  }
 }

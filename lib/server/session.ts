@@ -11,25 +11,27 @@ import type { Dialect } from "../dialect/interpreter.ts";
 import type { Backend } from "../engine/backend.ts";
 import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
-import { type Exchange, type ExchangePool, type Records, SEND_BYTES } from "./exchange.ts";
+import { Activity, type Leaver } from "./drain.ts";
+import {
+  type Exchange,
+  type ExchangePool,
+  type Records,
+  SEND_BYTES,
+  SLICE_BYTES,
+} from "./exchange.ts";
 import { CALL_WORK, type Job, type Turns } from "./fairness.ts";
-import { linger } from "./farewell.ts";
+import { linger, part } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
 import { type Gate, type Stranger, STRANGER_BYTES_MAX } from "./gate.ts";
 import { Holding, type Owner } from "./holding.ts";
 import { tooLong, tooMuchAtOnce } from "./refusals.ts";
 import { Quota } from "./rounds.ts";
-import { StreamedReply, writeWhole } from "./whole_reply.ts";
-
-export type { Connection, SessionLimits };
+import { stream, writeWhole } from "./whole_reply.ts";
 
 /** "pause": a reply takes time, or there is much to do; "refused": no more is read from this client. */
 type State = "done" | "pause" | "refused";
 
-/** So many bytes of requests are answered at once: a millisecond's work, and as many as a read mostly brings. */
-const SLICE_BYTES = 65536;
-
-export class Session implements Job, Owner, Stranger {
+export class Session implements Job, Owner, Stranger, Leaver {
   readonly #connection: Connection;
   #backend: Backend;
   readonly #exchanges: ExchangePool;
@@ -53,12 +55,11 @@ export class Session implements Job, Owner, Stranger {
   #isForeign = false;
   #closed = false;
   /** Whether a call of the connection is awaited, and so what fails is the connection. */
-  #talking = false;
-  /** How many reads have been waited for: unchanged while the client sends nothing. */
-  reads = 0;
+  isTalking = false;
+  #isDismissed = false;
+  readonly activity = new Activity();
   /** When the client came. */
   readonly since = performance.now();
-  /** Whether it waits for the client, all requests answered. */
   idle = false;
 
   constructor(
@@ -89,7 +90,7 @@ export class Session implements Job, Owner, Stranger {
     try {
       await this.#serve();
     } catch (error) {
-      if (!this.#talking) throw error; // the connection may fail at any time, the rest is our mistake
+      if (!this.isTalking) throw error; // the connection may fail at any time, the rest is our mistake
     } finally {
       this.close();
       this.#holding.release();
@@ -109,6 +110,12 @@ export class Session implements Job, Owner, Stranger {
     this.#connection.close();
   }
 
+  /** Ends the connection when all that was read is answered; nothing more is. */
+  dismiss(): void {
+    this.#isDismissed = true;
+    if (this.idle) this.#connection.closeWrite().catch(() => {});
+  }
+
   /** Cuts the connection for others' sake: tells the client so if that can be done at once. */
   cut(): void {
     if (this.idle && this.#received.hasPart) {
@@ -126,15 +133,21 @@ export class Session implements Job, Owner, Stranger {
 
   async #serve(): Promise<void> {
     for (;;) {
+      if (this.#isDismissed) {
+        this.idle = this.isTalking = true;
+        return await part(this.#connection, this.#received, this.activity, this.#turns);
+      }
       if (this.#holding.wantsMore() && !await this.#holding.grow(this.#turns)) {
         return await this.#deny();
       }
-      this.idle = this.#talking = true;
-      this.reads++;
+      this.idle = this.isTalking = true;
       if (this.#limits.readTimeoutMs > 0) this.#holding.readSince = performance.now();
-      const count = await this.#connection.read(this.#holding.space());
-      this.idle = this.#talking = false;
+      const space = this.#holding.space();
+      const count = await this.#connection.read(space);
+      this.idle = this.isTalking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
+      this.activity.noteRead(count ?? 0, space.length);
+      if (this.#isDismissed) continue;
       this.#isEnded = count === null;
       if (count !== null) this.#received.filled(count);
       this.#turns.read();
@@ -149,9 +162,7 @@ export class Session implements Job, Owner, Stranger {
           // Written here, not in a function of its own: one promise less for each read.
           const { out } = exchange;
           this.#beginWrite(out);
-          for (let at = 0; at < out.length;) {
-            at += await this.#connection.write(out.view(at));
-          }
+          for (let at = 0; at < out.length;) at += await this.#connection.write(out.view(at));
           this.#endWrite();
           out.clear();
         } while (this.#state === "pause");
@@ -242,7 +253,6 @@ export class Session implements Job, Owner, Stranger {
 
   /** Sends what was answered before it, and completes a reply that takes time or is long. */
   async #complete(exchange: Exchange, kept: Records): Promise<void> {
-    const { out } = exchange;
     const { request, reply, interpreter } = kept;
     const { pending } = reply;
     const began = performance.now();
@@ -251,7 +261,7 @@ export class Session implements Job, Owner, Stranger {
     } finally {
       await pending; // it fills in the reply, which must stay ours until then
     }
-    interpreter.encode(request, reply, out);
+    interpreter.encode(request, reply, exchange.out);
     if (reply.isWalked) await this.#walk(exchange, kept);
     if (reply.code !== null) this.#backend.statistics.errors++;
     this.#backend.statistics.turn(1, performance.now() - began);
@@ -263,12 +273,7 @@ export class Session implements Job, Owner, Stranger {
     const { request, reply, interpreter } = records;
     const { out } = exchange;
     if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
-      const writing = new StreamedReply(records, out, this.#turns, this.tag);
-      for (;; await this.#flush(exchange)) {
-        await this.#turns.run(writing);
-        if (writing.isOver) break;
-      }
-      this.tag = writing.tag;
+      this.tag = await stream(records, out, this.#turns, this.tag, () => this.#flush(exchange));
       return interpreter.encodeEnd(request, reply, out, 0);
     }
     const end = await this.#backend.read(reply.deadline, () => writeWhole(records, out));
@@ -277,12 +282,10 @@ export class Session implements Job, Owner, Stranger {
     interpreter.refuse(request, reply, out, 0);
   }
 
-  async #flush({ out }: Exchange): Promise<void> {
+  async #flush({ out }: Pick<Exchange, "out">): Promise<void> {
     await this.#backend.settled();
     this.#beginWrite(out);
-    for (let at = 0; at < out.length;) {
-      at += await this.#connection.write(out.view(at));
-    }
+    for (let at = 0; at < out.length;) at += await this.#connection.write(out.view(at));
     this.#endWrite();
     out.clear();
   }
@@ -291,29 +294,26 @@ export class Session implements Job, Owner, Stranger {
   async #linger(): Promise<void> {
     const received = this.#received;
     const lineState = this.#isForeign ? "none" : received.isLineOver ? "over" : "on";
-    this.#talking = true;
+    this.isTalking = true;
     await linger(this.#connection, received, lineState, this.#turns, () => this.close());
   }
 
   /** Tells the client that there is no room for its request. */
   async #deny(): Promise<void> {
-    const exchange = this.#exchanges.take();
-    try {
-      tooMuchAtOnce(this.#exchanges.records, this.#spoken, exchange.out);
-      await this.#flush(exchange);
-    } finally {
-      this.#exchanges.give(exchange);
-    }
+    const out = new SendBuffer(256);
+    tooMuchAtOnce(this.#exchanges.records, this.#spoken, out);
+    await this.#flush({ out });
     await this.#linger();
   }
 
   #beginWrite(out: SendBuffer): void {
-    this.#talking = true;
+    this.isTalking = true;
     this.#holding.beginWrite(out, this.#limits.writeTimeoutMs > 0);
   }
 
   #endWrite(): void {
-    this.#talking = false;
+    this.isTalking = false;
+    this.activity.calls++;
     this.#holding.endWrite();
   }
 }

@@ -25,8 +25,23 @@ export async function writeWhole(
   return "end";
 }
 
-/** Writes all that a reply's walk tells, but for the end of the reply, as much at a time as is sent at once. */
-export class StreamedReply implements Job {
+/** Writes and sends all that a reply's walk tells, but for the end of the reply; returns the session's tag. */
+export async function stream(
+  records: Records,
+  out: SendBuffer,
+  turns: Turns,
+  tag: number,
+  flush: () => Promise<void>,
+): Promise<number> {
+  const writing = new Writing(records, out, turns, tag);
+  for (;; await flush()) {
+    await turns.run(writing);
+    if (writing.isOver) return writing.tag;
+  }
+}
+
+/** Writes as much at a time as is sent at once. */
+class Writing implements Job {
   readonly #records: Records;
   readonly #out: SendBuffer;
   readonly #turns: Turns;

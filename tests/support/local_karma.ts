@@ -32,7 +32,8 @@ import { ExchangePool } from "../../lib/server/exchange.ts";
 import { Gate } from "../../lib/server/gate.ts";
 import { Notices } from "../../lib/server/notices.ts";
 import { Turns } from "../../lib/server/fairness.ts";
-import { type Connection, Session } from "../../lib/server/session.ts";
+import type { Connection } from "../../lib/server/connection.ts";
+import { Session } from "../../lib/server/session.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 

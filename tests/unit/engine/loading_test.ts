@@ -5,7 +5,7 @@ import { Access } from "../../../lib/command/access.ts";
 import { Loading } from "../../../lib/engine/loading.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
 import { Descriptors } from "../../../lib/server/descriptors.ts";
-import type { Connection } from "../../../lib/server/session.ts";
+import type { Connection } from "../../../lib/server/connection.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 
 const encoder = new TextEncoder();

@@ -14,7 +14,8 @@ import { ExchangePool } from "../../../lib/server/exchange.ts";
 import { Turns } from "../../../lib/server/fairness.ts";
 import { Gate } from "../../../lib/server/gate.ts";
 import { Notices } from "../../../lib/server/notices.ts";
-import { type Connection, Session, type SessionLimits } from "../../../lib/server/session.ts";
+import type { Connection, SessionLimits } from "../../../lib/server/connection.ts";
+import { Session } from "../../../lib/server/session.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
