@@ -46,6 +46,11 @@ export class FullError extends HostError {
   }
 }
 
+/** What was asked for needs more memory than may be taken; nothing of it is left. */
+export class MemoryFullError extends Error {
+  override name = "MemoryFullError";
+}
+
 /** Data that is damaged or not what it claims to be; the message says which and why. */
 export class DamagedError extends Error {
   override name = "DamagedError";

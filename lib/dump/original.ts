@@ -18,7 +18,7 @@
 import { assert } from "../assert.ts";
 import { NameTable } from "../bytes/name_table.ts";
 import { LANE_MAX, u64ToBigInt } from "../bytes/u64.ts";
-import { DamagedError } from "../errors.ts";
+import { DamagedError, MemoryFullError } from "../errors.ts";
 import type { Tree } from "../tree/tree.ts";
 import { CounterCells } from "./counter_cells.ts";
 import { MessagePackScanner, SHORT } from "./message_pack_scanner.ts";
@@ -218,11 +218,12 @@ class Reader {
     if (cells.sumLo !== this.#totalLo || cells.sumHi !== this.#totalHi) this.#countWrongTotal();
     if (tree.fill(this.#keyLo, this.#keyHi, cells.width, cells, cells.count)) return;
     // One counter in some hundreds meets a full branch; `add` is slower but makes room.
-    tree.touch(this.#keyLo, this.#keyHi);
+    if (!tree.touch(this.#keyLo, this.#keyHi)) throw new MemoryFullError("no memory for a dump");
     tree.removeDays(this.#keyLo, this.#keyHi, 0, LANE_MAX);
     for (let at = 0; at < cells.count; at++) {
       const day = cells.days[at];
       const done = tree.add(this.#keyLo, this.#keyHi, day, cells.lows[at], cells.highs[at]);
+      if (!done && tree.refusal === "memory") throw new MemoryFullError("no memory for a dump");
       assert(done, "days whose sum fits 64 bits can be added");
     }
   }

@@ -109,11 +109,14 @@ export class DumpStore {
     return done;
   }
 
-  /** Loads a dump by its file's name; null when there is no such file here, as for every path. */
-  async load(file: string): Promise<Dumped | null> {
+  /**
+   * Loads a dump by its file's name, into the tree that `makeTree` makes; null when there is no such file here,
+   * as for every path.
+   */
+  async load(file: string, makeTree = this.#makeTree): Promise<Dumped | null> {
     if (isHidden(dumpedName(file))) return null;
     // One at a time, since each takes the memory of a whole tree.
-    const loaded = this.#loading.then(() => this.#load(file, pace()));
+    const loaded = this.#loading.then(() => this.#load(file, pace(), makeTree));
     this.#loading = loaded.catch(() => {});
     return await loaded;
   }
@@ -193,13 +196,17 @@ export class DumpStore {
 
   /** Loads a dump that `newest` has named, before anybody is served. */
   async restore({ file }: Pick<DumpFile, "file">): Promise<Dumped> {
-    const dumped = await this.#load(file, nobodyWaits);
+    const dumped = await this.#load(file, nobodyWaits, this.#makeTree);
     if (dumped === null) throw new DamagedError(`Dump ${file} cannot be loaded by that name`);
     return dumped;
   }
 
-  async #load(file: string, pause: () => Promise<void>): Promise<Dumped | null> {
-    return await this.shelf.open(file, (window) => this.#read(window, file, pause));
+  async #load(
+    file: string,
+    pause: () => Promise<void>,
+    makeTree: (name: string) => Tree,
+  ): Promise<Dumped | null> {
+    return await this.shelf.open(file, (window) => this.#read(window, file, pause, makeTree));
   }
 
   /** Removes what crashes have left of dumps that were being written. */
@@ -276,7 +283,12 @@ export class DumpStore {
     }
   }
 
-  async #read(window: Window, file: string, pause: () => Promise<void>): Promise<Dumped> {
+  async #read(
+    window: Window,
+    file: string,
+    pause: () => Promise<void>,
+    makeTree: (name: string) => Tree,
+  ): Promise<Dumped> {
     const name = dumpedName(file);
     if (dumpableName(new TextEncoder().encode(name)) === null) {
       throw new DamagedError("its name is not that of a tree");
@@ -288,9 +300,9 @@ export class DumpStore {
     if (head !== null) {
       const isShortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.
-      return await readTree(window, this.#makeTree(isShortened ? head.tree : name), pause);
+      return await readTree(window, makeTree(isShortened ? head.tree : name), pause);
     }
-    const tree = this.#makeTree(name);
+    const tree = makeTree(name);
     await readOriginal(window, file, tree, this.#tell, pause);
     return { tree, coverage: new Coverage() };
   }

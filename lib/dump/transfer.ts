@@ -5,7 +5,7 @@
 // each branch which record of the log was the last that the branch then held.
 
 import { compareU64 } from "../bytes/u64.ts";
-import { DamagedError } from "../errors.ts";
+import { DamagedError, MemoryFullError } from "../errors.ts";
 import type { Writing } from "../host/disk.ts";
 import { Columns } from "../tree/columns.ts";
 import { HollowTree } from "../tree/hollow.ts";
@@ -86,6 +86,10 @@ export async function readHead(window: Window): Promise<Head> {
   return decodeHead(payload);
 }
 
+/** The most that a branch takes for each key, and for each cell. */
+const WORDS_PER_KEY = 8;
+const WORDS_PER_CELL = 3;
+
 /** Builds a tree of branches that come one after the other, in ascending order of their keys. */
 export class TreeBuilder {
   readonly tree: Tree;
@@ -123,6 +127,8 @@ export class TreeBuilder {
   #append(endLo: number, endHi: number): void {
     if (this.#part === null) return;
     const { columns, startLo, startHi, lsn } = this.#part;
+    const words = WORDS_PER_KEY * columns.keyCount + WORDS_PER_CELL * columns.cellCount;
+    if (!this.tree.blocks.hasRoom(words)) throw new MemoryFullError("no memory for a dump");
     const branch = columns.branch(this.tree.blocks, startLo, startHi, endLo, endHi);
     if (this.tree instanceof HollowTree) this.tree.blocks.give(branch);
     else this.tree.append({ branch, startLo, startHi });

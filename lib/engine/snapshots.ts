@@ -12,9 +12,10 @@ import { dumpedName } from "../dump/file_name.ts";
 import type { RegistryStore } from "../dump/registry_store.ts";
 import type { Description } from "../dump/files.ts";
 import type { DumpStore } from "../dump/store.ts";
-import { DamagedError, HostError } from "../errors.ts";
+import { DamagedError, HostError, MemoryFullError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Forest } from "../tree/forest.ts";
+import type { Tree } from "../tree/tree.ts";
 import type { Dumper } from "./dumper.ts";
 import type { Findings } from "./examination.ts";
 import { isDone } from "./finder.ts";
@@ -44,8 +45,7 @@ const NAME_BYTES_MAX = 4096;
 /** What a file may take in a reply that has no limit: more would stop everybody for too long. */
 const FETCH_BYTES_MAX = 1 << 26;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder("utf-8", { ignoreBOM: true })];
 
 export class Snapshots {
   readonly #parts: SnapshotParts;
@@ -93,19 +93,28 @@ export class Snapshots {
   }
 
   load(request: Request, reply: Reply): void {
-    const { dumps, ledger } = this.#parts;
-    const isLong = request.nameEnd - request.nameStart > NAME_BYTES_MAX;
-    const file = isLong ? "" : decoder.decode(nameOf(request));
+    const { forest, dumps, ledger } = this.#parts;
+    const name = nameOf(request);
+    const file = name.length > NAME_BYTES_MAX ? "" : decoder.decode(name);
     if (file === "") {
-      const field = request.dialect === "v1" ? "tree_name" : "file";
-      return reply.fail("validation_error", `Field ${field} must name a dump file`);
+      const rule = `${request.dialect === "v1" ? "tree_name" : "file"} must name a dump file`;
+      return reply.fail("validation_error", `Field ${rule}`);
     }
     reply.shape = "text";
     reply.pending = this.#told(reply, async () => {
-      const dumped = await dumps.load(file);
-      if (dumped === null) return reply.notFound("Dump", encoder.encode(dumpedName(file)));
-      reply.text = `Tree "${dumped.tree.name}" loaded`;
-      isDone(await ledger.put(dumped.tree), reply);
+      const made: Tree[] = []; // one at most
+      const makeTree = (name: string) => made[made.push(forest.makeTree(name)) - 1];
+      try {
+        const dumped = await dumps.load(file, makeTree);
+        if (dumped === null) return reply.notFound("Dump", encoder.encode(dumpedName(file)));
+        reply.text = `Tree "${dumped.tree.name}" loaded`;
+        isDone(await ledger.put(dumped.tree), reply);
+      } catch (error) {
+        if (!(error instanceof HostError && error.cause instanceof MemoryFullError)) throw error;
+        isDone("memory", reply);
+      } finally {
+        for (const tree of made) if (!forest.has(tree)) forest.discard(tree);
+      }
     });
   }
 

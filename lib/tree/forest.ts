@@ -195,6 +195,11 @@ export class Forest {
     this.#ages.remove(tree.serial);
     this.#byNumber[tree.number] = null;
     this.#free.push(tree.number);
+    this.discard(tree);
+  }
+
+  /** Frees the memory of a tree that is not, or not any more, in the forest. */
+  discard(tree: Tree): void {
     this.#gone.push(...tree.clear());
     tree.blocks.charge(new Budget());
     this.reclaim();
