@@ -192,8 +192,7 @@ export class Acceptor {
 
   /** A connection could not be accepted. */
   async #failed(error: unknown): Promise<void> {
-    // One that has gone again before it was accepted is nobody's fault, and others wait behind it.
-    if (error instanceof Error && /os error 103\b/.test(error.message)) return await nextTurn();
+    if (isOfOne(error)) return await nextTurn();
     this.#notices.note(NOT_ACCEPTED, this.#cause(error));
     // Freed for dumps, and for telling newcomers that there is no room.
     const isHelped = isExhaustion(error) && this.#descriptors.release();
@@ -207,6 +206,16 @@ export class Acceptor {
     this.#lookedAt = performance.now();
     return `${sentenceOf(error)}; for now at most ${this.#affordable} are taken`;
   }
+}
+
+/**
+ * Whether only the connection that was to be accepted has failed: its client has gone again, or its
+ * network has. Others wait behind it, so nothing is waited for. ENOTCONN (107) comes from a client that
+ * resets its connection at once, as health checks of load balancers do: the runtime asks for its address
+ * right after accept(2), which names the other errors of this kind.
+ */
+function isOfOne(error: unknown): boolean {
+  return /os error (64|71|92|95|100|101|103|104|107|112|113)\b/.test(sentenceOf(error));
 }
 
 /** Whether the process (EMFILE, 24) or the system (ENFILE, 23) has no descriptors left. */

@@ -1,4 +1,5 @@
 // The acceptor when descriptors run out: the others are refused for as long as that lasts, and no longer.
+// And when clients go away before they are accepted: nobody waits for that.
 
 import { assert, assertEquals } from "@std/assert";
 import { Access } from "../../../lib/command/access.ts";
@@ -89,6 +90,36 @@ Deno.test("acceptor: without descriptors newcomers are refused, and taken again 
     await sleep(50);
   }
   assertEquals(free, 8, "as many are kept back as before");
+  await acceptor.stop();
+  await running;
+  await LocalKarma.timersDone();
+});
+
+Deno.test("acceptor: clients that go away before they are accepted make nobody wait", async () => {
+  const karma = await LocalKarma.start(new MemoryDisk("/dumps"));
+  const closed = Promise.withResolvers<Newcomer>();
+  const welcomed = Promise.withResolvers<void>();
+  const causes = ["Transport endpoint is not connected (os error 107)", "(os error 103)"];
+  let gone = 0;
+  const listener = {
+    accept: () => {
+      if (gone < 1000) return Promise.reject(new Error(causes[gone++ % causes.length]));
+      if (gone++ > 1000) return closed.promise;
+      return Promise.resolve({ ...silent(), setNoDelay: () => welcomed.resolve() });
+    },
+    close: () => closed.reject(new Error("closed")),
+  };
+  const told: string[] = [];
+  const descriptors = new Descriptors(() => ({ close() {} }));
+  const acceptor = new Acceptor(listener, karma.engine, OPTIONS, descriptors, (line) => {
+    told.push(line);
+  });
+  const running = acceptor.run();
+  // At 100 ms for each of them it would be 100 s.
+  const deadline = setTimeout(() => welcomed.reject(new Error("a newcomer waits")), 30_000);
+  await welcomed.promise;
+  clearTimeout(deadline);
+  assertEquals(told, [], "there is nothing an operator could do about it");
   await acceptor.stop();
   await running;
   await LocalKarma.timersDone();
