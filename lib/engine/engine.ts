@@ -132,7 +132,7 @@ export class Engine implements Backend {
   /** Carries out a request; see `Reply` for where the answer is. */
   execute(request: Request, reply: Reply): void {
     if (IS_SWEEPING[request.operation.index]) reply.pending = this.#sweep(request, reply);
-    else this.#execute(request, reply);
+    else this.carryOut(request, reply);
   }
 
   /** Resolves when all that replies may tell by now is as safe as promised. */
@@ -140,7 +140,8 @@ export class Engine implements Backend {
     return this.#log.settled();
   }
 
-  #execute(request: Request, reply: Reply): unknown {
+  /** Carries out a request whose turn has come: all that is written here at once belongs together. */
+  protected carryOut(request: Request, reply: Reply): unknown {
     const execute = this.#table[request.operation.index];
     if (!request.hasOnce) return execute(request, reply);
     return this.#once.perform(request, reply, this.#today, () => execute(request, reply));
@@ -152,7 +153,7 @@ export class Engine implements Backend {
     const isOfOne = operation.fields.includes("tree");
     const name = isOfOne ? decoder.decode(bytes.subarray(nameStart, nameEnd)) : null;
     return this.#sweeps.run(name, async () => {
-      const done = this.#execute(request, reply);
+      const done = this.carryOut(request, reply);
       const swept = this.#counters.swept.splice(0); // before anything else is executed
       await done;
       for (const tree of swept) await settle(tree);

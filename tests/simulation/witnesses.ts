@@ -6,9 +6,12 @@
 
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { ITEM_WORDS, type Items } from "../../lib/command/items.ts";
+import type { Reply } from "../../lib/command/reply.ts";
+import type { Request } from "../../lib/command/request.ts";
 import type { Outcome } from "../../lib/dump/batch.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
 import type { Dumped, Journal } from "../../lib/dump/transfer.ts";
+import { Engine } from "../../lib/engine/engine.ts";
 import { Ledger, type Outcome as LedgerOutcome } from "../../lib/engine/ledger.ts";
 import { GROUP_WORDS } from "../../lib/log/format.ts";
 import { Log } from "../../lib/log/log.ts";
@@ -121,6 +124,19 @@ export class WatchedDumps extends DumpStore {
   }
 }
 
+/** An engine that tells when a request is carried out, which for sweeps is some time after it has come. */
+export class WatchedEngine extends Engine {
+  onBegin: (request: Request) => void = () => {};
+  onDone: () => void = () => {};
+
+  protected override carryOut(request: Request, reply: Reply): unknown {
+    this.onBegin(request);
+    const result = super.carryOut(request, reply);
+    this.onDone();
+    return result;
+  }
+}
+
 /** A ledger that tells of changes of counters and of the registry, and which belong together. */
 export class WatchedLedger extends Ledger {
   readonly #log: WatchedLog;
@@ -148,10 +164,11 @@ export class WatchedLedger extends Ledger {
     this.#limits = limits;
   }
 
-  /** A request is carried out now. */
-  begin(line: string): void {
+  /** A request is carried out now; null: its line is not known. */
+  begin(line: string | null): void {
     this.#line = line;
-    if (IS_WHOLE.test(line)) this.#from = this.#to = this.#log.lsn;
+    this.#from = line !== null && IS_WHOLE.test(line) ? this.#log.lsn : null;
+    this.#to = this.#log.lsn;
   }
 
   /** It is done: what comes now belongs to others. */
@@ -165,10 +182,7 @@ export class WatchedLedger extends Ledger {
 
   override reserve(records: number, bytes: number, amounts: number): boolean {
     const hasRoom = super.reserve(records, bytes, amounts);
-    if (this.#from === null) {
-      this.#from = this.#to = this.#log.lsn;
-      queueMicrotask(() => this.done()); // where nobody else says so
-    }
+    if (this.#from === null) this.#from = this.#to = this.#log.lsn;
     return hasRoom;
   }
 

@@ -14,7 +14,6 @@ import { Interpreter } from "../../lib/dialect/interpreter.ts";
 import { RegistryStore } from "../../lib/dump/registry_store.ts";
 import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
 import { Dumper } from "../../lib/engine/dumper.ts";
-import { Engine } from "../../lib/engine/engine.ts";
 import { Recovery } from "../../lib/engine/recovery.ts";
 import { Statistics } from "../../lib/engine/statistics.ts";
 import type { LogOptions } from "../../lib/log/owner.ts";
@@ -40,7 +39,13 @@ import {
 import { registryDifference, registryOf } from "./registry_model.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 import { WatchedDisk } from "./watched_disk.ts";
-import { WatchedDumps, WatchedForest, WatchedLedger, WatchedLog } from "./witnesses.ts";
+import {
+  WatchedDumps,
+  WatchedEngine,
+  WatchedForest,
+  WatchedLedger,
+  WatchedLog,
+} from "./witnesses.ts";
 
 export const DIRECTORY = "/karma";
 
@@ -86,7 +91,7 @@ export class World {
   /** What was told to the operator. */
   readonly told: string[] = [];
   /** Set by `start`. */
-  engine!: Engine;
+  engine!: WatchedEngine;
   dumper!: Dumper;
   log!: WatchedLog;
   ledger!: WatchedLedger;
@@ -109,6 +114,8 @@ export class World {
   readonly #registries: RegistryStore;
   readonly #dialect = new Interpreter(new Access(null, null), 10_000, 0);
   readonly #tell = (line: string) => void this.told.push(line);
+  /** The lines of the requests that were carried out, or wait for it. */
+  readonly #lines = new WeakMap<Request, string>();
   /** Until it serves, what the one before it has left. */
   #bounds: Bounds;
   readonly #ending: Ending;
@@ -223,7 +230,9 @@ export class World {
     const parts = { forest, registry, ledger, log, dumps, registries, dumper, clock };
     const { dumpsKept } = settings;
     const outside = { ...OUTSIDE, statistics: new Statistics() };
-    this.engine = new Engine({ ...parts, ...outside }, { ...LIMITS, dumpsKept }, tell);
+    this.engine = new WatchedEngine({ ...parts, ...outside }, { ...LIMITS, dumpsKept }, tell);
+    this.engine.onBegin = (request) => ledger.begin(this.#lines.get(request) ?? null);
+    this.engine.onDone = () => ledger.done();
     if (disk.inner.filesOpen !== 1 && this.isCalm) {
       this.fail(`${disk.inner.filesOpen} files are open, not only the log`);
     }
@@ -330,9 +339,8 @@ export class World {
     }
     const { length } = this.past.changes;
     const before = this.past.changes[length - 1];
-    this.ledger.begin(line);
+    this.#lines.set(request, line);
     this.engine.execute(request, reply);
-    this.ledger.done();
     const answered = () => {
       if (this.isOver) return;
       const out = new SendBuffer(256);
