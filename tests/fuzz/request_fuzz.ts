@@ -134,6 +134,7 @@ class Lines {
         return this.#limitList();
       case "source_offset":
       case "event_id":
+      case "after":
         return this.#label();
       default:
         return some(() => random.chance(0.9) ? this.#number() : json.number());
@@ -325,6 +326,7 @@ const NAMES: Record<string, string> = {
   counters: "items",
   time: "before",
   limitMode: "mode",
+  after: "cursor",
 };
 
 const OTHERS = [

@@ -16,7 +16,7 @@ ping            ping                  read  :                          : system.
 health          health                read  :                          : system.health
 stats           stats                 read  :                          : system.stats
 metrics         metrics               read  :                          : system.metrics
-trees           trees                 read  :                          : tree.list
+trees           trees                 read  : limit=0/10000 cursor : tree.list
 create          create                write : tree                     : tree.create
 drop            drop                  write : tree                     : tree.drop
 increment       increment             once  : tree key day value       : counter.increment series.increment
@@ -47,9 +47,9 @@ ingestCommit    ingest_commit         write : stream                   : ingest.
 ingestAbort     ingest_abort          write : stream                   : ingest.abort
 dump            dump                  write : tree                     : snapshot.create
 dumpAll         dump_all              write :                          : snapshot.create_all
-dumps           dumps                 read  :                          : snapshot.list
+dumps           dumps                 read  : limit=0/10000 after : snapshot.list
 load            load                  write : file                     : snapshot.load
-snapshotInfo    snapshot_info         read  :                          : snapshot.info
+snapshotInfo    snapshot_info         read  : limit=0/10000 after : snapshot.info
 verify          verify                admin :                          : snapshot.verify
 fetch           snapshot_fetch        read  : file                     : snapshot.fetch
 fetchChunk      snapshot_fetch_chunk  read  : file offset limit=262144/524288 : snapshot.fetch_chunk
@@ -57,7 +57,7 @@ prune           idempotency_prune     write : time limit=0/100000      : idempot
 checkpoint      recovery_checkpoint   write : source progress          : recovery.checkpoint
 checkpoints     recovery_status       read  : source?                  : recovery.status
 reconcile       reconciliation_report write : report                   : reconciliation.report
-replication     replication_status    read  :                          : replication.status
+replication     replication_status    read  : limit=0/10000 after : replication.status
 `;
 
 interface Row {
@@ -270,6 +270,13 @@ class Reader {
         const cursor = this.#of("cursor");
         if (cursor === undefined) return "";
         return `cursor=${cursor === null ? null : this.#number("cursor", cursor)}`;
+      }
+      case "after": {
+        const cursor = this.#of("cursor");
+        if (cursor === undefined) return "";
+        if (cursor === null) return "after=null";
+        if (!(cursor instanceof Str)) throw new Refusal("Field cursor must be a string");
+        return `after=${this.#text("cursor", cursor)}`;
       }
       case "before": {
         const name = this.#of("before") === undefined ? "date" : "before";
