@@ -243,14 +243,14 @@ export class Log {
   /** Goes on in a new segment. False: there is no space for one, and the current one stays. */
   #next(): boolean {
     if (performance.now() < this.#nextAfter) return false;
-    const lsn = this.#written + 1;
-    // Of the same name is only one that has no records: this one takes its place.
-    this.#segments.forget(segmentFileName(lsn));
+    const [lsn, file] = [this.#written + 1, segmentFileName(this.#written + 1)];
     try {
       const preamble = this.#owner.preamble(this.#written);
-      const isFirst = this.#segments.isEmpty;
-      const head = { id: this.id, lsn, durable: this.#durable, preamble, isFirst };
+      // Of the same name is only one that has no records: this one takes its place.
+      const isSynced = this.#segments.isEmpty || this.#segments.has(file);
+      const head = { id: this.id, lsn, durable: this.#durable, preamble, isSynced };
       this.#segment = new Segment(this.#directory, this.#disk, head, this.#options.segmentBytes);
+      this.#segments.forget(file);
       this.#segments.add(this.#segment);
       this.bytes += this.#segment.bytes;
     } catch (error) {

@@ -37,8 +37,11 @@ interface Begin {
   /** The last LSN that is known to be on the disk. */
   readonly durable: number;
   readonly preamble: Uint8Array;
-  /** Whether there is no other segment: what is visible of it must be on the disk then. */
-  readonly isFirst: boolean;
+  /**
+   * Whether what is visible of it must be on the disk at once: where there is no other segment, and where it
+   * takes the name of one that is on the disk already, as the log's mark may say.
+   */
+  readonly isSynced: boolean;
 }
 
 export class Segment {
@@ -83,7 +86,7 @@ export class Segment {
       const bytes = begin.length + SPACE_BYTES;
       while (this.free < bytes) this.reserve(bytes - this.free);
       this.write(begin);
-      if (head.isFirst) this.#appending.syncNow();
+      if (head.isSynced) this.#appending.syncNow();
       disk.renameNow(temporary, join(directory, this.file));
     } catch (error) {
       this.close();

@@ -72,6 +72,11 @@ export class Segments {
     this.#open.push(segment);
   }
 
+  /** Whether one that has no records is to be replaced by another of its name. */
+  has(file: string): boolean {
+    return this.#closed.some((other) => other.file === file);
+  }
+
   /** One that had no records was replaced by another of its name. */
   forget(file: string): void {
     const index = this.#closed.findIndex((other) => other.file === file);

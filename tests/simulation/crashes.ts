@@ -189,7 +189,7 @@ function loseMark(disk: MemoryDisk, random: Random): void {
   if (!disk.isThereNow(path, 0)) return;
   if (!random.chance(0.2)) return;
   const bytes = disk.bytesOf(path);
-  if (random.chance(0.5)) disk.removeNow(path);
+  if (bytes.length === 0 || random.chance(0.5)) disk.removeNow(path);
   else disk.put(path, bytes.slice(0, random.below(bytes.length)));
 }
 

@@ -6,7 +6,7 @@ import { DamagedError } from "../../../lib/errors.ts";
 import { Log } from "../../../lib/log/log.ts";
 import type { SyncPolicy } from "../../../lib/log/owner.ts";
 import { decodeMark, encodeMark, MARK_FILE, Marker, readMark } from "../../../lib/log/mark.ts";
-import { LogReader } from "../../../lib/log/reader.ts";
+import { type LogPosition, LogReader } from "../../../lib/log/reader.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 const DIRECTORY = "/log";
@@ -20,23 +20,7 @@ async function logged(
   isStopped: boolean,
 ): Promise<MemoryDisk> {
   const disk = new MemoryDisk(DIRECTORY);
-  const position = { id: ID, lsn: 0, segments: [] };
-  const log = new Log(
-    DIRECTORY,
-    { policy, segmentBytes: 400, bytesMax: Infinity },
-    position,
-    disk,
-    {
-      preamble: () => new Uint8Array(4),
-      onLarge() {},
-      lost(error) {
-        throw error;
-      },
-      tell(line) {
-        throw new Error(line);
-      },
-    },
-  );
+  const log = logOn(disk, policy, { id: ID, lsn: 0, segments: [] });
   log.begin();
   for (; records > 0; records--) {
     assert(log.hasRoom(16));
@@ -45,9 +29,23 @@ async function logged(
     await log.settled();
   }
   await log.sync();
-  if (isStopped) await log.close();
-  disk.kill();
-  return disk;
+  const left = isStopped ? disk : disk.clone();
+  await log.close(); // in any case, so that no timer goes on
+  left.kill();
+  return left;
+}
+
+function logOn(disk: MemoryDisk, policy: SyncPolicy, position: LogPosition): Log {
+  return new Log(DIRECTORY, { policy, segmentBytes: 400, bytesMax: Infinity }, position, disk, {
+    preamble: () => new Uint8Array(4),
+    onLarge() {},
+    lost(error) {
+      throw error;
+    },
+    tell(line) {
+      throw new Error(line);
+    },
+  });
 }
 
 async function segmentsOf(disk: MemoryDisk): Promise<string[]> {
@@ -158,3 +156,39 @@ Deno.test("mark: one that can't be written is told once, leaves nothing, and the
   await Promise.all([1, 2, 3].map((more) => marker.write({ ...mark, lsn: 60 + more })));
   assertEquals((await readMark(DIRECTORY, disk))!.lsn, 63);
 });
+
+Deno.test("mark: a segment that takes the place of the one it names is never half there", async () => {
+  for (const records of [0, 20]) {
+    const disk = await logged(records, "no", false);
+    const stopped = logOn(disk, "no", await positionOf(disk));
+    stopped.begin(); // as before dumps: a segment without records, which the mark names
+    await stopped.close();
+    const file = (await segmentsOf(disk)).at(-1);
+    const begun = disk.operations;
+    for (let operations = 0, isOver = false; !isOver; operations++) {
+      const crashed = disk.clone();
+      crashed.stopsAt = begun + operations;
+      try {
+        const next = logOn(crashed, "no", await positionOf(crashed));
+        next.begin(); // takes the place of that segment
+        isOver = true;
+      } catch { /* the power is gone */ }
+      for (const names of [false, true]) {
+        for (const bytes of [false, true]) {
+          const left = crashed.clone();
+          left.stopsAt = Infinity;
+          left.crash({ names, bytes });
+          assertEquals(await lastRecord(left), records);
+          assertEquals((await segmentsOf(left)).at(-1), file);
+        }
+      }
+    }
+  }
+});
+
+/** What a start finds. */
+async function positionOf(disk: MemoryDisk): Promise<LogPosition> {
+  const reader = (await LogReader.open(DIRECTORY, disk))!;
+  await reader.read(() => Promise.resolve(), () => {});
+  return { id: reader.id, lsn: reader.lsn, segments: reader.segments };
+}
