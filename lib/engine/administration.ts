@@ -1,10 +1,11 @@
 // Administration: what operators and their programs ask and tell: health, figures, the registry's
 // upkeep, checkpoints of sources and reports of reconciliations.
 
-import type { Json } from "../command/json.ts";
-import { Real } from "../command/json.ts";
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { type Json, Real, Written } from "../command/json.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
+import { writeJson } from "../command/response.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Checkpoint } from "../registry/checkpoints.ts";
@@ -34,6 +35,9 @@ export interface AdministrationParts {
 
 /** Answers that are forgotten in one go: it takes half a millisecond for a thousand. */
 const PRUNED_AT_ONCE_MAX = 2000;
+
+/** Checkpoints that are written between two looks at the clock: some 0.3 ms. */
+const WRITTEN_AT_ONCE = 64;
 
 export class Administration {
   readonly #parts: AdministrationParts;
@@ -107,7 +111,36 @@ export class Administration {
 
   checkpoints(request: Request, reply: Reply): void {
     const source = request.details.get("source") as string | undefined;
-    reply.object(this.#checkpoints(source));
+    if (source !== undefined) {
+      const one = this.#parts.registry.checkpoints.find(source);
+      return reply.object(listOf(one === null ? 0 : 1, one === null ? [] : [toldOf(one)]));
+    }
+    reply.pending = this.allCheckpoints(reply).then((all) => {
+      if (all !== null) reply.object(all);
+    });
+  }
+
+  /**
+   * All checkpoints, written with pauses; null: a reply has no room for them, which is told as soon as it
+   * is known. They may be ten thousand of some kilobytes.
+   */
+  async allCheckpoints(reply: Reply): Promise<Json> {
+    const most = this.#parts.replyBytesMax;
+    const all = this.#parts.registry.checkpoints.all();
+    const out = new SendBuffer(256);
+    const pause = pace();
+    out.text("[");
+    for (const [at, checkpoint] of all.entries()) {
+      if (at > 0) out.text(",");
+      writeJson(toldOf(checkpoint), out);
+      if (most > 0 && out.length > most) {
+        reply.fail("response_too_large", `Response exceeds ${most} bytes`);
+        return null;
+      }
+      if (at % WRITTEN_AT_ONCE === 0) await pause();
+    }
+    out.text("]");
+    return listOf(all.length, new Written(out.view(0)));
   }
 
   reconcile(request: Request, reply: Reply): void {
@@ -123,8 +156,15 @@ export class Administration {
     reply.shape = "ok";
   }
 
-  /** What a server without replicas tells of them; `latest`: where dumps are, and where that list goes on. */
-  replication(lastLsn: number, latest: { rows: Json; next: Record<string, Json> }): Json {
+  /**
+   * What a server without replicas tells of them; `latest`: where dumps are, and where that list goes on;
+   * `checkpoints`: all of them.
+   */
+  replication(
+    lastLsn: number,
+    latest: { rows: Json; next: Record<string, Json> },
+    checkpoints: Json,
+  ): Json {
     const { log, ledger, registry } = this.#parts;
     const counts = ["attempt", "success", "error"];
     const none = (prefix: string): Record<string, Json> => ({
@@ -146,16 +186,9 @@ export class Administration {
       last_snapshot_lsn: lastLsn,
       latest_snapshots: latest.rows,
       ...latest.next,
-      recovery: this.#checkpoints(undefined),
+      recovery: checkpoints,
       recovery_checkpoint_count: registry.checkpoints.count,
     };
-  }
-
-  #checkpoints(source: string | undefined): Json {
-    const { checkpoints } = this.#parts.registry;
-    const one = source === undefined ? null : checkpoints.find(source);
-    const told = source === undefined ? checkpoints.all() : one === null ? [] : [one];
-    return { checkpoint_count: told.length, checkpoints: told.map(toldOf) };
   }
 
   async #state(): Promise<StatsState> {
@@ -189,6 +222,10 @@ export class Administration {
 /** `replication_poll_error_unix` → `replication_last_poll_error_unix` */
 function last(name: string): string {
   return name.replace("replication_", "replication_last_");
+}
+
+function listOf(count: number, rows: Json): Json {
+  return { checkpoint_count: count, checkpoints: rows };
 }
 
 function toldOf({ source, offset, event, updated }: Checkpoint): Json {

@@ -222,8 +222,11 @@ export class Engine implements Backend {
       checkpoints: (request, reply) => administration.checkpoints(request, reply),
       reconcile: (request, reply) => administration.reconcile(request, reply),
       replication: (request, reply) => {
-        snapshots.tellLatest(request, reply, (lastLsn, latest) => {
-          return administration.replication(lastLsn, latest);
+        reply.pending = administration.allCheckpoints(reply).then((checkpoints) => {
+          if (checkpoints === null) return;
+          return snapshots.tellLatest(request, reply, (lastLsn, latest) => {
+            return administration.replication(lastLsn, latest, checkpoints);
+          });
         });
       },
     };

@@ -212,8 +212,8 @@ export class Snapshots {
     request: Request,
     reply: Reply,
     make: (lastLsn: number, latest: { rows: Json; next: Record<string, Json> }) => Json,
-  ): void {
-    reply.pending = this.#told(reply, async () => {
+  ): Promise<void> {
+    return this.#told(reply, async () => {
       await this.#look();
       reply.object(
         await this.#latest(request, (lastLsn, { rows, next }) => {
