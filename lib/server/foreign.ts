@@ -1,8 +1,9 @@
 // Foreign protocols: clients that speak HTTP or TLS to the port, by mistake or because somebody made a
-// browser do it.
+// browser do it, and proxies that tell before a client's first request where it comes from.
 //
 // Invariant: nothing that comes behind an HTTP request line or a TLS greeting is read as a request: a
-// form that some web page sends could hold lines that look like ours. Such a line is no JSON, so it is
+// form that some web page sends could hold lines that look like ours, and behind the header of a proxy
+// each reply would be taken for that to the next request. Such a line is no JSON, so it is
 // looked for only among lines that were refused, and costs other requests nothing.
 
 import { SendBuffer } from "../bytes/send_buffer.ts";
@@ -11,7 +12,7 @@ import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
 import { Interpreter } from "../dialect/interpreter.ts";
 
-export type Foreign = "http" | "tls";
+export type Foreign = "http" | "tls" | "proxy";
 
 /** A record of TLS: its type, a handshake, and the first half of its version. */
 const TLS_HANDSHAKE = 0x16;
@@ -25,6 +26,10 @@ const HTTP_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]/;
 const HTTP_VERSION = /[ \t]HTTP\/\d(\.\d+)?[ \t]*\r?$/i;
 const HTTP_BYTES = 64;
 
+/** The PROXY protocol: version 1 is a line, version 2 begins with `\r\n\r\n\0\r\nQUIT\n`. */
+const PROXY_1 = /^PROXY (TCP4|TCP6|UNKNOWN)[ \r]/;
+const PROXY_2_LINE = "\0\r";
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
 
@@ -32,6 +37,7 @@ const decoder = new TextDecoder("latin1");
 export function foreignLine(bytes: Uint8Array, start: number, end: number): Foreign | null {
   if (isTls(bytes, start, end)) return "tls";
   const head = decoder.decode(bytes.subarray(start, Math.min(end, start + HTTP_BYTES)));
+  if (PROXY_1.test(head) || head === PROXY_2_LINE) return "proxy";
   const tail = decoder.decode(bytes.subarray(Math.max(start, end - HTTP_BYTES), end));
   return HTTP_METHOD.test(head) && HTTP_VERSION.test(tail) ? "http" : null;
 }
@@ -49,6 +55,9 @@ export function answerTo(foreign: Foreign): Uint8Array<ArrayBuffer> {
 const ANSWERS: Readonly<Record<Foreign, Uint8Array<ArrayBuffer>>> = {
   tls: answerLine(
     "There is no TLS on this port: connect without it, or put a TLS proxy in between",
+  ),
+  proxy: answerLine(
+    "There is no PROXY protocol on this port: let the proxy pass connections on without a header",
   ),
   http: httpResponse(answerLine(
     "There is no HTTP on this port: send one JSON object a line over TCP, " +

@@ -82,6 +82,20 @@ Deno.test("strangers: a greeting of TLS is answered with a line, however it is c
   assertEquals(await witness.ask(LIST), NO_TREES);
 });
 
+Deno.test("strangers: behind the header of a proxy no reply is taken for another's", async () => {
+  await using server = await Server.start();
+  const heads = ["PROXY TCP4 10.0.0.7 10.0.0.1 5000 8080\r\n", "\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c"];
+  for (const head of heads) {
+    const bytes = encoder.encode(`${head}${INCREMENT}\n${INCREMENT}\n`);
+    for (const piece of [1, bytes.length]) {
+      const told = await say(server.port, bytes, piece);
+      assertMatch(told, /\{"protocol_version":2,.*no PROXY protocol.*"unsupported_protocol"\}\n$/);
+    }
+  }
+  using witness = await Client.connect(server.port);
+  assertEquals(await witness.ask(LIST), NO_TREES);
+});
+
 Deno.test("strangers: after request_too_large a pooled connection fails at once", async () => {
   const bytesMax = 4096;
   await using server = await Server.start({ args: [`--max-request-bytes=${bytesMax}`] });

@@ -31,6 +31,16 @@ Deno.test("foreign: request lines of HTTP, of any method and in any case", () =>
   }
 });
 
+Deno.test("foreign: headers of the PROXY protocol, of both versions", () => {
+  for (const rest of ["TCP4 1.2.3.4 5.6.7.8 1 2", "TCP6 ::1 ::1 1 2", "UNKNOWN", "UNKNOWN x"]) {
+    assertEquals(kind(`PROXY ${rest}\r`), "proxy", rest);
+  }
+  assertEquals(kind("\0\r"), "proxy", "the third line of a header of version 2");
+  for (const line of ["PROXY", "PROXY x", "proxy TCP4 1.2.3.4", "\0", "\0\r\r", "\r", "QUIT"]) {
+    assertEquals(kind(line), null, line);
+  }
+});
+
 Deno.test("foreign: other lines are only no JSON", () => {
   const lines = [
     "",
@@ -64,13 +74,14 @@ Deno.test("foreign: a greeting of TLS is known by its first two bytes", () => {
 Deno.test("foreign: the answers are one line of JSON, for HTTP in a response", () => {
   const tls = decoder.decode(answerTo("tls"));
   const http = decoder.decode(answerTo("http"));
+  const proxy = decoder.decode(answerTo("proxy"));
   const [head, body] = http.split("\r\n\r\n");
   assert(head.startsWith("HTTP/1.1 400 "), head);
   assert(head.includes(`\r\nContent-Length: ${body.length}\r\n`), head);
-  for (const line of [tls, body]) {
+  for (const line of [tls, body, proxy]) {
     assert(line.endsWith("\n") && !line.slice(0, -1).includes("\n"), line);
     const { success, response, error_code } = JSON.parse(line);
     assertEquals([success, error_code], [false, "unsupported_protocol"]);
-    assert(/TLS|HTTP/.test(response), response);
+    assert(/TLS|HTTP|PROXY/.test(response), response);
   }
 });
