@@ -16,11 +16,12 @@
 //
 // Invariant: between two turns of the loop sessions work for TURN_MS, for EXTRA_WORK, and for the slice that was
 // begun last. Tags that wait differ by CREDIT_WORK and a slice at most, so nobody waits for ever.
-// Trade: work is counted in bytes, and by `spend` where bytes don't tell. The clock is looked at only once
+// Trade: work is counted in bytes, and by lib/bytes/effort.ts where bytes don't tell. The clock is looked at only once
 // for each STEP_WORK of it, since a look takes 0.1 µs. While sessions are busy a timer tells that the loop
 // has turned. It must be a timer, because nothing else makes the runtime look at its sockets: while
 // immediates of half a millisecond each kept the loop turning, a byte waited for 15 ms and more.
 
+import { effort } from "../bytes/effort.ts";
 import type { Statistics } from "../engine/statistics.ts";
 import { afterMillisecond } from "../host/clock.ts";
 import { Rounds } from "./rounds.ts";
@@ -41,7 +42,7 @@ const EXTRA_WORK = 65536;
  */
 const CREDIT_WORK = 262144;
 
-/** A slice that `spend` was told more of is over. */
+/** A slice that has touched so much beyond its bytes is over: some 0.8 ms. */
 const SLICE_WORK = 131072;
 
 /** What the calls of one read and one write cost, in bytes' worth of work. */
@@ -128,9 +129,9 @@ export class Turns {
     if (this.#spent >= this.#lookAt) this.#look();
   }
 
-  /** Whether the slice that a job is doing has cost more than a slice should, by what `spend` was told. */
+  /** Whether the slice that a job is doing has cost more than a slice should, beyond the bytes of its requests. */
   get isSliceOver(): boolean {
-    return this.#spent > this.#sliceEnd;
+    return this.#spent + effort.work > this.#sliceEnd;
   }
 
   /** What to await where work is no job's slice, and is counted after it was done. null: go on. */
@@ -168,10 +169,12 @@ export class Turns {
   #do(job: Job): void {
     const before = this.#spent;
     this.#sliceEnd = before + SLICE_WORK;
+    effort.work = 0;
     this.spend(CALL_WORK);
     try {
       job.work();
     } finally {
+      this.spend(effort.work);
       job.tag += this.#spent - before;
     }
   }

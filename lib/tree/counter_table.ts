@@ -6,6 +6,7 @@
 // Invariant: the cells of a counter have the indexes from 0 on, ascending by day; the newest is the last.
 // Trade: each question looks at the width again; readings of whole branches have a loop of their own (day_range.ts).
 
+import { cellsWork, chunkedWork, effort } from "../bytes/effort.ts";
 import { LANE_MAX } from "../bytes/u64.ts";
 import type { LongRun } from "./long_run.ts";
 import { cellAt, cellDay, cellHi, cellLo, LONG, runRoom, seekRun, sumRun, WIDE } from "./run.ts";
@@ -99,8 +100,13 @@ export class CounterTable extends SlotTable {
     const older = this.count(slot) - 1;
     const runTo = Math.min(to, older);
     if (from >= runTo) sum[0] = sum[1] = 0;
-    else if (this.width(slot) === LONG) this.long(slot).sum(from, runTo, sum);
-    else sumRun(this.words, this.words[slot + RUN], this.width(slot), from, runTo, sum);
+    else if (this.width(slot) === LONG) {
+      effort.work += chunkedWork(runTo - from);
+      this.long(slot).sum(from, runTo, sum);
+    } else {
+      effort.work += cellsWork(runTo - from);
+      sumRun(this.words, this.words[slot + RUN], this.width(slot), from, runTo, sum);
+    }
     if (from >= to || to <= older) return;
     const lo = sum[0] + this.words[slot + VALUE];
     sum[0] = lo;

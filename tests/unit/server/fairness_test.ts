@@ -3,6 +3,7 @@
 // Time passes only as jobs work, a millisecond for each WORK_A_MS, so every figure here is exact.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { effort } from "../../../lib/bytes/effort.ts";
 import { Statistics } from "../../../lib/engine/statistics.ts";
 import { type Job, type Loop, Turns } from "../../../lib/server/fairness.ts";
 import { Random } from "../../support/random.ts";
@@ -206,6 +207,23 @@ Deno.test("fairness: what is told while a slice is done ends it, and counts for 
   assert(waiting !== null, "the turn is used up");
   await world.turn();
   await waiting;
+});
+
+Deno.test("fairness: what is touched beyond bytes ends a slice, and counts for who does it", () => {
+  const world = new World();
+  const job: Job = {
+    tag: 0,
+    work() {
+      assertEquals(effort.work, 0, "each slice begins anew");
+      assert(!world.turns.isSliceOver);
+      effort.work += 200_000;
+      assert(world.turns.isSliceOver);
+    },
+  };
+  for (let slice = 1; slice <= 2; slice++) {
+    assertEquals(world.turns.run(job), null);
+    assert(job.tag >= slice * 200_000, `${job.tag}`);
+  }
 });
 
 Deno.test("fairness: what fails in its turn fails where it is awaited, and others go on", async () => {

@@ -4,6 +4,7 @@
 // what is asserted has seconds to spare.
 
 import { assert, assertEquals } from "@std/assert";
+import { effort } from "../../../lib/bytes/effort.ts";
 import { Access } from "../../../lib/command/access.ts";
 import { Interpreter } from "../../../lib/dialect/interpreter.ts";
 import { sleep } from "../../../lib/host/clock.ts";
@@ -326,4 +327,29 @@ Deno.test("session: the acceptor looks at all of them a few times a second", asy
     assertEquals(karma.engine.statistics.connections, 0);
   }
   await LocalKarma.timersDone();
+});
+
+Deno.test("session: pipelined sums over long runs are done in short slices", async () => {
+  const world = await World.start({});
+  const tree = world.karma.forest.create("d");
+  const days = [1000, 20_000]; // one in a run, one in chunks
+  for (const [key, count] of days.entries()) {
+    for (let day = 1; day <= count; day++) {
+      tree.add(key, 0, 10000 * (2000 + Math.floor(day / 300)) + 101 + day % 300, 1, 0);
+    }
+  }
+  const efforts: number[] = [];
+  const work = world.session.work;
+  world.session.work = () => {
+    work.call(world.session);
+    efforts.push(effort.work);
+  };
+  const sums = days.map((_, key) => `{"v":2,"op":"counter.sum","series":"d","key":${key}}\n`);
+  world.wire.send(sums.join("").repeat(600));
+  await world.end();
+  assertEquals(world.wire.received.split("\n").length - 1, 1200);
+  const least = Math.min(...days) / 2;
+  assert(efforts.reduce((all, one) => all + one) > 1200 * least, "sums count");
+  assert(Math.max(...efforts) < 131_072 + 4096, `a slice of ${Math.max(...efforts)}`);
+  assert(Math.max(...efforts) > 60_000, "it would have been longer");
 });
