@@ -12,7 +12,7 @@
 // file is left behind. The trade: a row that fails ends it all, since its numbers would be believed.
 
 import { parseArgs } from "node:util";
-import { compileLoad } from "./fill.ts";
+import { compile } from "./fill.ts";
 import { type Figure, type FigureGroup, FIGURES } from "./figures.ts";
 import { measureRow, type Options, type Result, type Row } from "./measure.ts";
 import { machineOf, writeReport } from "./report.ts";
@@ -68,7 +68,7 @@ function planOf(args: string[]): Plan {
 }
 
 async function run({ options, json, rows, figures }: Plan): Promise<void> {
-  if (rows.length + figures.length > 0) await compileLoad();
+  if (rows.length + figures.length > 0) await compile("load");
   const machine = await machineOf(options.isAgainstRedis);
   const results: Result[][] = [];
   const found: Figure[] = [];

@@ -14,11 +14,11 @@ const CONNECTIONS = 4;
 
 const files = new Map<string, string>();
 
-/** Builds load.c. */
-export async function compileLoad(): Promise<void> {
-  const source = new URL("load.c", import.meta.url).pathname;
+/** Builds a program of this folder. */
+export async function compile(program: "load" | "beside"): Promise<void> {
+  const source = new URL(`${program}.c`, import.meta.url).pathname;
   try {
-    await output("gcc", "-O2", "-o", `${directory}/load`, source);
+    await output("gcc", "-O2", "-o", `${directory}/${program}`, source, "-lpthread");
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Error("There is no gcc here: apt-get install gcc libc6-dev");

@@ -235,7 +235,15 @@ const REDIS_LOG = {
 /** Starts Karma over a directory of its own, and waits until it answers. */
 export async function startKarma(log: Log, ...options: string[]): Promise<Server> {
   karma ??= await karmaCommand();
-  const [command, args] = karma;
+  return await startKarmaAs(karma, log, ...options);
+}
+
+/** Likewise, a program that is named by its command and its first arguments. */
+export async function startKarmaAs(
+  [command, args]: [string, string[]],
+  log: Log,
+  ...options: string[]
+): Promise<Server> {
   return await Server.start("karma", {
     command,
     argsFor: (port) => {
