@@ -27,8 +27,8 @@ const HTTP_VERSION = /[ \t]HTTP\/\d(\.\d+)?[ \t]*\r?$/i;
 const HTTP_BYTES = 64;
 
 /** The PROXY protocol: version 1 is a line, version 2 begins with `\r\n\r\n\0\r\nQUIT\n`. */
-const PROXY_1 = /^PROXY (TCP4|TCP6|UNKNOWN)[ \r]/;
-const PROXY_2_LINE = "\0\r";
+const PROXY_1 = /^PROXY (TCP4|TCP6|UNKNOWN)([ \r]|$)/;
+const PROXY_2_LINES = ["\0", "\0\r"];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
@@ -37,7 +37,7 @@ const decoder = new TextDecoder("latin1");
 export function foreignLine(bytes: Uint8Array, start: number, end: number): Foreign | null {
   if (isTls(bytes, start, end)) return "tls";
   const head = decoder.decode(bytes.subarray(start, Math.min(end, start + HTTP_BYTES)));
-  if (PROXY_1.test(head) || head === PROXY_2_LINE) return "proxy";
+  if (PROXY_1.test(head) || PROXY_2_LINES.includes(head)) return "proxy";
   const tail = decoder.decode(bytes.subarray(Math.max(start, end - HTTP_BYTES), end));
   return HTTP_METHOD.test(head) && HTTP_VERSION.test(tail) ? "http" : null;
 }

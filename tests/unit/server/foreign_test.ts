@@ -33,10 +33,11 @@ Deno.test("foreign: request lines of HTTP, of any method and in any case", () =>
 
 Deno.test("foreign: headers of the PROXY protocol, of both versions", () => {
   for (const rest of ["TCP4 1.2.3.4 5.6.7.8 1 2", "TCP6 ::1 ::1 1 2", "UNKNOWN", "UNKNOWN x"]) {
-    assertEquals(kind(`PROXY ${rest}\r`), "proxy", rest);
+    for (const end of ["", "\r"]) assertEquals(kind(`PROXY ${rest}${end}`), "proxy", rest);
   }
-  assertEquals(kind("\0\r"), "proxy", "the third line of a header of version 2");
-  for (const line of ["PROXY", "PROXY x", "proxy TCP4 1.2.3.4", "\0", "\0\r\r", "\r", "QUIT"]) {
+  // The third line of a header of version 2.
+  for (const line of ["\0", "\0\r"]) assertEquals(kind(line), "proxy");
+  for (const line of ["PROXY", "PROXY x", "proxy TCP4 1.2.3.4", "\0x", "\0\r\r", "\r", "QUIT"]) {
     assertEquals(kind(line), null, line);
   }
 });
