@@ -7,7 +7,7 @@
 //
 // Invariant: a dump gets its name only when its file is on the disk, and the log as far as the dump has
 // seen it; it counts only when its name is on the disk, too. One that fails leaves the others alone,
-// and its tree as changed. Trade: the first dump of a batch is there only with the last; a sync for
+// and its tree as changed; one of a tree that was dropped or replaced meanwhile is given up. Trade: the first dump of a batch is there only with the last; a sync for
 // each of 50 000 small trees took 109 s, and 256 to a batch take 12.
 
 import { join } from "@std/path";
@@ -33,10 +33,13 @@ const SLICE_MS = 2;
 /** What has become of a tree that was to be dumped. */
 export interface Outcome {
   readonly tree: Tree;
-  /** Its dump; null: it has not changed since its last one, or `error` says why there is none. */
+  /** Its dump; null: it has not changed since its last one, or it is gone, or `error` says why there is none. */
   readonly entry: Entry | null;
   readonly error: unknown;
 }
+
+/** The `error` of a draft whose tree was dropped or replaced before all of it was written. */
+const GONE = Symbol("gone");
 
 /** A dump on its way to its name. */
 interface Draft {
@@ -86,7 +89,7 @@ export class BatchWriter {
       if (draft.entry === null || draft.error !== null) await this.#discard(draft);
     }
     return drafts.map(({ tree, entry, error }) => {
-      return { tree, entry: error === null ? entry : null, error };
+      return { tree, entry: error === null ? entry : null, error: error === GONE ? null : error };
     });
   }
 
@@ -135,13 +138,14 @@ export class BatchWriter {
     // In the same moment as the head is made, which says so.
     tree.mark(journal.lsn);
     draft.written = await writeTree(tree, seconds, file, journal, name);
+    if (draft.written === null) draft.error = GONE;
   }
 
   async #stream(draft: Draft, journal: Journal): Promise<void> {
     const file = await this.#disk.create(draft.temporary);
     try {
       await this.#encode(draft, file, journal);
-      await file.sync();
+      if (draft.error === null) await file.sync();
     } finally {
       file.close();
     }
@@ -176,7 +180,7 @@ export class BatchWriter {
     await lanes.done();
   }
 
-  /** A name for a dump that is newer than all others of its tree. */
+  /** A name for a dump that is newer than all others of its tree, and that no file has by now. */
   #unusedName({ seconds: now, name }: Draft, taken: Set<string>): DumpFile {
     const named = (seconds: number): DumpFile => {
       const dump = parseDumpFileName(dumpFileName(seconds, name));
@@ -188,6 +192,8 @@ export class BatchWriter {
       const dump = named(seconds);
       if (taken.has(dump.file) || this.#shelf.named(dump.file) !== null) continue;
       taken.add(dump.file);
+      // The list may be some seconds old, and somebody may have put a file there since.
+      if (this.#disk.existsNow(join(this.#directory, dump.file))) continue;
       return dump;
     }
   }

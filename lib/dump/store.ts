@@ -1,13 +1,14 @@
 // The store of dumps: the `.tree` files in the data directory.
 //
 // Invariant: a dump becomes visible whole or not at all: it is written beside, synced, renamed, and
-// the directory synced. No dump is ever overwritten; the newest of a tree has the highest seconds,
+// the directory synced. No dump is ever overwritten, nor a file that somebody has put there under the name
+// of one, as long as it is there when the rename begins. The newest of a tree has the highest seconds,
 // even where two are made in one second or the clock went back. A dump is only visible when the
 // log is on the disk as far as the dump has seen it: neither is ever ahead of what a restart finds.
 // Trade: dumps are written a batch at a time (batch.ts), since they share the disk.
 
 import { join } from "@std/path";
-import { AssertionFailed } from "../assert.ts";
+import { assert, AssertionFailed } from "../assert.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
@@ -76,10 +77,11 @@ export class DumpStore {
     return (await this.shelf.dumps()).map(({ file }) => file);
   }
 
-  /** Dumps a tree, whether it has changed or not; returns the file's name. */
+  /** Dumps a tree that stays, whether it has changed or not; returns the file's name. */
   async write(tree: Tree, journal: Journal): Promise<string> {
     const [{ entry, error }] = await this.writeAll([tree], journal, "all");
-    if (entry === null) throw error;
+    if (error !== null) throw error;
+    assert(entry !== null, "a tree that stays is dumped");
     return entry.file;
   }
 

@@ -37,7 +37,7 @@ export interface Journal {
 
 /**
  * Writes a dump of a tree, which may go on changing, under a name that it had; returns its head and how
- * long the file is.
+ * long the file is. null: the tree went before all of it was written, and what was written is no dump.
  */
 export async function writeTree(
   tree: Tree,
@@ -45,7 +45,7 @@ export async function writeTree(
   file: Writing,
   journal: Journal,
   name = tree.name,
-): Promise<{ head: Head; bytes: number }> {
+): Promise<{ head: Head; bytes: number } | null> {
   const counts: Counts = { branches: 0, keys: 0, cells: 0 };
   const { serial } = tree;
   const head = { tree: name, seconds, log: journal.id, serial, lsn: journal.lsn };
@@ -62,6 +62,8 @@ export async function writeTree(
     counts.cells += columns.cellCount;
     await write(payload);
   }
+  // A tree that goes is emptied at once, so the walk ended early. Without its end a file is no dump.
+  if (tree.isGone) return null;
   await write(encodeEnd(counts));
   return { head, bytes };
 }

@@ -64,13 +64,24 @@ export class Dumper {
     this.#tell = tell;
   }
 
-  /** Dumps one tree, whether it has changed or not. */
-  async dump(tree: Tree): Promise<void> {
+  /**
+   * Dumps one tree, whether it has changed or not; if it is replaced meanwhile, the one that has its name
+   * then. False: it was dropped before all of it was written, and there is no dump.
+   */
+  async dump({ name }: Tree): Promise<boolean> {
     const began = performance.now();
-    const [{ entry, error }] = await this.#dumps.writeAll([tree], this.#log, "all");
-    if (entry === null) throw error;
-    const { file, bytes = 0 } = entry;
-    this.#tell(`Dumped ${file} for a request: ${bytesText(bytes)} in ${secondsText(began)}`);
+    let tree = this.#forest.named(name);
+    while (tree !== null) {
+      const [{ entry, error }] = await this.#dumps.writeAll([tree], this.#log, "all");
+      if (error !== null) throw error;
+      if (entry !== null) {
+        const { file, bytes = 0 } = entry;
+        this.#tell(`Dumped ${file} for a request: ${bytesText(bytes)} in ${secondsText(began)}`);
+        return true;
+      }
+      tree = this.#forest.named(name);
+    }
+    return false;
   }
 
   /**
@@ -128,13 +139,12 @@ export class Dumper {
       const left = batch.filter((tree) => this.#forest.has(tree)); // not dropped or replaced meanwhile
       await this.#attempt(run, async () => {
         const outcomes = await this.#dumps.writeAll(left, this.#log, "changed");
-        for (const { entry, error } of outcomes) {
+        for (const { tree, entry, error } of outcomes) {
           if (error !== null) this.#fail(run, error);
-          else if (entry === null) run.unchanged++;
-          else {
+          else if (entry !== null) {
             run.trees++;
             run.bytes += entry.bytes ?? 0;
-          }
+          } else if (!tree.isGone) run.unchanged++; // of one that is gone nothing is needed
         }
       });
       progress.tell(() => {

@@ -71,7 +71,10 @@ export class Snapshots {
     if (tree === null) return reply.notFound("Tree", nameOf(request));
     reply.shape = "text";
     reply.text = `Tree "${tree.name}" saved`;
-    reply.pending = this.#told(reply, () => dumper.dump(tree));
+    const name = encoder.encode(tree.name);
+    reply.pending = this.#told(reply, async () => {
+      if (!await dumper.dump(tree)) reply.notFound("Tree", name);
+    });
   }
 
   dumpAll(request: Request, reply: Reply): void {
@@ -247,12 +250,8 @@ export class Snapshots {
     return await this.#lists.latest(request, rowOf, (page) => make(lastLsn, page));
   }
 
-  #isOfLog(head: Description["head"]): boolean {
-    return head?.log === this.#parts.log.id;
-  }
-
   #metadata({ tree, file, seconds, bytes, head }: Description): Json {
-    const lsn = this.#isOfLog(head) ? head!.lsn : 0; // others count otherwise
+    const lsn = head?.log === this.#parts.log.id ? head.lsn : 0; // others count otherwise
     return { tree, file, timestamp: seconds, bytes, last_lsn: lsn, metadata_file: null };
   }
 

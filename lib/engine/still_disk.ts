@@ -112,5 +112,6 @@ export class StillDisk implements Disk {
   readonly renameNow = refuse;
   readonly removeNow = refuse;
   readonly syncDirectoryNow = refuse;
+  readonly existsNow = refuse;
   readonly isThereNow = refuse;
 }

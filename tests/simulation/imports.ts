@@ -74,6 +74,7 @@ export const KNOWN: readonly KnownDump[] = [...IMPORTED.keys()].map((file, index
   tree: ["a", "b"][index],
   serial: 0,
   counters: new Map([...CONTENTS[index]].map(([key, counter]) => [key, [counter]])),
+  kept: new Set(CONTENTS[index].keys()),
   past: null,
   from: 0,
 }));

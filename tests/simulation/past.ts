@@ -40,6 +40,8 @@ export interface KnownDump {
   readonly serial: number;
   /** What each counter may be in it. */
   readonly counters: ReadonlyMap<bigint, readonly Counter[]>;
+  /** The counters that must be in it: they were there from its beginning to its end. */
+  readonly kept: ReadonlySet<bigint>;
   /** The changes that it may have seen, of that past. */
   readonly past: Past | null;
   readonly from: number;
@@ -114,17 +116,20 @@ export class Past {
   dumped(file: string, serial: number, from: number): void {
     const tree = dumpedName(file);
     const counters = new Map<bigint, Counter[]>();
+    const all: Counters[] = [];
     for (const { state } of this.changes.slice(from)) {
       // Not by its name: it may get another one meanwhile.
       const found = [...state.values()].find((other) => other.serial === serial);
       if (found === undefined) continue;
+      all.push(found.counters);
       for (const [key, counter] of found.counters) {
         const others = counters.get(key);
         if (others === undefined) counters.set(key, [counter]);
         else if (others[others.length - 1] !== counter) others.push(counter);
       }
     }
-    this.dumps.push({ file, tree, serial, counters, past: this, from });
+    const kept = new Set([...counters.keys()].filter((key) => all.every((each) => each.has(key))));
+    this.dumps.push({ file, tree, serial, counters, kept, past: this, from });
   }
 
   /** What is known now, when the log's last record is that one. */
@@ -207,7 +212,13 @@ function faultOfCounters({ past, count, dumps }: Bounds, found: State): string |
 }
 
 /** What is wrong with counters that were loaded from a dump that is known; null if nothing. */
-export function faultOfDump({ file, counters: known }: KnownDump, loaded: Counters): string | null {
+export function faultOfDump(
+  { file, counters: known, kept }: KnownDump,
+  loaded: Counters,
+): string | null {
+  for (const key of kept) {
+    if (!loaded.has(key)) return `dump ${file} lacks key ${key}, which was there all the time`;
+  }
   for (const [key, counter] of loaded) {
     if (known.get(key)?.some((other) => isSame(other, counter))) continue;
     return `dump ${file}, key ${key} is as it never was while it was dumped`;

@@ -77,16 +77,16 @@ async function duringDump(world: World, random: Random): Promise<void> {
   if (world.isOver || !world.past.state.has(name)) return;
   const { delay } = world.disk;
   world.disk.delay = () => world.time.sleep(2);
-  change(
-    world,
-    random.chance(0.5) ? { command: "dump", tree_name: name } : { command: "dump_all" },
-  );
+  if (random.chance(0.5)) dumpTree(world, name);
+  else change(world, { command: "dump_all" });
   for (let steps = 12; steps > 0 && !world.isOver && world.fault === null; steps--) {
     await world.time.advance(1);
     if (world.isOver) return;
     if (!world.past.state.has(name)) break;
     const key = random.pick(KEYS);
-    if (random.chance(0.3)) {
+    if (random.chance(0.04)) {
+      change(world, { command: "drop", tree_name: name });
+    } else if (random.chance(0.3)) {
       change(world, { command: "delete", tree_name: name, ...days(random) });
     } else if (!isOverflowing(world.past.state, name, BigInt(key), 1n)) {
       change(world, { command: "increment", tree_name: name, key });
@@ -171,10 +171,16 @@ function drop(world: World, random: Random): void {
 }
 
 function dump(world: World, random: Random): void {
-  const fields = tree(random);
-  const expected = world.past.state.has(fields.tree_name) ? null : "not_found";
-  world.execute(lineOf({ command: "dump", ...fields }), (reply) => {
-    return faultOf(world, reply, expected);
+  dumpTree(world, tree(random).tree_name);
+}
+
+/** Dumps a tree, or, if it is replaced meanwhile, the one in its place; there is none if it is dropped. */
+function dumpTree(world: World, name: string): void {
+  const tree = world.past.state.get(name);
+  world.execute(lineOf({ command: "dump", tree_name: name }), (reply) => {
+    const isThere = world.past.state.get(name)?.serial === tree?.serial;
+    if (reply.code === "not_found") return isThere && tree ? "it is there, and not dumped" : null;
+    return tree === undefined ? "there is nothing to be dumped" : faultOf(world, reply, null);
   });
 }
 

@@ -133,6 +133,11 @@ export class WatchedDisk implements Disk {
     this.inner.syncDirectoryNow(directory);
   }
 
+  existsNow(path: string): boolean {
+    this.#now("exists");
+    return this.inner.existsNow(path);
+  }
+
   isThereNow(path: string, bytes: number): boolean {
     return this.inner.isThereNow(path, bytes);
   }

@@ -268,6 +268,10 @@ export class MemoryDisk implements Disk {
     this.#now("syncDirectory", () => this.#names.syncDirectory(directory));
   }
 
+  existsNow(path: string): boolean {
+    return this.#now("exists", () => this.#names.get(path) !== undefined);
+  }
+
   isThereNow(path: string, bytes: number): boolean {
     const file = this.#names.get(path);
     return file !== undefined && file.size >= bytes;

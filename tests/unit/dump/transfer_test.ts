@@ -26,7 +26,7 @@ async function dumped(tree: Tree, change: () => void = () => {}): Promise<Uint8A
     change();
     return file.write(bytes);
   };
-  const written = await writeTree(tree, 1700000000, { ...file, write }, JOURNAL);
+  const written = (await writeTree(tree, 1700000000, { ...file, write }, JOURNAL))!;
   const bytes = disk.bytesOf(FILE);
   assertEquals(written.bytes, bytes.length);
   assertEquals(written.head, await readHead(new Window((await disk.open(FILE))!)));
