@@ -9,7 +9,13 @@ import { Server } from "../support/server.ts";
 const DAYS = Number(Deno.env.get("KARMA_LONG_DAYS") ?? 50_000);
 const BATCH = 10_000;
 const KEYS = 5000;
+/**
+ * The longest wait there may be, on a machine on which nothing else takes more than 50 ms; else so many times
+ * what a ping takes while nobody asks for anything. Sums of all these days, one by one, took 1.3 s.
+ */
 const WAIT_MS_MAX = 1000;
+const WAITS_MAX = 20;
+const QUIET_MS = 250;
 
 const tree = "t";
 
@@ -26,6 +32,8 @@ Deno.test("long counters: filled in any order, asked for in any way, nobody wait
   using client = await ClientV2.connect(server.port);
   using pulse = await Pulse.of(server.port);
   const beats: Record<string, Beats> = {};
+  const quiet = () => pulse.during(() => new Promise((done) => setTimeout(done, QUIET_MS)));
+  const before = await quiet();
   beats.fill = await pulse.during(async () => {
     for (let end = DAYS; end > 0; end -= BATCH) { // against the order of days
       const from = Math.max(0, end - BATCH);
@@ -73,7 +81,9 @@ Deno.test("long counters: filled in any order, asked for in any way, nobody wait
   });
   const told = Object.entries(beats).map(([what, { longest }]) => `${what} ${longest.toFixed(1)}`);
   console.log(`Longest waits in ms with ${DAYS} days: ${told.join(", ")}`);
+  const usual = Math.max(before.longest, (await quiet()).longest);
+  const most = Math.max(WAIT_MS_MAX, WAITS_MAX * usual);
   for (const [what, { longest }] of Object.entries(beats)) {
-    assert(longest < WAIT_MS_MAX, `During ${what} a ping took ${longest} ms`);
+    assert(longest < most, `During ${what} a ping took ${longest} ms`);
   }
 });

@@ -21,11 +21,11 @@ const SIP_BYTES = 65536;
 const SIP_MS = 2;
 
 /**
- * Far above what an idle machine shows (10 ms), since this process reads megabytes beside its pings
- * on a machine that may be busy; below what a find that keeps the loop would do to most of them.
+ * How many pings are answered while the slow client reads, at the least. A find that kept the loop until its client
+ * has read would let none through. Counted, because on a busy machine no ping is surely quick: beside a load
+ * of 13 on two cores 223 were answered.
  */
-const PING_MS_USUAL = 250;
-const PING_MS_MAX = 3000;
+const PINGS_MIN = 20;
 
 /** As long as keys can be. */
 function keyAt(index: number): bigint {
@@ -60,25 +60,18 @@ async function readSlowly(client: Client, length: number): Promise<string> {
   return text;
 }
 
-/** How long each ping took, while something else goes on. */
-async function pingDuring(client: Client, work: Promise<unknown>): Promise<number[]> {
+/** How many pings are answered while something else goes on. */
+async function pingDuring(client: Client, work: Promise<unknown>): Promise<number> {
   let going = true;
   const end = work.finally(() => going = false);
-  const took: number[] = [];
+  let pings = 0;
   while (going) {
-    const began = performance.now();
     assertEquals(await client.ask(PING), success('"pong"'));
-    took.push(performance.now() - began);
+    if (going) pings++;
     await new Promise((done) => setTimeout(done, 1));
   }
   await end;
-  return took.sort((a, b) => a - b);
-}
-
-function assertFast(took: number[]): void {
-  const usual = took[Math.floor(took.length / 2)];
-  const longest = took.at(-1)!;
-  assert(usual < PING_MS_USUAL && longest < PING_MS_MAX, `half: ${usual} ms, all: ${longest} ms`);
+  return pings;
 }
 
 Deno.test("slow reader: a long find arrives whole, in little memory, and holds up nobody", async () => {
@@ -97,14 +90,15 @@ Deno.test("slow reader: a long find arrives whole, in little memory, and holds u
 
   await slow.send(FIND_ALL);
   const reading = readSlowly(slow, wanted.length);
-  assertFast(await pingDuring(witness, reading));
+  const pings = await pingDuring(witness, reading);
+  assert(pings >= PINGS_MIN, `only ${pings} pings were answered meanwhile`);
   assert(await reading === wanted, "The slow client got something else");
   const grown = await server.memory() - before;
   assert(grown < GROWTH_MAX, `${grown} bytes`);
 
   // The deaf ones have waited all the while; now they read after all.
   const hearing = Promise.all(deaf.slice(0, 2).map((client) => client.line()));
-  assertFast(await pingDuring(witness, hearing));
+  assert(await pingDuring(witness, hearing) > 0, "no ping was answered while others read");
   for (const line of await hearing) assert(`${line}\r\n` === wanted, "A deaf client got less");
   assertEquals(await server.stop(), 0);
 });
