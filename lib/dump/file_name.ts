@@ -16,7 +16,12 @@ export const FILE_NAME_BYTES_MAX = 255;
 // deno-lint-ignore no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f%/\\:*?"<>|]/g;
 
+const HAS_UNSAFE = new RegExp(UNSAFE.source);
+
 const SUFFIX = ".tree";
+
+/** Names of so many units fit a file name with any second, be each of them three bytes. */
+const PLAIN_MAX = 64;
 
 const TEMPORARY = /^\.karma-dump(-\d+)?\.tmp$/;
 
@@ -50,7 +55,7 @@ export function parseDumpFileName(file: string): DumpFile | null {
   if (match === null) return null;
   const seconds = Number(match[1]);
   // What is cut ends with a `%` that is no code, as no name does that was encoded.
-  const mark = /%~[0-9a-f]{16}$/.exec(match[2]);
+  const mark = match[2].includes("%~") ? /%~[0-9a-f]{16}$/.exec(match[2]) : null;
   if (mark !== null) return { file, seconds, tree: null, group: mark[0] };
   const tree = decoded(match[2]);
   return { file, seconds, tree, group: tree };
@@ -68,6 +73,8 @@ export function isTemporary(file: string): boolean {
 
 /** The key of the group that the dumps of a tree of that name are in. */
 export function groupOf(tree: string): string {
+  // Most names are short and need no code. At a start ten thousand are asked for.
+  if (tree.length <= PLAIN_MAX && !HAS_UNSAFE.test(tree)) return tree;
   return parseDumpFileName(dumpFileName(0, tree))!.group;
 }
 
@@ -92,6 +99,7 @@ export function dumpableName(bytes: Uint8Array): string | null {
 
 /** Decodes the encoded bytes; what is no code (`50%`, in dumps of the original) stays as it is. */
 function decoded(name: string): string {
+  if (!name.includes("%")) return name;
   return name.replace(/%([0-9A-Fa-f]{2})/g, (code, hex) => {
     const character = String.fromCharCode(parseInt(hex, 16));
     return character.search(UNSAFE) === 0 ? character : code;

@@ -97,7 +97,7 @@ export class DumpFiles {
     if (!isPlainName(file)) return null;
     const bytes = this.#readNow(file);
     if (bytes === "large") return await this.open(file, read);
-    return bytes === null ? null : await this.#read(file, () => read(new Window(inMemory(bytes))));
+    return bytes === null ? null : await this.#read(file, () => read(new Window(bytes)));
   }
 
   #readNow(file: string): Uint8Array<ArrayBuffer> | "large" | null {
@@ -139,21 +139,6 @@ export class DumpFiles {
   }
 }
 
-/** A file that was read already. */
-function inMemory(bytes: Uint8Array<ArrayBuffer>): Reading {
-  let at = 0;
-  return {
-    size: bytes.length,
-    read(into) {
-      const part = bytes.subarray(at, at + into.length);
-      into.set(part);
-      at += part.length;
-      return Promise.resolve(part.length === 0 ? null : part.length);
-    },
-    close: () => {},
-  };
-}
-
 /** Begins to read a dump into what is known of it; returns its head, null if it is none of ours. */
 export async function beginDump(window: Window, entry: Entry | null): Promise<Head | null> {
   if (entry !== null) entry.bytes = window.left;
@@ -168,8 +153,13 @@ export async function meet(window: Window, entry: Entry): Promise<Head | null> {
   throw new DamagedError("it does not begin as a dump does");
 }
 
+/** What no name of a file here has. */
+const NO_NAME = /[/\p{Cc}]/u;
+
 /** Whether a name may be that of a file here: no path, not hidden, and not longer than names can be. */
 export function isPlainName(file: string): boolean {
-  const bytes = new TextEncoder().encode(file).length;
-  return !file.startsWith(".") && !/[/\p{Cc}]/u.test(file) && bytes <= FILE_NAME_BYTES_MAX;
+  if (file.startsWith(".") || NO_NAME.test(file)) return false;
+  // No character takes more than three bytes for each of its units.
+  return 3 * file.length <= FILE_NAME_BYTES_MAX ||
+    new TextEncoder().encode(file).length <= FILE_NAME_BYTES_MAX;
 }

@@ -15,13 +15,16 @@
 // a DamagedError.
 
 import { decode, encode } from "@std/msgpack";
-import { highLane, LANE, lowLane } from "../bytes/u64.ts";
+import { LANE } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import { Columns } from "../tree/columns.ts";
 import { dumpableName } from "./file_name.ts";
 
 const FORMAT = "karma-dump";
 const VERSION = 1;
+
+/** Columns of so many words are copied word by word. */
+const WORDS_ONE_BY_ONE_MAX = 16;
 
 export interface Head {
   readonly tree: string;
@@ -102,7 +105,9 @@ export interface Part {
 export function decodeBranch(payload: Uint8Array): Part | null {
   const map = decodeMap(payload);
   if (map.start === undefined) return null;
-  const [startLo, startHi] = words(map, "start", 2);
+  const start = columnOf(map, "start", 2);
+  const startLo = wordAt(start, 0);
+  const startHi = wordAt(start, 4);
   const lsn = u64(map, "lsn");
   const columns = new Columns();
   columns.counts = words(map, "counts");
@@ -147,18 +152,31 @@ function words(
   name: string,
   length?: number,
 ): Uint32Array<ArrayBuffer> {
+  const bytes = columnOf(map, name, length);
+  const words = new Uint32Array(bytes.length / 4);
+  // V8 keeps arrays of up to 64 bytes in its heap, which is cheap, until their buffer is asked for.
+  if (words.length > WORDS_ONE_BY_ONE_MAX) new Uint8Array(words.buffer).set(bytes);
+  else for (let at = 0; at < words.length; at++) words[at] = wordAt(bytes, 4 * at);
+  return words;
+}
+
+/** A number in that field: exact below 2^53. */
+function u64(map: Record<string, unknown>, name: string): number {
+  const bytes = columnOf(map, name, 2);
+  return wordAt(bytes, 4) * LANE + wordAt(bytes, 0);
+}
+
+function columnOf(map: Record<string, unknown>, name: string, length?: number): Uint8Array {
   const bytes = map[name];
   if (!(bytes instanceof Uint8Array)) throw new DamagedError(`its column "${name}" is missing`);
   if (bytes.length % 4 !== 0 || length !== undefined && bytes.length !== 4 * length) {
     throw new DamagedError(`its column "${name}" has the wrong length`);
   }
-  return new Uint32Array(bytes.slice().buffer);
+  return bytes;
 }
 
-/** A number in that field: exact below 2^53. */
-function u64(map: Record<string, unknown>, name: string): number {
-  const [lo, hi] = words(map, name, 2);
-  return hi * LANE + lo;
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24) >>> 0;
 }
 
 function bytesOf(words: Uint32Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
@@ -170,5 +188,5 @@ function lanes(lo: number, hi: number): Uint8Array<ArrayBuffer> {
 }
 
 function lanesOf(count: number): Uint8Array<ArrayBuffer> {
-  return lanes(lowLane(BigInt(count)), highLane(BigInt(count)));
+  return lanes(count % LANE, Math.floor(count / LANE));
 }

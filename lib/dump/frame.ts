@@ -52,12 +52,15 @@ export async function nextPayload(window: Window): Promise<Uint8Array | null> {
     throw new DamagedError("it ends within a frame");
   }
   const { bytes, at } = window;
-  const view = new DataView(bytes.buffer, at, HEAD_BYTES);
-  const head = BEGIN.every((byte, index) => bytes[at + index] === byte) &&
+  const head = bytes[at] === BEGIN[0] && bytes[at + 1] === BEGIN[1] && bytes[at + 2] === BEGIN[2] &&
     bytes[at + CHECKSUM_AT + 4] === 0xc6;
   if (!head) throw new DamagedError(`no frame begins at byte ${window.offset}`);
-  const length = view.getUint32(LENGTH_AT);
-  const checksum = view.getUint32(CHECKSUM_AT, true);
+  let length = 0;
+  let checksum = 0;
+  for (let index = 0; index < 4; index++) {
+    length = length * 256 + bytes[at + LENGTH_AT + index];
+    checksum = checksum * 256 + bytes[at + CHECKSUM_AT + 3 - index];
+  }
   if (length > window.left - HEAD_BYTES || !await window.fill(HEAD_BYTES + length)) {
     throw new DamagedError("it ends within a frame");
   }

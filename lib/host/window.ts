@@ -23,7 +23,15 @@ export class Window {
   #endOffset = 0;
   #ended = false;
 
-  constructor(file: Reading) {
+  /** On a file, or on all of its bytes, which were read already. */
+  constructor(file: Reading | Uint8Array<ArrayBuffer>) {
+    if (file instanceof Uint8Array) {
+      this.#file = { size: file.length, read: () => Promise.resolve(null), close: () => {} };
+      this.bytes = file;
+      this.end = this.#endOffset = file.length;
+      this.#ended = true;
+      return;
+    }
     this.#file = file;
     const size = 8 * Math.ceil(file.size / 8) + SPARE_BYTES; // whole words: some look at it by them
     this.bytes = new Uint8Array(Math.min(2 * READ_BYTES, size));

@@ -48,8 +48,14 @@ function unmarked(value: ValueType): ValueType {
   if (typeof value === "string") return unmarkedText(value);
   if (Array.isArray(value)) return value.map(unmarked);
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  let isMarked = false;
+  for (const key in value) {
+    value[key] = unmarked(value[key]);
+    if (key.startsWith("\ufeff")) isMarked = true;
+  }
+  if (!isMarked) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [unmarkedText(key), unmarked(inner)]),
+    Object.entries(value).map(([key, inner]) => [unmarkedText(key), inner]),
   );
 }
 

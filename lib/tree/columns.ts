@@ -18,17 +18,20 @@ import { LONG, LONG_CELLS_MIN, runRoom, SLIM, WIDE, widthFor } from "./run.ts";
 import { BRANCH_KEYS_MAX } from "./slot_table.ts";
 import type { Walk } from "./walk.ts";
 
+/** Shared by all columns that have not been filled: at a start there may be ten thousand. */
+const NONE = new Uint32Array(0);
+
 /** Scratch: the width of each counter's run. */
 const widths = new Uint8Array(BRANCH_KEYS_MAX);
 
 export class Columns {
   keyCount = 0;
   cellCount = 0;
-  keys = new Uint32Array(0);
-  counts = new Uint32Array(0);
-  days = new Uint32Array(0);
-  lows = new Uint32Array(0);
-  highs = new Uint32Array(0);
+  keys = NONE;
+  counts = NONE;
+  days = NONE;
+  lows = NONE;
+  highs = NONE;
   /** Whether any of `highs` is not zero. */
   hasHighs = false;
 
