@@ -80,6 +80,11 @@ export class Shelf extends DumpFiles {
     return this.#groups.get(key)?.entries ?? [];
   }
 
+  /** Whether the directory was listed and had none in a group, and none came since. */
+  hasNone(key: string): boolean {
+    return this.#listedAt !== -Infinity && !this.#groups.has(key);
+  }
+
   /** The keys of all groups, as they come. */
   groupKeys(): string[] {
     return [...this.#groups.keys()];

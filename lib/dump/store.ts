@@ -144,6 +144,11 @@ export class DumpStore {
     return null;
   }
 
+  /** Whether it is known that no dump is there that may be of a tree of that name. */
+  hasNone(tree: string): boolean {
+    return this.shelf.hasNone(groupOf(tree));
+  }
+
   /** As `find`, all of them, the newest first; those that are damaged are told, and passed over. */
   async *candidates(
     tree: string,

@@ -17,6 +17,7 @@ import { decodeCatalogue } from "./catalogue.ts";
 import {
   ADOPT,
   Changes,
+  CREATE,
   DROP,
   hasKey,
   isBelow,
@@ -183,7 +184,7 @@ export class Replay {
         return this.#rest().then(() => this.#replay(words, next, to, nextLsn, left));
       }
       try {
-        if (isOfTrees(words, at)) {
+        if (isOfTrees(words, at) && !this.#replayOfTreesNow(words, at, lsn)) {
           const [next, nextLsn, left] = [at + size, lsn + 1, records - 1];
           return this.#replayOfTrees(words, at, lsn).catch((error) => {
             this.#refuse(error);
@@ -192,7 +193,7 @@ export class Replay {
           });
         }
         if ((words[at] & 0xff) === NOTE) this.#replayNote(words, at, lsn);
-        else this.#replayOfCounters(words, at, lsn);
+        else if (!isOfTrees(words, at)) this.#replayOfCounters(words, at, lsn);
       } catch (error) {
         this.#refuse(error instanceof AssertionFailed ? unreadable(lsn, error) : error);
       }
@@ -229,14 +230,35 @@ export class Replay {
     if (isOfAll(words, at)) settleNow(this.#forest.at(number)!);
   }
 
-  async #replayOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): Promise<void> {
+  /**
+   * Replays a record of a tree for which no dump has to be looked for, as that of a new tree of a name that
+   * no dump has: nothing is awaited then. False: one may have to be.
+   */
+  #replayOfTreesNow(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): boolean {
     const kind = words[at] & 0xff;
     const number = words[at] >>> 8;
     if (kind === DROP) this.#absent.delete(number);
+    else if (kind !== CREATE || !this.#dumps.hasNone(nameAt(words, at))) return false;
+    this.#coverages[number] = null;
+    this.#applyOfTrees(words, at, lsn);
+    return true;
+  }
+
+  async #replayOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): Promise<void> {
+    const kind = words[at] & 0xff;
+    const number = words[at] >>> 8;
     const isComing = kind === STAGE || kind === ROWS;
     if (kind === ADOPT) this.#replaced(nameAt(words, at));
-    else if (kind !== DROP && await this.#isElsewhere(words, at, kind, number)) return;
+    else if (await this.#isElsewhere(words, at, kind, number)) return;
     if (!isComing && kind !== ADOPT) this.#coverages[number] = null;
+    this.#applyOfTrees(words, at, lsn);
+    if (kind !== ADOPT) return;
+    // Dumps under the name that it has from now on hold more of it than those under the hidden one.
+    const fault = await this.#restore(nameAt(words, at), number, serialAt(words, at));
+    if (fault === null) this.#absent.delete(number);
+  }
+
+  #applyOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
     try {
       this.#changes.apply(words, at);
       while (this.#forest.reclaim());
@@ -246,10 +268,6 @@ export class Replay {
       }
       throw error;
     }
-    if (kind !== ADOPT) return;
-    // Dumps under the name that it has from now on hold more of it than those under the hidden one.
-    const fault = await this.#restore(nameAt(words, at), number, serialAt(words, at));
-    if (fault === null) this.#absent.delete(number);
   }
 
   /** Whether a tree that is created, or comes in parts, is not to be had from the log alone. */

@@ -47,6 +47,10 @@ class Store {
     return (await this.#store.find(tree, log, serial))?.file ?? null;
   }
 
+  hasNone(tree: string): boolean {
+    return this.#store.hasNone(tree);
+  }
+
   async newest(which?: "of the original"): Promise<string[]> {
     return (await this.#store.newest(which)).map(({ file }) => file);
   }
@@ -105,6 +109,19 @@ function total(tree: Tree): number {
   tree.sum(1, 0, 0, 4294967295, sum);
   return sum[0];
 }
+
+Deno.test("store: that a tree has no dump is said only when it is known", async () => {
+  const world = new World();
+  const long = "x".repeat(300);
+  for (const name of ["t", "a/b", long]) await world.store.write(treeOf(name, 5));
+  const store = world.restarted();
+  assert(!store.hasNone("u"), "nothing is known before the directory was listed");
+  await store.list();
+  for (const name of ["t", "a/b", long]) assert(!store.hasNone(name), name);
+  for (const name of ["u", "a%2Fb", `${long}y`]) assert(store.hasNone(name), name);
+  await store.write(treeOf("u", 5));
+  assert(!store.hasNone("u"));
+});
 
 Deno.test("store: a dump is written, listed, and loaded as the same tree", async () => {
   for (const name of ["t", "a_b", "a/b", "день", "../x", "x".repeat(255), "я".repeat(127)]) {
