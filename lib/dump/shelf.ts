@@ -53,6 +53,8 @@ export class Shelf extends DumpFiles {
   #nextLook: Promise<void> | null = null;
   /** Files that have come or gone since the directory was listed. */
   #sinceListed = new Set<string>();
+  /** Changes whenever a dump comes or goes. */
+  version = 0;
   /** Whether dumps are being written. */
   isBusy = false;
 
@@ -105,6 +107,7 @@ export class Shelf extends DumpFiles {
     const known = this.#byFile.get(entry.file);
     if (known !== undefined) return known;
     this.#byFile.set(entry.file, entry);
+    this.version++;
     this.#sinceListed.add(entry.file);
     let group = this.#groups.get(entry.group);
     if (group === undefined) {
@@ -123,6 +126,7 @@ export class Shelf extends DumpFiles {
   /** Forgets a dump that was removed. */
   forget(entry: Entry): void {
     if (!this.#byFile.delete(entry.file)) return;
+    this.version++;
     this.#sinceListed.add(entry.file);
     const group = this.#groups.get(entry.group)!;
     group.entries = group.entries.filter((other) => other !== entry);
