@@ -139,6 +139,11 @@ export class ReceiveBuffer implements Line {
     return true;
   }
 
+  /** Grows at once: what is in it is as small as what one read brings. */
+  growWhole(): void {
+    while (!this.grow()) { /* a piece at a time */ }
+  }
+
   /** Goes back to its first size, if nothing is in it. */
   shrink(): void {
     if (this.hasPart || this.bytes.length === RECEIVE_BYTES_MIN) return;
@@ -158,7 +163,7 @@ export class ReceiveBuffer implements Line {
     if (length === 0 && size > RECEIVE_BYTES_MIN && this.#smallReads > SMALL_READS_MAX) {
       this.#replace(RECEIVE_BYTES_MIN);
     } else if (this.wantsMore(isTight)) {
-      while (!this.grow()) { /* the part is as small as what one read brings */ }
+      this.growWhole();
     } else if (this.#head > 0) {
       this.bytes.copyWithin(0, this.#head, this.#tail);
     }

@@ -59,6 +59,12 @@ const ACCEPT_TURNS = 10;
 /** How often sessions are looked at for clients that keep them waiting, and what else waits for a time. */
 const TICK_MS = 250;
 
+/** What taking a connection costs, in bytes' worth of work: some 60 µs. */
+const ACCEPT_WORK = 8192;
+
+/** So many are taken at once before others have their turn: of 500 that came together, all were. */
+const ACCEPTS_A_TURN = 16;
+
 /** Before accepting is tried again after a failure that may last. */
 const RETRY_MS = 100;
 
@@ -117,9 +123,11 @@ export class Acceptor {
   }
 
   async #acceptAll(): Promise<void> {
-    while (!this.#stopping) {
+    for (let accepted = 1; !this.#stopping; accepted++) {
       try {
         this.#welcome(await this.#listener.accept());
+        this.#turns.spend(ACCEPT_WORK);
+        if (accepted % ACCEPTS_A_TURN === 0) await this.#turns.giveWay();
       } catch (error) {
         if (this.#stopping) return;
         await this.#failed(error);

@@ -4,6 +4,7 @@
 // Invariant: buffers of all connections hold no more than `bytesMax`, and beyond it at most what one turn
 // answers. Where there is no room, the largest of those who keep their buffers waiting goes first, and among
 // as large ones who has waited longest. A request that is larger than all that waits is refused itself.
+// Connections without a right token (gate.ts) hold no more than a sixteenth, by the same rule among themselves.
 //
 // Trade: who is to go is looked for among all connections that hold more than an idle one. That
 // happens only where the bound is reached, and takes some 10 ns for each of them.
@@ -27,6 +28,8 @@ export interface Holder {
    * at work, or idle.
    */
   readonly waitsSince: number;
+  /** Whether it has not shown a right token yet. */
+  readonly isStranger: boolean;
   /** Ends it at once. */
   cut(): void;
 }
@@ -37,6 +40,9 @@ export const HOLDER_BYTES_MIN = 8192;
 /** Who has not waited for so long may be quick, and counts for a quarter of its size. */
 const STALE_MS = 1000;
 const FRESH_WEIGHT = 0.25;
+
+/** The part of all buffers that strangers may hold, as far as they hold more than HOLDER_BYTES_MIN each. */
+const STRANGERS_PART = 1 / 16;
 
 export class BufferBound {
   readonly pool: BufferPool;
@@ -105,7 +111,9 @@ export class BufferBound {
 
   /** Makes room so that a buffer of the asker may become so large. False: it may not. */
   admits(length: number, asker: Holder): boolean {
-    return this.#makeRoom(this.pool.cost(length), asker, Math.max(length, HOLDER_BYTES_MIN));
+    const heldMin = Math.max(length, HOLDER_BYTES_MIN);
+    if (asker.isStranger && !this.#makeStrangersRoom(length, asker, heldMin)) return false;
+    return this.#makeRoom(this.pool.cost(length), asker, heldMin);
   }
 
   /** Makes room for a reply that is there already. */
@@ -120,24 +128,43 @@ export class BufferBound {
     this.pool.trim();
     const now = performance.now();
     while (!this.#fits(bytes)) {
-      const holder = this.#largest(asker, heldMin, now);
+      const holder = this.#largest(asker, heldMin, now, false);
       if (holder === null) return false;
-      this.#leaving.set(holder, holder.heldBytes);
-      this.#leavingBytes += holder.heldBytes;
-      this.#holders.delete(holder);
-      holder.cut();
+      this.#cut(holder);
     }
     return true;
+  }
+
+  /** Makes room for `bytes` among those of strangers. */
+  #makeStrangersRoom(bytes: number, asker: Holder, heldMin: number): boolean {
+    let held = bytes;
+    for (const holder of this.#holders) if (holder.isStranger) held += holder.heldBytes;
+    const now = performance.now();
+    while (held > this.bytesMax * STRANGERS_PART) {
+      const holder = this.#largest(asker, heldMin, now, true);
+      if (holder === null) return false;
+      held -= holder.heldBytes;
+      this.#cut(holder);
+    }
+    return true;
+  }
+
+  #cut(holder: Holder): void {
+    this.#leaving.set(holder, holder.heldBytes);
+    this.#leavingBytes += holder.heldBytes;
+    this.#holders.delete(holder);
+    holder.cut();
   }
 
   #fits(bytes: number): boolean {
     return this.pool.held + bytes - this.#leavingBytes <= this.bytesMax;
   }
 
-  #largest(asker: Holder, heldMin: number, now: number): Holder | null {
+  #largest(asker: Holder, heldMin: number, now: number, areStrangers: boolean): Holder | null {
     let largest: Holder | null = null;
     for (const holder of this.#holders) {
       if (holder === asker || holder.waitsSince === 0 || holder.heldBytes < heldMin) continue;
+      if (areStrangers && !holder.isStranger) continue;
       if (largest === null || isBefore(holder, largest, now)) largest = holder;
     }
     return largest;

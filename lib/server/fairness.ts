@@ -42,6 +42,12 @@ const EXTRA_WORK = 65536;
  */
 const CREDIT_WORK = 262144;
 
+/**
+ * How much all sessions together may catch up with, some 60 ms: whoever has worked up to now comes behind
+ * all of it. A thousand newcomers who had the whole credit each made a ping wait for 2 s.
+ */
+const ALL_CREDIT_WORK = 8_388_608;
+
 /** A slice that has touched so much beyond its bytes is over: some 0.8 ms. */
 const SLICE_WORK = 131072;
 
@@ -106,7 +112,7 @@ export class Turns {
    */
   run(job: Job): Promise<void> | null {
     const isBehind = job.tag < this.#level;
-    if (job.tag < this.#level - CREDIT_WORK) job.tag = this.#level - CREDIT_WORK;
+    if (isBehind) job.tag = Math.max(job.tag, this.#level - this.#credit());
     if (!this.#isUsedUp) { // and so nobody waits
       this.#raise(job.tag);
       this.#do(job);
@@ -160,6 +166,10 @@ export class Turns {
   /** Counts a read that brought something. */
   read(): void {
     this.#reads++;
+  }
+
+  #credit(): number {
+    return Math.min(CREDIT_WORK, ALL_CREDIT_WORK / this.#statistics.connections);
   }
 
   #raise(tag: number): void {

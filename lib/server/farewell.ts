@@ -13,6 +13,7 @@ import { sleep } from "../host/clock.ts";
 import type { Activity } from "./drain.ts";
 import type { Turns } from "./fairness.ts";
 import type { Connection } from "./connection.ts";
+import { beginRead, type Payer, readInTurn } from "./in_turn.ts";
 
 /** How long a refused client may go on sending, reply unread or not. */
 const LINGER_MS = 1000;
@@ -34,6 +35,7 @@ export async function linger(
   received: ReceiveBuffer,
   lineState: "over" | "on" | "none",
   turns: Turns,
+  payer: Payer,
   cut: () => void,
 ): Promise<void> {
   let isOver = lineState === "over";
@@ -42,7 +44,7 @@ export async function linger(
     await connection.closeWrite();
     for (;;) {
       received.drop();
-      const reading = connection.read(received.space());
+      const { reading } = await beginRead(connection, received.space(), turns, payer);
       if (isOver && !await comesSoon(reading)) {
         cut();
         await reading.catch(() => {}); // until then its buffer is in use
@@ -56,8 +58,6 @@ export async function linger(
         clearTimeout(timer);
         timer = setTimeout(cut, OVER_MS);
       }
-      turns.spend(count);
-      await turns.giveWay();
     }
   } finally {
     clearTimeout(timer);
@@ -76,15 +76,14 @@ export async function part(
   received: ReceiveBuffer,
   activity: Activity,
   turns: Turns,
+  payer: Payer,
 ): Promise<void> {
   await connection.closeWrite();
   for (;;) {
     received.drop();
     const space = received.space();
-    const count = await connection.read(space);
+    const count = await readInTurn(connection, space, turns, payer);
     if (count === null) return;
     activity.noteRead(count, space.length);
-    turns.spend(count);
-    await turns.giveWay();
   }
 }

@@ -1,12 +1,12 @@
 // The gate: connections that have not shown a right token yet, called strangers.
 //
-// Invariant: a stranger holds a few KiB, stays for a bounded time, and keeps nobody out: where there is
-// no room, the stranger that came first goes, unless it came a moment ago. Where no tokens are set, there
-// are no strangers.
+// Invariant: a stranger stays for a bounded time and keeps nobody out: where there is no room, the stranger that
+// came first goes, unless it came a moment ago. Together strangers hold a small part of the buffers
+// (buffer_bound.ts). Where no tokens are set, there are no strangers.
 //
-// Trade: a client whose very first request is larger than STRANGER_BYTES_MAX is refused although its token
-// may be right; it has to ask for something small first. Otherwise fifteen hundred strangers
-// with a mebibyte each would hold 1.5 GiB.
+// Trade: a stranger's request may be as large as anybody's, since its token is known only when all of it has come:
+// a client may begin a connection with a batch. While many strangers send large requests, the largest are cut,
+// right token or not. (Each may send 8 KiB, was tried: batches on new connections of a pool were refused.)
 
 import type { Access } from "../command/access.ts";
 import type { Line } from "../bytes/line.ts";
@@ -15,8 +15,8 @@ import type { Request } from "../command/request.ts";
 import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
 import type { Notices } from "./notices.ts";
 
-/** The longest request before the first right token. Clients of Karma 1.x sent 4096 bytes at most. */
-export const STRANGER_BYTES_MAX = 8192;
+/** A stranger's buffer grows beyond this only for a request that needs it, not to read more at once. */
+export const STRANGER_BYTES_BUSY = 8192;
 
 /**
  * For so long a stranger is safe from being closed in favour of a newcomer: a client that sends its token

@@ -5,15 +5,18 @@
 
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
-import type { SessionLimits } from "./connection.ts";
+import type { Connection, SessionLimits } from "./connection.ts";
 import type { Turns } from "./fairness.ts";
+import { growInTurn, type Payer, READ_BYTES_MAX, readInTurn } from "./in_turn.ts";
 import { type BufferBound, type Holder, HOLDER_BYTES_MIN } from "./buffer_bound.ts";
 
-/** What copying one piece of a buffer that grows costs, in bytes' worth of work. */
-const GROW_WORK = 8192;
+/** Who has so much of a request, and not all of it, reads on when its turn has come. */
+const LARGE_PART_BYTES = 8192;
 
 /** Whose buffers these are. */
-export interface Owner {
+export interface Owner extends Payer {
+  /** Whether no right token has been shown yet. */
+  readonly isStranger: boolean;
   /** Whether it waits for its client to send. */
   readonly idle: boolean;
   /** Ends the connection for others' sake. */
@@ -35,6 +38,10 @@ export class Holding implements Holder {
     this.#bound = bound;
     this.#owner = owner;
     this.received = new ReceiveBuffer(requestBytesMax, bound.pool);
+  }
+
+  get isStranger(): boolean {
+    return this.#owner.isStranger;
   }
 
   get heldBytes(): number {
@@ -70,17 +77,25 @@ export class Holding implements Holder {
     const { received } = this;
     if (!this.#bound.admits(received.largerSize, this)) return !received.isFull;
     if (received.largerSize >= HOLDER_BYTES_MIN) this.#enter();
-    while (!received.grow()) {
-      turns.spend(GROW_WORK);
-      await turns.giveWay();
-    }
-    turns.spend(GROW_WORK);
+    if (received.left < LARGE_PART_BYTES) received.growWhole();
+    else await growInTurn(received, turns, this.#owner);
     return true;
   }
 
   /** Where to read into. It grows no more by itself. */
   space(): Uint8Array<ArrayBuffer> {
-    return this.received.space(true);
+    const space = this.received.space(true);
+    return this.received.left < LARGE_PART_BYTES ? space : space.subarray(0, READ_BYTES_MAX);
+  }
+
+  /** Reads into `space`: at once, or, in the midst of a large request, when its turn has come. */
+  read(
+    connection: Connection,
+    space: Uint8Array<ArrayBuffer>,
+    turns: Turns,
+  ): Promise<number | null> {
+    if (this.received.left < LARGE_PART_BYTES) return connection.read(space);
+    return readInTurn(connection, space, turns, this.#owner);
   }
 
   /** Notes since when a part of a request lies there. `isNew`: something came before it in the same read. */

@@ -9,10 +9,20 @@ export function tooLong(records: Records, spoken: Dialect, bytesMax: number, out
   refuse(records, spoken, `Request exceeds ${bytesMax} bytes`, out);
 }
 
-/** There is no room for the rest of its request, since others' requests and replies wait as well. */
-export function tooMuchAtOnce(records: Records, spoken: Dialect, out: SendBuffer) {
-  const sentence =
-    "The buffers of all connections are full: send smaller requests, or try again later";
+/**
+ * There is no room for the rest of its request, since others' requests and replies wait as well.
+ *
+ * `isStranger`: it has not shown a right token, and there is less room for those
+ */
+export function tooMuchAtOnce(
+  records: Records,
+  spoken: Dialect,
+  isStranger: boolean,
+  out: SendBuffer,
+) {
+  const sentence = isStranger
+    ? "Requests without a right token take too much memory: show the token in a small request first"
+    : "The buffers of all connections are full: send smaller requests, or try again later";
   refuse(records, spoken, sentence, out);
 }
 

@@ -22,7 +22,7 @@ import {
 import { CALL_WORK, type Job, type Turns } from "./fairness.ts";
 import { linger, part } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
-import { type Gate, type Stranger, STRANGER_BYTES_MAX } from "./gate.ts";
+import { type Gate, type Stranger, STRANGER_BYTES_BUSY } from "./gate.ts";
 import { Holding, type Owner } from "./holding.ts";
 import { tooLong, tooMuchAtOnce } from "./refusals.ts";
 import { Quota } from "./rounds.ts";
@@ -40,8 +40,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   readonly #limits: SessionLimits;
   readonly #turns: Turns;
   readonly #gate: Gate;
-  /** Whether no right token has been shown yet. */
-  #isStranger: boolean;
+  isStranger: boolean;
   readonly #quota = new Quota();
   tag = 0;
   /** Of what the last read brought: whether it was the end, the work so far, where replies go, and how far they are. */
@@ -77,11 +76,11 @@ export class Session implements Job, Owner, Stranger, Leaver {
     this.#turns = turns;
     this.#limits = limits;
     this.#gate = gate;
-    this.#isStranger = !gate.isOpen;
+    this.isStranger = !gate.isOpen;
     this.#holding = new Holding(bound, limits.requestBytesMax, this);
     this.#received = this.#holding.received;
-    if (!this.#isStranger) return;
-    this.#received.limit(Math.min(limits.requestBytesMax, STRANGER_BYTES_MAX), STRANGER_BYTES_MAX);
+    if (!this.isStranger) return;
+    this.#received.limit(limits.requestBytesMax, STRANGER_BYTES_BUSY);
     gate.enter(this);
   }
 
@@ -106,7 +105,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#isStranger) this.#gate.leave(this);
+    if (this.isStranger) this.#gate.leave(this);
     this.#connection.close();
   }
 
@@ -120,7 +119,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   cut(): void {
     if (this.idle && this.#received.hasPart) {
       const out = new SendBuffer(256);
-      tooMuchAtOnce(this.#exchanges.records, this.#spoken, out);
+      tooMuchAtOnce(this.#exchanges.records, this.#spoken, this.isStranger, out);
       this.#connection.write(out.view(0)).catch(() => {});
     }
     this.close();
@@ -135,7 +134,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     for (;;) {
       if (this.#isDismissed) {
         this.idle = this.isTalking = true;
-        return await part(this.#connection, this.#received, this.activity, this.#turns);
+        return await part(this.#connection, this.#received, this.activity, this.#turns, this);
       }
       if (this.#holding.wantsMore() && !await this.#holding.grow(this.#turns)) {
         return await this.#deny();
@@ -143,7 +142,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
       this.idle = this.isTalking = true;
       if (this.#limits.readTimeoutMs > 0) this.#holding.readSince = performance.now();
       const space = this.#holding.space();
-      const count = await this.#connection.read(space);
+      const count = await this.#holding.read(this.#connection, space, this.#turns);
       this.idle = this.isTalking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
       this.activity.noteRead(count ?? 0, space.length);
@@ -151,7 +150,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
       this.#isEnded = count === null;
       if (count !== null) this.#received.filled(count);
       this.#turns.read();
-      this.#worked = CALL_WORK;
+      this.#worked = CALL_WORK + ((count ?? 0) >> 2);
       try {
         do {
           const turn = this.#turns.run(this); // calls `work`
@@ -206,7 +205,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
       }
       reply.clear();
       exchange.requests++;
-      const isDecoded = this.#isStranger
+      const isDecoded = this.isStranger
         ? this.#gate.decode(this, interpreter, received, this.#spoken, request, reply)
         : interpreter.decode(received, this.#spoken, request, reply);
       if (isDecoded) {
@@ -229,7 +228,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
 
   /** It has shown a right token. */
   admit(): void {
-    this.#isStranger = false;
+    this.isStranger = false;
     this.#received.limit(this.#limits.requestBytesMax);
   }
 
@@ -295,13 +294,13 @@ export class Session implements Job, Owner, Stranger, Leaver {
     const received = this.#received;
     const lineState = this.#isForeign ? "none" : received.isLineOver ? "over" : "on";
     this.isTalking = true;
-    await linger(this.#connection, received, lineState, this.#turns, () => this.close());
+    await linger(this.#connection, received, lineState, this.#turns, this, () => this.close());
   }
 
   /** Tells the client that there is no room for its request. */
   async #deny(): Promise<void> {
     const out = new SendBuffer(256);
-    tooMuchAtOnce(this.#exchanges.records, this.#spoken, out);
+    tooMuchAtOnce(this.#exchanges.records, this.#spoken, this.isStranger, out);
     await this.#flush({ out });
     await this.#linger();
   }

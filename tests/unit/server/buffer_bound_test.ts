@@ -11,6 +11,7 @@ class Connection implements Holder {
   readonly #bound: BufferBound;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   isCut = false;
+  isStranger = false;
   waitsSince: number;
 
   /** `waited`: for so many ms; null: it is at work, or idle. */
@@ -59,6 +60,21 @@ Deno.test("buffer_bound: the largest goes, and of as large ones who has waited l
   new Connection(bound, 256 * KIB, 2000);
   assert(bound.admits(128 * KIB, asker));
   assertEquals([cut(), late.isCut], [[0, 1], false]);
+});
+
+Deno.test("buffer_bound: strangers have a sixteenth, and make room for each other only", () => {
+  const { bound, all, asker, cut } = world([40, 9000], [16, 9000], [256, 9000], [16, 2000]);
+  for (const index of [0, 1, 3]) all[index].isStranger = true;
+  assert(bound.admits(64 * KIB, asker), "it is no stranger itself");
+  assertEquals(cut(), []);
+  asker.isStranger = true;
+  assert(!bound.admits(64 * KIB, asker), "none of the others holds as much");
+  assertEquals(cut(), []);
+  assert(bound.admits(16 * KIB, asker));
+  assertEquals(cut(), [0]);
+  assert(bound.admits(16 * KIB, asker));
+  assertEquals(cut(), [0], "what was cut is counted no more");
+  assert(bound.admits(32 * KIB - 1, asker) === false, "the others hold less than it asks for");
 });
 
 Deno.test("buffer_bound: a request that is larger than all that waits is refused itself", () => {

@@ -15,7 +15,8 @@ const WORK_A_MS = 131072;
 const TURN_MS_MAX = 3 + 0.5 + 1.3;
 
 class World implements Loop {
-  readonly turns = new Turns(new Statistics(), this);
+  readonly statistics = new Statistics();
+  readonly turns = new Turns(this.statistics, this);
   #ms = 1000;
   #call: (() => void) | null = null;
   #turnBegan = this.#ms;
@@ -171,6 +172,23 @@ Deno.test("fairness: who has used little of late does not wait", async () => {
     assert(waits <= 10, `${clients} x ${amount}: ${waits} of 100 waited`);
     await until(world, done);
     assert(world.longestMs <= TURN_MS_MAX, `${world.longestMs} ms`);
+  }
+});
+
+Deno.test("fairness: however many come at once, who was there before waits a moment only", async () => {
+  for (const count of [20, 200, 1000, 3000]) {
+    const world = new World();
+    world.statistics.connections = count + 1;
+    const early = new Client(world, 2048);
+    await until(world, early.busy(50)); // it has the highest tag
+    const all = Array.from({ length: count }, () => new Client(world, 2048));
+    const done = Promise.all(all.map((client) => client.busy(200)));
+    await settle();
+    const asked = world.turnsCount;
+    await until(world, early.ask());
+    const turns = world.turnsCount - asked;
+    assert(turns < 60, `${count}: ${turns} turns of 3 ms`);
+    await until(world, done);
   }
 });
 
