@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,7 @@ int main(int argc, char **argv) {
   int connections = atoi(argv[2]);
   pipeline = atol(argv[3]);
   double seconds = atof(argv[4]);
+  signal(SIGPIPE, SIG_IGN); // the server may close a connection at any time
   readRequests(argv[5]);
   waits = malloc(PINGS_MAX * sizeof *waits);
   poller = epoll_create1(0);

@@ -153,12 +153,14 @@ function planOf(args: string[]): Plan {
   const text = { type: "string" } as const;
   const options = { only: text, rounds: text, seconds: text, against: text, json: text };
   const { values } = parseArgs({ args, options });
-  const only = values.only?.split(";").map((part) => part.trim());
+  const only = values.only?.split(";").map((part) => {
+    return new RegExp(`\\b${RegExp.escape(part.trim())}\\b`); // "2 x 1" is not "2 x 100"
+  });
   const cells = LOADS.flatMap((load) => {
     return CONNECTIONS.flatMap((connections) => {
       return PIPELINES.map((pipeline) => ({ load, connections, pipeline }));
     });
-  }).filter((cell) => only?.some((part) => titleOf(cell).includes(part)) ?? true);
+  }).filter((cell) => only?.some((part) => part.test(titleOf(cell))) ?? true);
   const [rounds, seconds] = [Number(values.rounds ?? 1), Number(values.seconds ?? 1)];
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError("--rounds must be 1 or more");
   if (!(seconds > 0)) throw new TypeError("--seconds must be more than 0");

@@ -161,3 +161,13 @@ Deno.test("rounds: who does little for each read has as many as make a share", a
   assert(reads > 5 * READS_MAX && reads <= 20 * READS_MAX, `${reads}`);
   await ended(light);
 });
+
+Deno.test("rounds: when much has been done in one, each may read only once more", () => {
+  const { rounds } = worldOf(1000);
+  const all = Array.from({ length: 1000 }, () => new Client(rounds, 13_000));
+  rounds.turned(FULL);
+  const reads = all.map((client) => client.reads());
+  assertEquals([reads[0], reads.at(-1)], [READS_MAX, 1]);
+  const work = 13_000 * reads.reduce((sum, one) => sum + one);
+  assert(work < 16_777_216 + 1000 * 13_000, `a round of ${work}`);
+});
