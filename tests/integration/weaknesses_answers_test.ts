@@ -45,13 +45,16 @@ Deno.test("weakness 22: no error and no list tells where the files are", async (
     for (const op of ["replication.status", "recovery.status", "system.metrics"]) {
       answers.push(await client.ask(op));
     }
-    Deno.removeSync(directory.path, { recursive: true }); // what an operator should not do
+    // Dumps are removed by hand, and cannot be made where they are written first.
+    for (const dump of directory.dumps()) {
+      Deno.removeSync(directory.join(dump), { recursive: true });
+    }
+    Deno.mkdirSync(directory.join(".karma-dump.tmp"));
     answers.push(await client.ask("snapshot.create", { tree: "t" }));
     for (const op of ["snapshot.create_all", "snapshot.list", "snapshot.info", "snapshot.verify"]) {
       answers.push(await client.ask(op));
     }
     answers.push(await client.ask("snapshot.fetch", { file }));
-    Deno.mkdirSync(directory.path);
     return answers;
   });
   assert(told.some(({ success }) => !success));

@@ -87,8 +87,6 @@ Deno.test("weakness 19: readings end at their timeout in all their parts", async
     ["tree.series", { range: RANGE }],
     ["tree.top", { limit: 1000 }],
     ["tree.summary", { range: RANGE }],
-    ["tree.summary", {}],
-    ["tree.info", {}],
   ];
   for (const [op, fields] of readings) {
     const error = await client.refused(op, { tree: "t", ...fields });
