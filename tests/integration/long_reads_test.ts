@@ -12,7 +12,7 @@ const KEYS = 1_000_000;
 const BATCH = 10_000;
 const DAY = 20260101;
 const RANGE = { from: 20260101, to: 20260131 };
-const WAIT_MS_MAX = 1000;
+const WAIT_MS_MAX = 3000;
 
 /** Readings of each kind, and what is read at once of a long reply. */
 const ROUNDS = 3;
