@@ -13,8 +13,8 @@ const DENO_DIR = ".deno";
 const V8_FLAGS = [
   "--max-semi-space-size=4", // MiB; bounds the memory that waits for the next collection
   // As the start task in deno.json: the way of a request is a chain of small functions.
-  "--max-inlined-bytecode-size=3000",
-  "--max-inlined-bytecode-size-cumulative=12000",
+  "--max-inlined-bytecode-size=1500",
+  "--max-inlined-bytecode-size-cumulative=6000",
 ];
 
 const compile = [
