@@ -206,7 +206,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     variable: "KARMA_TCP_KEEPALIVE_SECONDS",
     fallback: "300",
     kind: integer(0, 32767),
-    help: "Probe silent clients as the system does; 0: never",
+    help: "Probe silent clients; 0: never",
   },
   wal: {
     flag: "wal",
