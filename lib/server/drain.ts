@@ -83,11 +83,11 @@ const BYTES_MAX = 67_108_864;
 /** What lies there is gone after one such read; what was on the way, after a few. */
 const SHORT_READS_MAX = 128;
 
-const STALL_TURNS = 1000;
+const STALL_TURNS = 100;
 const STALL_MS = 3000;
 
 /** How long a client that was dismissed may go on sending. */
-const PARTING_TURNS = 400;
+const PARTING_TURNS = 40;
 const PARTING_MS = 1000;
 
 /** As long as supervisors mostly wait. What is being carried out then goes on, but nobody is told. */
