@@ -36,8 +36,11 @@ export interface Findings {
   readonly amounts: Amounts;
 }
 
-/** A server that goes on meanwhile removes files, and looks damaged: what is damaged is so again. */
-const ATTEMPTS_MAX = 5;
+/**
+ * A server that goes on meanwhile removes files, and looks damaged: what is damaged is so again. Each attempt
+ * ends at the first file that is gone, so where files go every few milliseconds many are cheap, and needed.
+ */
+const ATTEMPTS_MAX = 50;
 
 /** Of the registry so much is kept where nothing is to be: nothing that happens later needs an answer. */
 export const HOLLOW_LIMITS = { answersMax: 1, answersBytesMax: 1 };

@@ -147,7 +147,7 @@ Deno.test("check: a good directory is left as it is, also while Karma runs on it
 
 Deno.test("check: while much is written it finds no damage", async () => {
   using directory = new TemporaryDirectory();
-  const args = ["--wal-segment-bytes=50000", "--wal-max-bytes=200000"];
+  const args = ["--wal-segment-bytes=50000", "--wal-max-bytes=500000"];
   await using server = await Server.start({ directory: directory.path, args });
   using client = await Client.connect(server.port);
   let isDone = false;
