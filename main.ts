@@ -11,23 +11,23 @@ import {
   parseCommandLine,
   usage,
   UsageError,
-} from "./lib/config.ts";
+} from "./lib/cli/config.ts";
 import { Budget } from "./lib/bytes/budget.ts";
 import { Access } from "./lib/command/access.ts";
 import { Database, openingOf } from "./lib/engine/database.ts";
-import { Loading } from "./lib/engine/loading.ts";
-import { check, repair } from "./lib/engine/repair.ts";
-import { Statistics } from "./lib/engine/statistics.ts";
+import { Loading } from "./lib/server/loading.ts";
+import { check, repair } from "./lib/recovery/repair.ts";
+import { Statistics } from "./lib/metrics/statistics.ts";
 import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
 import { HostClock, localZone } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
-import { DirectoryHold } from "./lib/host/lock.ts";
+import { DirectoryHold } from "./lib/host/directory_lock.ts";
 import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
-import type { Config } from "./lib/options.ts";
+import type { Config } from "./lib/cli/options.ts";
 import { Acceptor } from "./lib/server/acceptor.ts";
 import { Descriptors } from "./lib/server/descriptors.ts";
-import { acceptorOptions, databaseOptions } from "./lib/settings.ts";
-import { tokensOf } from "./lib/tokens.ts";
+import { acceptorOptions, databaseOptions } from "./lib/cli/settings.ts";
+import { tokensOf } from "./lib/cli/tokens.ts";
 import { VERSION } from "./lib/version.ts";
 
 const EXIT_FAILED = 1;

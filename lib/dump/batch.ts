@@ -18,8 +18,8 @@ import type { Tree } from "../tree/tree.ts";
 import { type DumpFile, dumpFileName, parseDumpFileName, temporaryName } from "./file_name.ts";
 import type { Entry } from "./files.ts";
 import type { Head } from "./format.ts";
-import type { Shelf } from "./shelf.ts";
-import { type Journal, writeTree } from "./transfer.ts";
+import type { Shelf } from "./dump_index.ts";
+import { type Journal, writeTree } from "./tree_io.ts";
 
 /** How many files are written at once: the runtime has 32 threads for what blocks. */
 const FILES_AT_ONCE = 32;

@@ -8,11 +8,11 @@ import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import type { Disk, Reading } from "../host/disk.ts";
-import { Window } from "../host/window.ts";
+import { Window } from "../host/read_window.ts";
 import { type DumpFile, FILE_NAME_BYTES_MAX } from "./file_name.ts";
 import type { Head } from "./format.ts";
 import { beginsFrame, beginsMap } from "./frame.ts";
-import { readHead } from "./transfer.ts";
+import { readHead } from "./tree_io.ts";
 
 /** A dump that is known to be there. */
 export interface Entry extends DumpFile {

@@ -10,7 +10,7 @@
 
 import { crc32 } from "node:zlib";
 import { DamagedError } from "../errors.ts";
-import type { Window } from "../host/window.ts";
+import type { Window } from "../host/read_window.ts";
 
 const HEAD_BYTES = 12;
 const CHECKSUM_AT = 3;

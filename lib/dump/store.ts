@@ -12,7 +12,7 @@ import { assert, AssertionFailed } from "../assert.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
-import type { Window } from "../host/window.ts";
+import type { Window } from "../host/read_window.ts";
 import { Tree } from "../tree/tree.ts";
 import { isHidden } from "../tree/tree_name.ts";
 import { Coverage } from "./coverage.ts";
@@ -27,9 +27,9 @@ import {
 } from "./file_name.ts";
 import { beginDump, type Entry, meet } from "./files.ts";
 import type { Head } from "./format.ts";
-import { readOriginal } from "./original.ts";
-import { Shelf } from "./shelf.ts";
-import { type Dumped, type Journal, readTree } from "./transfer.ts";
+import { readOriginal } from "../legacy/original_dump.ts";
+import { Shelf } from "./dump_index.ts";
+import { type Dumped, type Journal, readTree } from "./tree_io.ts";
 
 /** Old dumps that are removed at once. */
 const REMOVED_AT_ONCE = 32;

@@ -7,14 +7,14 @@ import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import { writeJson } from "../command/response.ts";
 import { type Clock, pace } from "../host/clock.ts";
-import type { Log } from "../log/log.ts";
-import type { Checkpoint } from "../registry/checkpoints.ts";
-import { CHECKPOINT, encodeNote, PRUNE, type Registry } from "../registry/registry.ts";
+import type { Log } from "../wal/wal.ts";
+import type { Checkpoint } from "../idempotency/checkpoints.ts";
+import { CHECKPOINT, encodeNote, PRUNE, type Registry } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
-import { isDone } from "./finder.ts";
-import { isFitting } from "./fitting.ts";
-import type { Ledger } from "./ledger.ts";
-import type { Statistics, StatsState } from "./statistics.ts";
+import { isDone } from "../state/tree_resolver.ts";
+import { isFitting } from "../command/reply_size.ts";
+import type { Ledger } from "../state/state_writer.ts";
+import type { Statistics, StatsState } from "../metrics/statistics.ts";
 
 export interface AdministrationParts {
   readonly forest: Forest;

@@ -14,11 +14,11 @@ import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 import { pace } from "../host/clock.ts";
-import { readBatch } from "./batch_reading.ts";
-import { type Finder, isDone } from "./finder.ts";
-import type { Ledger, Outcome } from "./ledger.ts";
-import type { Statistics } from "./statistics.ts";
-import { settle } from "./sweeping.ts";
+import { readBatch } from "../command/batch_reading.ts";
+import { type Finder, isDone } from "../state/tree_resolver.ts";
+import type { Ledger, Outcome } from "../state/state_writer.ts";
+import type { Statistics } from "../metrics/statistics.ts";
+import { settle } from "../state/range_delete_sweeper.ts";
 
 const decoder = new TextDecoder();
 

@@ -5,26 +5,26 @@
 // again. It takes the directory for granted: that nobody else has it is the caller's to see to.
 
 import type { Budget } from "../bytes/budget.ts";
-import { RegistryStore } from "../dump/registry_store.ts";
+import { RegistryStore } from "../dump/dedup_store.ts";
 import { DumpStore } from "../dump/store.ts";
 import type { HostError } from "../errors.ts";
 import type { Calendar, Clock } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
-import { Log } from "../log/log.ts";
-import type { LogOptions } from "../log/owner.ts";
-import type { LogPosition } from "../log/reader.ts";
-import { Registry, type RegistryLimits } from "../registry/registry.ts";
+import { Log } from "../wal/wal.ts";
+import type { LogOptions } from "../wal/hooks.ts";
+import type { LogPosition } from "../wal/reader.ts";
+import { Registry, type RegistryLimits } from "../idempotency/dedup_state.ts";
 import { Forest } from "../tree/forest.ts";
 import { HollowForest } from "../tree/hollow.ts";
-import { encodeCatalogue } from "./catalogue.ts";
-import { Dumper } from "./dumper.ts";
+import { encodeCatalogue } from "../state/catalog.ts";
+import { Dumper } from "../recovery/checkpointer.ts";
 import { Engine, type EngineLimits } from "./engine.ts";
-import { examineBeside, HOLLOW_LIMITS, type Opening } from "./examination.ts";
-import { Ledger } from "./ledger.ts";
-import { Progress } from "./progress.ts";
-import { Recovery } from "./recovery.ts";
-import type { Statistics } from "./statistics.ts";
-import { StillDisk } from "./still_disk.ts";
+import { examineBeside, HOLLOW_LIMITS, type Opening } from "../recovery/integrity_check.ts";
+import { Ledger } from "../state/state_writer.ts";
+import { Progress } from "../recovery/progress.ts";
+import { Recovery } from "../recovery/recovery.ts";
+import type { Statistics } from "../metrics/statistics.ts";
+import { StillDisk } from "../recovery/frozen_disk.ts";
 
 export interface DatabaseOptions {
   readonly directory: string;

@@ -10,17 +10,17 @@ import type { Json } from "../command/json.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import type { Clock } from "../host/clock.ts";
-import { encodeNote, type Registry, STREAM } from "../registry/registry.ts";
-import { CHUNKS_MAX, type Mode, type Stream, type StreamChange } from "../registry/streams.ts";
+import { encodeNote, type Registry, STREAM } from "../idempotency/dedup_state.ts";
+import { CHUNKS_MAX, type Mode, type Stream, type StreamChange } from "../idempotency/streams.ts";
 import type { Forest } from "../tree/forest.ts";
 import { HIDDEN, TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import type { Tree } from "../tree/tree.ts";
 import { overflow } from "./counters.ts";
-import { type Finder, isDone } from "./finder.ts";
+import { type Finder, isDone } from "../state/tree_resolver.ts";
 import { chunkFingerprintOf } from "./fingerprint.ts";
-import { isFitting } from "./fitting.ts";
-import type { Ledger } from "./ledger.ts";
-import type { Statistics } from "./statistics.ts";
+import { isFitting } from "../command/reply_size.ts";
+import type { Ledger } from "../state/state_writer.ts";
+import type { Statistics } from "../metrics/statistics.ts";
 
 export interface IngestLimits {
   readonly streamsMax: number;

@@ -20,7 +20,7 @@ import type { Branch } from "../tree/branch.ts";
 import { DayRange } from "../tree/day_range.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
-import { settle } from "./sweeping.ts";
+import { settle } from "../state/range_delete_sweeper.ts";
 import { ROW_WORDS, Top } from "./top.ts";
 
 /** Of the original a constant, which its clients may know. How many branches a tree has here is ours. */

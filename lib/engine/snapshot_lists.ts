@@ -11,12 +11,12 @@ import type { Request } from "../command/request.ts";
 import { writeJson } from "../command/response.ts";
 import { type DumpFile, parseDumpFileName } from "../dump/file_name.ts";
 import type { Description } from "../dump/files.ts";
-import { firstBehind } from "../dump/order.ts";
-import type { RegistryStore } from "../dump/registry_store.ts";
-import { newestFirst } from "../dump/shelf.ts";
+import { firstBehind } from "../dump/ordered_set.ts";
+import type { RegistryStore } from "../dump/dedup_store.ts";
+import { newestFirst } from "../dump/dump_index.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { pace } from "../host/clock.ts";
-import type { Log } from "../log/log.ts";
+import type { Log } from "../wal/wal.ts";
 import type { Forest } from "../tree/forest.ts";
 import { isHidden } from "../tree/tree_name.ts";
 

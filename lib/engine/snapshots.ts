@@ -9,17 +9,17 @@ import type { Request } from "../command/request.ts";
 import { writeJson } from "../command/response.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { dumpedName } from "../dump/file_name.ts";
-import type { RegistryStore } from "../dump/registry_store.ts";
+import type { RegistryStore } from "../dump/dedup_store.ts";
 import type { Description } from "../dump/files.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError, MemoryFullError } from "../errors.ts";
-import type { Log } from "../log/log.ts";
+import type { Log } from "../wal/wal.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
-import type { Dumper } from "./dumper.ts";
-import type { Findings } from "./examination.ts";
-import { isDone } from "./finder.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Dumper } from "../recovery/checkpointer.ts";
+import type { Findings } from "../recovery/integrity_check.ts";
+import { isDone } from "../state/tree_resolver.ts";
+import type { Ledger } from "../state/state_writer.ts";
 import { ENVELOPE, nextOf, type Page, SnapshotLists, toldOfRegistry } from "./snapshot_lists.ts";
 
 export interface SnapshotParts {

@@ -4,7 +4,7 @@
 // minute, since zones change their offset, and days begin, on whole minutes only.
 
 import { setImmediate } from "node:timers";
-import { Slices } from "./slices.ts";
+import { Slices } from "./time_slices.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;

@@ -7,7 +7,7 @@
 
 import { existsSync } from "node:fs";
 import { sentenceOf } from "../errors.ts";
-import { type DirectoryHold, identityAt, isSame } from "./lock.ts";
+import { type DirectoryHold, identityAt, isSame } from "./directory_lock.ts";
 import { readSmallFile } from "./small_file.ts";
 
 /** What space is reserved with. */

@@ -12,7 +12,7 @@ import { BufferPool } from "../bytes/buffer_pool.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
-import type { Interpreter } from "../dialect/interpreter.ts";
+import type { Interpreter } from "../protocol/json/codec.ts";
 
 /** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
 export const SEND_BYTES = 65536;

@@ -11,7 +11,7 @@
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { sleep } from "../host/clock.ts";
 import type { Activity } from "./drain.ts";
-import type { Turns } from "./fairness.ts";
+import type { Turns } from "./turn_budget.ts";
 import type { Connection } from "./connection.ts";
 import { beginRead, type Payer, readInTurn } from "./in_turn.ts";
 

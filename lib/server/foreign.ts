@@ -10,7 +10,7 @@ import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Access } from "../command/access.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
-import { Interpreter } from "../dialect/interpreter.ts";
+import { Interpreter } from "../protocol/json/codec.ts";
 
 export type Foreign = "http" | "tls" | "proxy";
 

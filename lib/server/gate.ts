@@ -12,7 +12,7 @@ import type { Access } from "../command/access.ts";
 import type { Line } from "../bytes/line.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
-import type { Dialect, Interpreter } from "../dialect/interpreter.ts";
+import type { Dialect, Interpreter } from "../protocol/json/codec.ts";
 import type { Notices } from "./notices.ts";
 
 /** A stranger's buffer grows beyond this only for a request that needs it, not to read more at once. */

@@ -6,7 +6,7 @@
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
-import type { Turns } from "./fairness.ts";
+import type { Turns } from "./turn_budget.ts";
 import { growInTurn, type Payer, READ_BYTES_MAX, readInTurn } from "./in_turn.ts";
 import { type BufferBound, type Holder, HOLDER_BYTES_MIN } from "./buffer_bound.ts";
 

@@ -8,7 +8,7 @@
 
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { Connection } from "./connection.ts";
-import type { Job, Turns } from "./fairness.ts";
+import type { Job, Turns } from "./turn_budget.ts";
 
 /** So much is read at once of a large request: some 50 µs. */
 export const READ_BYTES_MAX = 65536;

@@ -7,8 +7,8 @@
 
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
-import type { Dialect } from "../dialect/interpreter.ts";
-import type { Backend } from "../engine/backend.ts";
+import type { Dialect } from "../protocol/json/codec.ts";
+import type { Backend } from "../command/backend.ts";
 import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Activity, type Leaver } from "./drain.ts";
@@ -19,13 +19,13 @@ import {
   SEND_BYTES,
   SLICE_BYTES,
 } from "./exchange.ts";
-import { CALL_WORK, type Job, type Turns } from "./fairness.ts";
+import { CALL_WORK, type Job, type Turns } from "./turn_budget.ts";
 import { linger, part } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
 import { type Gate, type Stranger, STRANGER_BYTES_BUSY } from "./gate.ts";
 import { Holding, type Owner } from "./holding.ts";
 import { tooLong, tooMuchAtOnce } from "./refusals.ts";
-import { Quota } from "./rounds.ts";
+import { Quota } from "./round_robin.ts";
 import { stream, writeWhole } from "./whole_reply.ts";
 
 /** "pause": a reply takes time, or there is much to do; "refused": no more is read from this client. */

@@ -9,7 +9,7 @@ import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { writeCounters } from "../command/response.ts";
 import { pace } from "../host/clock.ts";
 import { type Records, SEND_BYTES } from "./exchange.ts";
-import type { Job, Turns } from "./fairness.ts";
+import type { Job, Turns } from "./turn_budget.ts";
 
 /** Writes all that a reply's walk tells, but for the end of the reply. */
 export async function writeWhole(

@@ -13,7 +13,7 @@
 
 import { assert } from "../assert.ts";
 import { compareU64 } from "../bytes/u64.ts";
-import type { Block } from "./blocks.ts";
+import type { Block } from "./block_pool.ts";
 import type { CellColumns } from "./cells.ts";
 import { CounterTable } from "./counter_table.ts";
 import { LongRun } from "./long_run.ts";

@@ -11,7 +11,7 @@
 
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
-import type { Blocks } from "./blocks.ts";
+import type { Blocks } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { sizeFor } from "./layout.ts";
 import { LONG, LONG_CELLS_MIN, runRoom, SLIM, WIDE, widthFor } from "./run.ts";

@@ -10,10 +10,10 @@
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
-import { Names } from "../bytes/names.ts";
-import { Places } from "../bytes/places.ts";
+import { Names } from "../bytes/name_index.ts";
+import { Places } from "../bytes/hash_index.ts";
 import { Ages } from "./ages.ts";
-import { free } from "./blocks.ts";
+import { free } from "./block_pool.ts";
 import { NO_TALLY, type Tally } from "./ranges.ts";
 import { Tree } from "./tree.ts";
 import { HIDDEN, isHidden } from "./tree_name.ts";

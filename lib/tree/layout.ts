@@ -10,7 +10,7 @@
 // day, of which there are three times as many), once per block's worth of growth.
 
 import { compareU64 } from "../bytes/u64.ts";
-import { BLOCK_WORDS, type Blocks } from "./blocks.ts";
+import { BLOCK_WORDS, type Blocks } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./slot_table.ts";
 

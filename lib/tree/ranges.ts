@@ -16,10 +16,10 @@
 
 import { assert } from "../assert.ts";
 import type { Budget } from "../bytes/budget.ts";
-import { BLOCK_WORDS, Blocks } from "./blocks.ts";
+import { BLOCK_WORDS, Blocks } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { Counts } from "./counts.ts";
-import { Guide } from "./guide.ts";
+import { Guide } from "./radix_table.ts";
 import { LongRuns } from "./long_runs.ts";
 import {
   chooseWindow,
@@ -35,7 +35,7 @@ import {
   wordsNeeded,
 } from "./layout.ts";
 import { SLOT_WORDS } from "./slot_table.ts";
-import { type Days, Sweeps } from "./sweeps.ts";
+import { type Days, Sweeps } from "./range_deletes.ts";
 
 /** Words of the first branch of a tree: a tree may well hold three counters. */
 const FIRST_BRANCH_WORDS = 64;

@@ -10,7 +10,7 @@
 // Invariant: at least one slot in eight is free, so every search ends; between the slot where the
 // search for a key begins and the key's own, none is free.
 
-import type { Block } from "./blocks.ts";
+import type { Block } from "./block_pool.ts";
 import type { LongRuns } from "./long_runs.ts";
 import { SLIM } from "./run.ts";
 

@@ -23,7 +23,7 @@ import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
 import { ReceiveBuffer } from "../../lib/bytes/receive_buffer.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
-import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { Interpreter } from "../../lib/protocol/json/codec.ts";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import type { Forest } from "../../lib/tree/forest.ts";
 import { Tree } from "../../lib/tree/tree.ts";

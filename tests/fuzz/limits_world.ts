@@ -8,7 +8,7 @@ import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { Interpreter } from "../../lib/protocol/json/codec.ts";
 import { HostClock } from "../../lib/host/clock.ts";
 import { Cells } from "../../lib/tree/cells.ts";
 import { checkTree } from "../../lib/tree/check.ts";

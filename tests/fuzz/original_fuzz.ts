@@ -4,8 +4,8 @@
 // on every one of them, on what it holds or that it is refused.
 
 import { assert, assertEquals } from "@std/assert";
-import { readOriginal } from "../../lib/dump/original.ts";
-import { Window } from "../../lib/host/window.ts";
+import { readOriginal } from "../../lib/legacy/original_dump.ts";
+import { Window } from "../../lib/host/read_window.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Tree } from "../../lib/tree/tree.ts";

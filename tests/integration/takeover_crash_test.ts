@@ -2,7 +2,7 @@
 // which the first start is crashed at each of its operations: nothing counted twice, nothing lost.
 
 import { assert, assertEquals } from "@std/assert";
-import { Takeover } from "../../lib/engine/takeover.ts";
+import { Takeover } from "../../lib/recovery/migration.ts";
 import { isHidden } from "../../lib/tree/tree_name.ts";
 import { cellsOf, contentsOf } from "../support/karma1.ts";
 import { Karma1World } from "../support/karma1_world.ts";

@@ -6,7 +6,7 @@
 // its disk are crashed afterwards; those that follow run for each of them.
 
 import { Random } from "../support/random.ts";
-import { MARK_FILE } from "../../lib/log/mark.ts";
+import { MARK_FILE } from "../../lib/wal/mark.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { IMPORTED, KNOWN, TAKEN_OVER } from "./imports.ts";
 import { type Ending, Past } from "./past.ts";

@@ -11,8 +11,8 @@
 // may be as it was at any time since the last dump.
 
 import { dumpedName, dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
-import type { SyncPolicy } from "../../lib/log/owner.ts";
-import type { Registry, RegistryLimits } from "../../lib/registry/registry.ts";
+import type { SyncPolicy } from "../../lib/wal/hooks.ts";
+import type { Registry, RegistryLimits } from "../../lib/idempotency/dedup_state.ts";
 import { isHidden } from "../../lib/tree/tree_name.ts";
 import { type Counter, type Counters, difference, isSame, type State } from "./model.ts";
 import { registryDifference, registryOf, type RegistryState } from "./registry_model.ts";

@@ -13,9 +13,9 @@ import {
   type Registry,
   type RegistryLimits,
   STREAM,
-} from "../../lib/registry/registry.ts";
-import type { Checkpoint } from "../../lib/registry/checkpoints.ts";
-import type { StreamChange } from "../../lib/registry/streams.ts";
+} from "../../lib/idempotency/dedup_state.ts";
+import type { Checkpoint } from "../../lib/idempotency/checkpoints.ts";
+import type { StreamChange } from "../../lib/idempotency/streams.ts";
 
 export interface Answer {
   readonly created: number;

@@ -10,12 +10,12 @@ import type { Reply } from "../../lib/command/reply.ts";
 import type { Request } from "../../lib/command/request.ts";
 import type { Outcome } from "../../lib/dump/batch.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
-import type { Dumped, Journal } from "../../lib/dump/transfer.ts";
+import type { Dumped, Journal } from "../../lib/dump/tree_io.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { Ledger, type Outcome as LedgerOutcome } from "../../lib/engine/ledger.ts";
-import { GROUP_WORDS } from "../../lib/log/format.ts";
-import { Log } from "../../lib/log/log.ts";
-import { PRUNE, type Registry, type RegistryLimits } from "../../lib/registry/registry.ts";
+import { Ledger, type Outcome as LedgerOutcome } from "../../lib/state/state_writer.ts";
+import { GROUP_WORDS } from "../../lib/wal/format.ts";
+import { Log } from "../../lib/wal/wal.ts";
+import { PRUNE, type Registry, type RegistryLimits } from "../../lib/idempotency/dedup_state.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import type { Tree } from "../../lib/tree/tree.ts";
 import {

@@ -9,7 +9,7 @@ import { COST, MAX, SUBJECT } from "../../lib/command/limits.ts";
 import type { Field } from "../../lib/command/operation.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { KEY, Request, VALUE } from "../../lib/command/request.ts";
-import { type Dialect, Interpreter } from "../../lib/dialect/interpreter.ts";
+import { type Dialect, Interpreter } from "../../lib/protocol/json/codec.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,6 +1,6 @@
 // A block for tests: somewhere in an array whose other words belong to somebody else.
 
-import type { Block } from "../../lib/tree/blocks.ts";
+import type { Block } from "../../lib/tree/block_pool.ts";
 import { LongRuns } from "../../lib/tree/long_runs.ts";
 
 /** What every word holds before it is written. */

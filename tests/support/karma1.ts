@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { DumpStore } from "../../lib/dump/store.ts";
-import { Karma1Directory } from "../../lib/karma1/directory.ts";
+import { Karma1Directory } from "../../lib/legacy/directory.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";

@@ -7,31 +7,31 @@
 
 import { Budget } from "../../lib/bytes/budget.ts";
 import { Access } from "../../lib/command/access.ts";
-import { Interpreter } from "../../lib/dialect/interpreter.ts";
-import { RegistryStore } from "../../lib/dump/registry_store.ts";
+import { Interpreter } from "../../lib/protocol/json/codec.ts";
+import { RegistryStore } from "../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
-import { encodeCatalogue } from "../../lib/engine/catalogue.ts";
-import { Dumper } from "../../lib/engine/dumper.ts";
+import { encodeCatalogue } from "../../lib/state/catalog.ts";
+import { Dumper } from "../../lib/recovery/checkpointer.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import {
   examineBeside,
   type Findings,
   HOLLOW_LIMITS,
   type Opening,
-} from "../../lib/engine/examination.ts";
-import { Ledger } from "../../lib/engine/ledger.ts";
-import { Recovery } from "../../lib/engine/recovery.ts";
-import { Statistics } from "../../lib/engine/statistics.ts";
-import { StillDisk } from "../../lib/engine/still_disk.ts";
+} from "../../lib/recovery/integrity_check.ts";
+import { Ledger } from "../../lib/state/state_writer.ts";
+import { Recovery } from "../../lib/recovery/recovery.ts";
+import { Statistics } from "../../lib/metrics/statistics.ts";
+import { StillDisk } from "../../lib/recovery/frozen_disk.ts";
 import { type Calendar, HostClock } from "../../lib/host/clock.ts";
-import { Log } from "../../lib/log/log.ts";
-import type { LogOptions } from "../../lib/log/owner.ts";
-import { Registry } from "../../lib/registry/registry.ts";
+import { Log } from "../../lib/wal/wal.ts";
+import type { LogOptions } from "../../lib/wal/hooks.ts";
+import { Registry } from "../../lib/idempotency/dedup_state.ts";
 import { BufferBound } from "../../lib/server/buffer_bound.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
 import { Gate } from "../../lib/server/gate.ts";
 import { Notices } from "../../lib/server/notices.ts";
-import { Turns } from "../../lib/server/fairness.ts";
+import { Turns } from "../../lib/server/turn_budget.ts";
 import type { Connection } from "../../lib/server/connection.ts";
 import { Session } from "../../lib/server/session.ts";
 import { Forest } from "../../lib/tree/forest.ts";

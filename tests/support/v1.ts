@@ -6,7 +6,7 @@ import { Access } from "../../lib/command/access.ts";
 import type { Operation } from "../../lib/command/operation.ts";
 import type { Reply } from "../../lib/command/reply.ts";
 import type { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { Interpreter } from "../../lib/protocol/json/codec.ts";
 
 export class V1Lines {
   readonly #interpreter = new Interpreter(new Access(null, null), 10_000, 0);

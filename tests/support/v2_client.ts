@@ -7,7 +7,7 @@ import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/dialect/interpreter.ts";
+import { Interpreter } from "../../lib/protocol/json/codec.ts";
 import type { LocalKarma } from "./local_karma.ts";
 
 const encoder = new TextEncoder();

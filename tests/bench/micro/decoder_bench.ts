@@ -10,7 +10,7 @@ import { ReceiveBuffer } from "../../../lib/bytes/receive_buffer.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { Access } from "../../../lib/command/access.ts";
-import { type Dialect, Interpreter } from "../../../lib/dialect/interpreter.ts";
+import { type Dialect, Interpreter } from "../../../lib/protocol/json/codec.ts";
 import { Asker } from "../../support/asker.ts";
 import { Random } from "../../support/random.ts";
 import { feed } from "../frames.ts";

@@ -3,11 +3,11 @@
 // table are ns of a record; what the kernel and the disk take is not here.
 
 import { assertEquals } from "@std/assert";
-import { ADD } from "../../../lib/engine/change.ts";
+import { ADD } from "../../../lib/state/state_machine.ts";
 import type { Appending } from "../../../lib/host/disk.ts";
-import { GROUP_WORDS, sealGroup } from "../../../lib/log/format.ts";
-import { Log } from "../../../lib/log/log.ts";
-import { LogReader } from "../../../lib/log/reader.ts";
+import { GROUP_WORDS, sealGroup } from "../../../lib/wal/format.ts";
+import { Log } from "../../../lib/wal/wal.ts";
+import { LogReader } from "../../../lib/wal/reader.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { Random } from "../../support/random.ts";
 

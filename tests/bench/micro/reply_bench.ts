@@ -8,7 +8,7 @@ import { Limits, LimitSet } from "../../../lib/command/limits.ts";
 import { Reply, SUM_WORDS } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { Verdict } from "../../../lib/command/verdict.ts";
-import { type Dialect, Interpreter } from "../../../lib/dialect/interpreter.ts";
+import { type Dialect, Interpreter } from "../../../lib/protocol/json/codec.ts";
 import { SEND_BYTES } from "../../../lib/server/exchange.ts";
 import { Random } from "../../support/random.ts";
 

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import type { Journal } from "../../../lib/dump/transfer.ts";
+import type { Journal } from "../../../lib/dump/tree_io.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { framed, nextPayload } from "../../../lib/dump/frame.ts";
-import { Window } from "../../../lib/host/window.ts";
+import { Window } from "../../../lib/host/read_window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { Random } from "../../support/random.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { dumpFileName, parseDumpFileName } from "../../../lib/dump/file_name.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import type { Journal } from "../../../lib/dump/transfer.ts";
+import type { Journal } from "../../../lib/dump/tree_io.ts";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";

@@ -6,7 +6,7 @@ import { Access } from "../../../lib/command/access.ts";
 import { OPERATIONS } from "../../../lib/command/operation.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
-import { Interpreter } from "../../../lib/dialect/interpreter.ts";
+import { Interpreter } from "../../../lib/protocol/json/codec.ts";
 import { chunkFingerprintOf, fingerprintOf } from "../../../lib/engine/fingerprint.ts";
 import { Random } from "../../support/random.ts";
 

@@ -10,7 +10,7 @@ import {
   type Told,
   topOf,
 } from "../../../lib/engine/inspection.ts";
-import { settle } from "../../../lib/engine/sweeping.ts";
+import { settle } from "../../../lib/state/range_delete_sweeper.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { Random } from "../../support/random.ts";

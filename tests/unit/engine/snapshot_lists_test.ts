@@ -5,7 +5,7 @@ import { Written } from "../../../lib/command/json.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import { SnapshotLists } from "../../../lib/engine/snapshot_lists.ts";
-import type { Log } from "../../../lib/log/log.ts";
+import type { Log } from "../../../lib/wal/wal.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";

@@ -9,7 +9,7 @@ import { type Detail, Request } from "../../../lib/command/request.ts";
 import { writeResponse } from "../../../lib/command/response.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { nextTurn } from "../../../lib/host/clock.ts";
-import { Ledger } from "../../../lib/engine/ledger.ts";
+import { Ledger } from "../../../lib/state/state_writer.ts";
 import { LocalKarma, type LocalOptions } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { originalDump } from "../../support/original_dump.ts";

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ReceiveBuffer } from "../../../lib/bytes/receive_buffer.ts";
-import { Statistics } from "../../../lib/engine/statistics.ts";
+import { Statistics } from "../../../lib/metrics/statistics.ts";
 import type { Connection } from "../../../lib/server/connection.ts";
-import { type Loop, Turns } from "../../../lib/server/fairness.ts";
+import { type Loop, Turns } from "../../../lib/server/turn_budget.ts";
 import { beginRead, growInTurn, READ_BYTES_MAX, readInTurn } from "../../../lib/server/in_turn.ts";
 
 const COUNT = 200;

@@ -6,13 +6,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { effort } from "../../../lib/bytes/effort.ts";
 import { Access } from "../../../lib/command/access.ts";
-import { Interpreter } from "../../../lib/dialect/interpreter.ts";
+import { Interpreter } from "../../../lib/protocol/json/codec.ts";
 import { sleep } from "../../../lib/host/clock.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
 import { BufferBound } from "../../../lib/server/buffer_bound.ts";
 import { Descriptors } from "../../../lib/server/descriptors.ts";
 import { ExchangePool } from "../../../lib/server/exchange.ts";
-import { Turns } from "../../../lib/server/fairness.ts";
+import { Turns } from "../../../lib/server/turn_budget.ts";
 import { Gate } from "../../../lib/server/gate.ts";
 import { Notices } from "../../../lib/server/notices.ts";
 import type { Connection, SessionLimits } from "../../../lib/server/connection.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Blocks } from "../../../lib/tree/blocks.ts";
+import { Blocks } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Columns } from "../../../lib/tree/columns.ts";
 import { BRANCH_KEYS_MAX } from "../../../lib/tree/slot_table.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
-import { Names } from "../../../lib/bytes/names.ts";
+import { Names } from "../../../lib/bytes/name_index.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";

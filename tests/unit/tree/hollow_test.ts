@@ -1,10 +1,10 @@
 // Hollow trees: what is said of trees is known, what is in them is looked at and not kept.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { readHead, readTree, writeTree } from "../../../lib/dump/transfer.ts";
+import { readHead, readTree, writeTree } from "../../../lib/dump/tree_io.ts";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Window } from "../../../lib/host/window.ts";
-import { BLOCK_WORDS } from "../../../lib/tree/blocks.ts";
+import { Window } from "../../../lib/host/read_window.ts";
+import { BLOCK_WORDS } from "../../../lib/tree/block_pool.ts";
 import { HollowForest } from "../../../lib/tree/hollow.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { compareU64 } from "../../../lib/bytes/u64.ts";
-import { BLOCK_WORDS, Blocks } from "../../../lib/tree/blocks.ts";
+import { BLOCK_WORDS, Blocks } from "../../../lib/tree/block_pool.ts";
 import { Branch } from "../../../lib/tree/branch.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import {

@@ -1,7 +1,7 @@
 // The ranges of a tree: branches that have become nearly empty are joined, and nothing grows for ever.
 
 import { assert, assertEquals } from "@std/assert";
-import { BLOCK_WORDS } from "../../../lib/tree/blocks.ts";
+import { BLOCK_WORDS } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { JOIN_WORDS_MAX, WINDOW_BRANCHES_MAX, wordsNeeded } from "../../../lib/tree/layout.ts";
 import { Tree } from "../../../lib/tree/tree.ts";

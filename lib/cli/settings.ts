@@ -1,0 +1,54 @@
+// What each part is told of the configuration: the one place where a Config is handed out.
+
+import type { Access } from "../command/access.ts";
+import type { MemoryLimits } from "./config.ts";
+import type { DatabaseOptions } from "../engine/database.ts";
+import type { Config } from "./options.ts";
+import type { AcceptorOptions } from "../server/acceptor.ts";
+
+export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseOptions {
+  const { walSync: policy, walSegmentBytes: segmentBytes, walBytesMax: bytesMax } = config;
+  const { ingestStreamsMax } = config;
+  return {
+    directory: config.directory,
+    restore: config.restore,
+    treesMax: config.treesMax,
+    isCounted: config.wal,
+    log: { policy, segmentBytes, bytesMax },
+    registry: {
+      answersMax: config.answersMax,
+      answersBytesMax: memory.answerBytesMax,
+      ageMaxSeconds: config.answersAgeSeconds,
+      streamsKeptMax: ingestStreamsMax,
+    },
+    engine: {
+      queryTimeoutMs: config.queryTimeoutMs,
+      replyBytesMax: config.responseBytesMax,
+      streamsMax: ingestStreamsMax,
+      stagedItemsMax: config.ingestStagedItemsMax,
+      dumpsKept: config.dumpsKept,
+    },
+  };
+}
+
+export function acceptorOptions(
+  config: Config,
+  memory: MemoryLimits,
+  access: Access,
+): AcceptorOptions {
+  const { requestBytesMax, responseBytesMax, batchItemsMax, connectionsMax, noDelay } = config;
+  return {
+    connectionsMax,
+    noDelay,
+    keepAlive: config.tcpKeepAliveSeconds > 0,
+    access,
+    authTimeoutMs: 1000 * config.authTimeoutSeconds,
+    batchItemsMax,
+    bufferBytesMax: memory.bufferBytesMax,
+    requestBytesMax,
+    replyBytesMax: responseBytesMax,
+    requestTimeoutMs: 1000 * config.requestTimeoutSeconds,
+    readTimeoutMs: 1000 * config.readTimeoutSeconds,
+    writeTimeoutMs: 1000 * config.writeTimeoutSeconds,
+  };
+}

@@ -1,0 +1,196 @@
+// The store of the registry's dumps: `LSN-LOG.registry` in the data directory, beside the log.
+//
+// Invariant: as for dumps of trees, one is visible whole or not at all, and only when the log is on
+// the disk as far as it has seen it. The newest of a log counts, and makes the older ones useless.
+
+import { join } from "@std/path";
+import { AssertionFailed } from "../assert.ts";
+import { DamagedError, HostError } from "../errors.ts";
+import { type Clock, pace } from "../host/clock.ts";
+import type { Disk } from "../host/disk.ts";
+import { Window } from "../host/read_window.ts";
+import type { Registry } from "../idempotency/dedup_state.ts";
+import {
+  readRegistry,
+  readRegistryHead,
+  type RegistryCounts,
+  type RegistryHead,
+  writeRegistry,
+} from "./dedup_format.ts";
+import type { Journal } from "./tree_io.ts";
+
+const TEMPORARY = ".karma-registry.tmp";
+const LSN_DIGITS = 20;
+
+/** The newest dump that this process knows of. */
+export interface RegistryDump extends RegistryHead, RegistryCounts {
+  readonly file: string;
+  readonly bytes: number;
+}
+
+export class RegistryStore {
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  #newest: RegistryDump | null = null;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string, disk: Disk, clock: Clock) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#clock = clock;
+  }
+
+  get newest(): RegistryDump | null {
+    return this.#newest;
+  }
+
+  /** Resolves when none is being written. */
+  async idle(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Dumps the registry as it is after the last record of a log. */
+  write(registry: Registry, journal: Journal): Promise<void> {
+    return this.#next(() => this.#write(registry, journal));
+  }
+
+  /** Likewise, unless it is unchanged since a dump that is there. False: it is. */
+  writeChanged(registry: Registry, journal: Journal): Promise<boolean> {
+    return this.#next(async () => {
+      const newest = this.#newest;
+      const isHeld = !registry.isChanged && newest !== null && newest.log === journal.id &&
+        newest.lsn >= registry.markLsn;
+      if (isHeld && await this.#isThere(newest.file)) return false;
+      await this.#write(registry, journal);
+      return true;
+    });
+  }
+
+  /** Does something after what was asked for before. */
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#writing.then(work);
+    this.#writing = done.catch(() => {}); // the next is not this one's failure
+    return done;
+  }
+
+  /**
+   * Reads the newest dump of a log into an empty registry, but for those that are to be passed over;
+   * returns its last record, null if there is none.
+   */
+  async read(
+    registry: Registry,
+    log: string,
+    passOver: ReadonlySet<string> = new Set(),
+  ): Promise<number | null> {
+    const file = (await this.#files(log)).findLast((name) => !passOver.has(name));
+    const dump = file === undefined ? null : await this.#read(file, registry);
+    this.#newest = dump;
+    if (dump !== null) registry.mark(dump.lsn);
+    return dump === null ? null : dump.lsn;
+  }
+
+  #isThere(file: string): Promise<boolean> {
+    return told(`Registry ${file} could not be looked for`, () => {
+      return this.#disk.exists(join(this.#directory, file));
+    });
+  }
+
+  /** Removes all of the log but the newest. */
+  async removeOld(): Promise<void> {
+    const newest = this.#newest;
+    if (newest === null) return;
+    const old = (await this.#files(newest.log)).filter((file) => file < newest.file);
+    await told("Old dumps of the registry could not be removed", async () => {
+      for (const file of old) await this.#disk.remove(join(this.#directory, file));
+    });
+  }
+
+  async #write(registry: Registry, journal: Journal): Promise<void> {
+    const temporary = join(this.#directory, TEMPORARY);
+    await told("The registry could not be dumped", async () => {
+      try {
+        const written = await this.#writeFile(temporary, registry, journal);
+        await this.#disk.syncDirectory(this.#directory);
+        this.#newest = written;
+      } catch (error) {
+        registry.isChanged = true; // there is no dump of it
+        throw error;
+      }
+    });
+  }
+
+  async #writeFile(
+    temporary: string,
+    registry: Registry,
+    journal: Journal,
+  ): Promise<RegistryDump> {
+    try {
+      const file = await this.#disk.create(temporary);
+      // From here on, as of one record: what comes first is written down at once.
+      const seconds = Math.floor(this.#clock.now() / 1000);
+      const head = { log: journal.id, lsn: journal.lsn, seconds };
+      registry.mark(head.lsn);
+      const name = fileName(head);
+      let written: RegistryCounts & { bytes: number };
+      try {
+        written = await writeRegistry(registry, head, file, pace());
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      await journal.sync();
+      await this.#disk.rename(temporary, join(this.#directory, name));
+      return { ...head, ...written, file: name };
+    } catch (error) {
+      // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
+      await this.#disk.remove(temporary).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #read(file: string, registry: Registry): Promise<RegistryDump | null> {
+    const reading = await told(`Registry ${file} could not be opened`, () => {
+      return this.#disk.open(join(this.#directory, file));
+    });
+    if (reading === null) return null;
+    try {
+      return await told(`Registry ${file} could not be read`, async () => {
+        const window = new Window(reading);
+        const head = await readRegistryHead(window);
+        if (fileName(head) !== file) throw new DamagedError("it has another one's name");
+        const counts = await readRegistry(window, registry);
+        return { ...head, ...counts, file, bytes: reading.size };
+      });
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      const told = `Registry ${file} is damaged: ${error.message}`;
+      throw new DamagedError(told, { cause: error, file });
+    } finally {
+      reading.close();
+    }
+  }
+
+  /** The file names of a log's dumps, oldest first. */
+  async #files(log: string): Promise<string[]> {
+    const files = await told(`Directory ${this.#directory} could not be listed`, () => {
+      return this.#disk.list(this.#directory);
+    });
+    return files.filter((file) => file.endsWith(`-${log}.registry`)).sort();
+  }
+}
+
+/** Does something with the disk; what the system says becomes a HostError, our mistakes stay ours. */
+async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isTold = error instanceof HostError || error instanceof DamagedError;
+    if (isTold || error instanceof AssertionFailed) throw error;
+    throw new HostError(what, error);
+  }
+}
+
+function fileName({ lsn, log }: RegistryHead): string {
+  return `${String(lsn).padStart(LSN_DIGITS, "0")}-${log}.registry`;
+}

@@ -1,0 +1,178 @@
+// A tree to a file and back, a branch at a time, so that others are served in between.
+//
+// Invariant: what is read is a whole dump in which everything agrees, or nothing (DamagedError).
+// A dump holds each branch as it was when its turn came, and every counter exactly once. It says of
+// each branch which record of the log was the last that the branch then held.
+
+import { compareU64 } from "../bytes/u64.ts";
+import { DamagedError, MemoryFullError } from "../errors.ts";
+import type { Writing } from "../host/disk.ts";
+import { Columns } from "../tree/columns.ts";
+import { HollowTree } from "../tree/hollow.ts";
+import type { Tree } from "../tree/tree.ts";
+import { Walk } from "../tree/walk.ts";
+import { Coverage } from "./coverage.ts";
+import {
+  type Counts,
+  decodeBranch,
+  decodeEnd,
+  decodeHead,
+  encodeBranch,
+  encodeEnd,
+  encodeHead,
+  type Head,
+  type Part,
+} from "./format.ts";
+import { framed, nextPayload } from "./frame.ts";
+import type { Window } from "../host/read_window.ts";
+
+/** The log that a dump belongs to. */
+export interface Journal {
+  readonly id: string;
+  /** The number of the last record. */
+  readonly lsn: number;
+  /** Brings every record so far to the disk. */
+  sync(): Promise<void>;
+}
+
+/**
+ * Writes a dump of a tree, which may go on changing, under a name that it had; returns its head and how
+ * long the file is. null: the tree went before all of it was written, and what was written is no dump.
+ */
+export async function writeTree(
+  tree: Tree,
+  seconds: number,
+  file: Writing,
+  journal: Journal,
+  name = tree.name,
+): Promise<{ head: Head; bytes: number } | null> {
+  const counts: Counts = { branches: 0, keys: 0, cells: 0 };
+  const { serial } = tree;
+  const head = { tree: name, seconds, log: journal.id, serial, lsn: journal.lsn };
+  let bytes = 0;
+  const write = async (payload: Uint8Array) => {
+    const frame = framed(payload);
+    bytes += frame.length;
+    await file.write(frame);
+  };
+  await write(encodeHead(head));
+  for (const { payload, columns } of parts(tree, () => journal.lsn)) {
+    counts.branches++;
+    counts.keys += columns.keyCount;
+    counts.cells += columns.cellCount;
+    await write(payload);
+  }
+  // A tree that goes is emptied at once, so the walk ended early. Without its end a file is no dump.
+  if (tree.isGone) return null;
+  await write(encodeEnd(counts));
+  return { head, bytes };
+}
+
+/** The branches of a tree, which may go on changing, each encoded when its turn comes. */
+export function* parts(
+  tree: Tree,
+  lsn: () => number,
+): Generator<{ payload: Uint8Array; columns: Columns }> {
+  const columns = new Columns();
+  const walk = new Walk(tree);
+  for (let branch = walk.next(); branch !== null; branch = walk.next()) {
+    columns.take(walk, branch);
+    yield { payload: encodeBranch(walk.startLo, walk.startHi, columns, lsn()), columns };
+  }
+}
+
+/** Reads the head of a dump. */
+export async function readHead(window: Window): Promise<Head> {
+  const payload = await nextPayload(window);
+  if (payload === null) throw new DamagedError("it is empty");
+  return decodeHead(payload);
+}
+
+/** The most that a branch takes for each key, and for each cell. */
+const WORDS_PER_KEY = 8;
+const WORDS_PER_CELL = 3;
+
+/** Builds a tree of branches that come one after the other, in ascending order of their keys. */
+export class TreeBuilder {
+  readonly tree: Tree;
+  readonly coverage = new Coverage();
+  readonly found: Counts = { branches: 0, keys: 0, cells: 0 };
+  /** The branch whose end is not known yet. */
+  #part: Part | null = null;
+
+  /** Into an empty tree; a hollow one stays empty, and each branch is only looked at. */
+  constructor(tree: Tree) {
+    this.tree = tree;
+  }
+
+  /** Adds a branch. */
+  add(part: Part): void {
+    const { startLo, startHi } = part;
+    if (this.#part === null && (startLo !== 0 || startHi !== 0)) {
+      throw new DamagedError("its first branch is missing");
+    }
+    const last = this.#part;
+    if (last !== null && compareU64(startLo, startHi, last.startLo, last.startHi) <= 0) {
+      throw new DamagedError("its branches do not ascend");
+    }
+    this.#append(startLo, startHi);
+    this.#part = part;
+  }
+
+  /** The tree of all the branches. */
+  finish(): Tree {
+    if (this.#part === null) throw new DamagedError("its first branch is missing");
+    this.#append(0, 0);
+    return this.tree;
+  }
+
+  #append(endLo: number, endHi: number): void {
+    if (this.#part === null) return;
+    const { columns, startLo, startHi, lsn } = this.#part;
+    const words = WORDS_PER_KEY * columns.keyCount + WORDS_PER_CELL * columns.cellCount;
+    if (!this.tree.blocks.hasRoom(words)) throw new MemoryFullError("no memory for a dump");
+    const branch = columns.branch(this.tree.blocks, startLo, startHi, endLo, endHi);
+    if (this.tree instanceof HollowTree) this.tree.blocks.give(branch);
+    else this.tree.append({ branch, startLo, startHi });
+    this.coverage.push(startLo, startHi, lsn);
+    this.found.branches++;
+    this.found.keys += columns.keyCount;
+    this.found.cells += columns.cellCount;
+  }
+}
+
+/** A tree from a dump, and what of the log it holds. */
+export interface Dumped {
+  readonly tree: Tree;
+  readonly coverage: Coverage;
+}
+
+/** Reads what comes after the head into an empty tree. */
+export async function readTree(
+  window: Window,
+  empty: Tree,
+  pause: () => Promise<void> = () => Promise.resolve(),
+): Promise<Dumped> {
+  const builder = new TreeBuilder(empty);
+  let payload = await payloadOf(window);
+  for (let part = decodeBranch(payload); part !== null; part = decodeBranch(payload)) {
+    builder.add(part);
+    payload = await payloadOf(window);
+    await pause();
+  }
+  const tree = builder.finish();
+  const counts = decodeEnd(payload);
+  const { found, coverage } = builder;
+  for (const count of ["branches", "keys", "cells"] as const) {
+    if (counts[count] === found[count]) continue;
+    throw new DamagedError(`it should hold ${counts[count]} ${count} and holds ${found[count]}`);
+  }
+  if (await window.fill(1)) throw new DamagedError("something follows its end");
+  return { tree, coverage };
+}
+
+async function payloadOf(window: Window): Promise<Uint8Array> {
+  const payload = await nextPayload(window);
+  if (payload === null) throw new DamagedError("its end is missing");
+  return payload;
+}

@@ -1,0 +1,112 @@
+// Once: requests under idempotency keys. The first is carried out and its answer kept; whoever asks
+// again gets that answer.
+//
+// Invariant: a change and the answer to it are one group of the log: after a crash both are there or
+// neither, so that a retry never counts twice. What failed is not kept.
+
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import type { Reply } from "../command/reply.ts";
+import type { Request } from "../command/request.ts";
+import { writeResponse } from "../command/response.ts";
+import type { Clock } from "../host/clock.ts";
+import { type Answers, answerWords, writeAnswer } from "../idempotency/idempotency_records.ts";
+import { ANSWER, type Registry } from "../idempotency/dedup_state.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { isDone } from "../state/tree_resolver.ts";
+import type { Ledger } from "../state/state_writer.ts";
+import type { Statistics } from "../metrics/statistics.ts";
+
+/** The most that an answer to a request under a key takes: sixteen limits on trees with long names. */
+const RESPONSE_BYTES_MAX = 32768;
+
+/** Words of a fingerprint that are kept: 128 bits tell requests apart well enough. */
+const PRINT_WORDS = 4;
+
+const encoder = new TextEncoder();
+
+export class Once {
+  readonly #answers: Answers;
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+  readonly #statistics: Statistics;
+  readonly #response = new SendBuffer(256);
+
+  constructor({ answers }: Registry, ledger: Ledger, clock: Clock, statistics: Statistics) {
+    this.#answers = answers;
+    this.#ledger = ledger;
+    this.#clock = clock;
+    this.#statistics = statistics;
+  }
+
+  /** Carries out a request with `execute`, or gives the answer that it got before. */
+  perform(request: Request, reply: Reply, today: number, execute: () => void): void {
+    const { bytes, onceStart, onceEnd } = request;
+    const answers = this.#answers;
+    const seconds = Math.floor(this.#clock.now() / 1000);
+    const isKnown = answers.find(bytes, onceStart, onceEnd, seconds);
+    // Without a day it was for the day of the first time, however late it is repeated.
+    const isToday = request.day === 0 && request.operation.fields.includes("day?");
+    const day = isToday ? isKnown && answers.day !== 0 ? answers.day : today : 0;
+    const print = fingerprintOf(request, day);
+    if (
+      !isPrinted(request, print) &&
+      !(day !== 0 && isPrinted(request, fingerprintOf(request, today)))
+    ) {
+      this.#statistics.idempotencyConflicts++;
+      const sentence = "Field fingerprint does not match request fingerprint";
+      return reply.fail("idempotency_conflict", sentence);
+    }
+    const words = new Uint32Array(print.slice(0, 4 * PRINT_WORDS).buffer);
+    if (!isKnown) return this.#first(request, reply, seconds, day, words, execute);
+    if (words.every((word, index) => word === answers.fingerprint[index])) {
+      this.#statistics.idempotencyHits++;
+      reply.shape = "stored";
+      reply.stored = answers.response.slice(); // the reply may wait, and answers move
+      reply.isRepeated = true;
+      return;
+    }
+    this.#statistics.idempotencyConflicts++;
+    const sentence = "Idempotency key was already used with a different request";
+    reply.fail("idempotency_conflict", sentence);
+  }
+
+  #first(
+    request: Request,
+    reply: Reply,
+    seconds: number,
+    day: number,
+    print: Uint32Array,
+    execute: () => void,
+  ): void {
+    const { bytes, onceStart, onceEnd, items } = request;
+    // All that the change may need, and the answer: it must not be the one of them without space.
+    const size = onceEnd - onceStart + RESPONSE_BYTES_MAX;
+    if (!isDone(this.#ledger.reserve(4, size, items.count) ? "done" : "full", reply)) return;
+    const words = answerWords(onceEnd - onceStart, RESPONSE_BYTES_MAX);
+    if (!isDone(this.#answers.hasRoom(words) ? "done" : "memory", reply)) return;
+    execute();
+    if (reply.code !== null) return;
+    reply.isRepeated = false;
+    if (!reply.isKept) return;
+    const began = performance.now();
+    const out = this.#response;
+    out.clear();
+    writeResponse(reply, out);
+    const response = out.view(0);
+    const answer = new Uint32Array(answerWords(onceEnd - onceStart, response.length));
+    writeAnswer(answer, 0, seconds, day, print, bytes, onceStart, onceEnd, response);
+    this.#ledger.note(ANSWER, new Uint8Array(answer.buffer));
+    this.#statistics.idempotencyWrites++;
+    this.#statistics.idempotencyWriteMs(performance.now() - began);
+  }
+}
+
+/** Whether the fingerprint that came with a request, if one did, is its own. */
+function isPrinted({ bytes, printStart, printEnd }: Request, print: Uint8Array): boolean {
+  if (printStart === printEnd) return true;
+  const hex = encoder.encode(
+    Array.from(print, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+  );
+  return hex.length === printEnd - printStart &&
+    hex.every((byte, index) => byte === bytes[printStart + index]);
+}

@@ -1,0 +1,99 @@
+// The registry: what is kept beside the trees, so that nothing is done twice: answers that were given
+// under idempotency keys, ingest streams, and checkpoints of sources.
+//
+// Its changes are notes: a kind and bytes, which the log carries without looking into them. An answer
+// is a note in words, since every idempotent write makes one; the others are MessagePack.
+//
+// Invariant: a note that was applied is never refused, and the same notes give the same registry.
+
+import { decode, encode } from "@std/msgpack";
+import { assert } from "../assert.ts";
+import { Budget } from "../bytes/budget.ts";
+import { Answers } from "./idempotency_records.ts";
+import { type Checkpoint, Checkpoints } from "./checkpoints.ts";
+import { type StreamChange, Streams } from "./streams.ts";
+
+// Kinds of notes.
+export const ANSWER = 1;
+export const PRUNE = 2;
+export const STREAM = 3;
+export const CHECKPOINT = 4;
+
+/**
+ * Not how many go: where a dump was read meanwhile, those too old to be found may be fewer, and
+ * others would go in their place.
+ */
+export interface Prune {
+  /** Answers given before, in seconds since 1970, go, the oldest first. */
+  readonly before: number;
+  /** For as long as there are more answers. */
+  readonly leave: number;
+}
+
+export interface RegistryLimits {
+  readonly answersMax: number;
+  /** Bytes of all of them; without it there is no limit. */
+  readonly answersBytesMax?: number;
+  /** 0: for ever. */
+  readonly ageMaxSeconds: number;
+  readonly streamsKeptMax: number;
+}
+
+export class Registry {
+  readonly answers: Answers;
+  readonly streams: Streams;
+  readonly checkpoints: Checkpoints;
+  /** What all of it may take, and the trees. */
+  readonly budget: Budget;
+  /** Answers that the last prune took away. */
+  pruned = 0;
+  /** Whether anything may have changed it since it was marked, as of a record of the log. */
+  isChanged = true;
+  markLsn = -1;
+
+  constructor(limits: RegistryLimits, budget = new Budget()) {
+    const { answersMax, answersBytesMax, ageMaxSeconds, streamsKeptMax } = limits;
+    this.budget = budget;
+    this.answers = new Answers(answersMax, ageMaxSeconds, answersBytesMax, budget);
+    this.streams = new Streams(streamsKeptMax, ageMaxSeconds, budget);
+    this.checkpoints = new Checkpoints(budget);
+  }
+
+  /** Notes that it is unchanged since a record, until a note comes. */
+  mark(lsn: number): void {
+    this.isChanged = false;
+    this.markLsn = lsn;
+  }
+
+  /** Applies the note of a kind whose bytes are words[at...]. */
+  apply(kind: number, words: Uint32Array<ArrayBuffer>, at: number, bytes: number): void {
+    this.isChanged = true;
+    if (kind === ANSWER) return this.answers.remember(words, at);
+    const payload = new Uint8Array(words.buffer, words.byteOffset + 4 * at, bytes);
+    const value = decode(payload) as unknown;
+    switch (kind) {
+      case PRUNE: {
+        const { before, leave } = value as Prune;
+        this.pruned = this.answers.prune(before, Math.max(0, this.answers.size - leave));
+        return;
+      }
+      case STREAM:
+        return this.streams.apply(value as StreamChange);
+      case CHECKPOINT:
+        return this.checkpoints.put(value as Checkpoint);
+    }
+    assert(false, "there is no other kind of note");
+  }
+
+  /** Asserts the invariants of its parts. */
+  check(): void {
+    this.answers.check();
+    this.streams.check();
+    this.checkpoints.check();
+  }
+}
+
+/** The bytes of a note. */
+export function encodeNote(note: Prune | StreamChange | Checkpoint): Uint8Array {
+  return encode({ ...note });
+}

@@ -1,0 +1,319 @@
+// The limiter: "may they do one more?", answered and charged in one step.
+//
+// Invariant: all limits of a request are looked at before anything is changed, and nothing comes in
+// between: what was admitted never passes a limit, however many ask at once. A cost is charged to each
+// counter once, on today, and with it goes into the log what is needed to give it back.
+
+import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/u64.ts";
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { KEY_WORDS } from "../command/items.ts";
+import { COST, type Limits, MAX, SUBJECT } from "../command/limits.ts";
+import type { Reply } from "../command/reply.ts";
+import { type Request, VALUE } from "../command/request.ts";
+import { Verdict } from "../command/verdict.ts";
+import type { Branch } from "../tree/branch.ts";
+import type { Forest } from "../tree/forest.ts";
+import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
+import { fits, sumDays, type Tree } from "../tree/tree.ts";
+import { overflow } from "../engine/counters.ts";
+import { readBatch } from "../command/batch_reading.ts";
+import { isDone } from "../state/tree_resolver.ts";
+import type { Ledger } from "../state/state_writer.ts";
+import { retryDayOf } from "./retry_time.ts";
+import type { Receipts } from "./receipts.ts";
+import type { Kept, Spans } from "./window_cache.ts";
+
+/** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
+const ENVELOPE_BYTES = 256;
+const LIMIT_BYTES = 160;
+
+export class Limiter {
+  readonly #forest: Forest;
+  readonly #ledger: Ledger;
+  readonly #receipts: Receipts;
+  readonly #spans: Spans;
+  readonly #verdict = new Verdict();
+  readonly #replyBytesMax: number;
+  readonly #sum = new Uint32Array(2);
+  // What was found for each limit: its counter, for the first limit on it, and its window today. The
+  // slot is negative where there is no counter; slots are good until something is charged.
+  readonly #trees: (Tree | null)[] = [];
+  readonly #branches: (Branch | null)[] = [];
+  readonly #slots: number[] = [];
+  readonly #windows: Kept[] = [];
+  today = 0;
+
+  /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
+  constructor(
+    forest: Forest,
+    ledger: Ledger,
+    receipts: Receipts,
+    spans: Spans,
+    replyBytesMax: number,
+  ) {
+    this.#forest = forest;
+    this.#ledger = ledger;
+    this.#receipts = receipts;
+    this.#spans = spans;
+    this.#replyBytesMax = replyBytesMax;
+  }
+
+  /** Charges the cost, if the limits allow it. */
+  consume(request: Request, reply: Reply): void {
+    const verdict = this.#verdict;
+    this.#judge(request);
+    reply.isKept = isCharged(request, verdict);
+    if (reply.isKept) {
+      if (!this.#isTellable(request, reply) || !this.#isChargeable(request, reply)) return;
+      if (!this.#charge(request, reply)) return;
+      this.#addUsed(request);
+      if (request.wantsReceipt) {
+        verdict.receipt = this.#receipts.issue(request, this.today, verdict.applied);
+      }
+    }
+    this.#tellTimes(request);
+    reply.shape = "verdict";
+    reply.verdict = verdict;
+  }
+
+  /** Says what consuming would say, and charges nothing. */
+  check(request: Request, reply: Reply): void {
+    const { hasKeys, limits, items: { count, words } } = request;
+    const judge = () => {
+      this.#judge(request);
+      this.#tellTimes(request);
+      return reply.verdict = this.#verdict;
+    };
+    reply.shape = hasKeys ? "stored" : "verdict";
+    if (!hasKeys) return void judge();
+    const out = new SendBuffer(1024); // others may be asking while this is not done yet
+    out.text('{"results":[');
+    const read = (index: number) => {
+      if (index > 0) out.text(",");
+      limits.useKey(words[KEY_WORDS * index], words[KEY_WORDS * index + 1]);
+      judge().write(out);
+      return true;
+    };
+    readBatch(reply, count, 1, read, () => {
+      out.text("]}");
+      reply.stored = out.view(0);
+    });
+  }
+
+  /** Looks at all limits: how much is used, and what of the cost may be applied. */
+  #judge({ limits, lanes, mode }: Request): void {
+    const verdict = this.#verdict;
+    const { applied, used, hasRefused, resetsAt } = verdict;
+    const sum = this.#sum;
+    verdict.begin(limits);
+    const isPart = mode === "saturate"; // of the one cost of all limits, perhaps their own
+    applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
+    applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];
+    verdict.deniedBy = -1;
+    for (let index = 0; index < limits.count; index++) {
+      const first = limits.first(index);
+      if (first === index) this.#locate(index, limits);
+      const window = this.#spans.of(limits.window(index), this.today);
+      this.#windows[index] = window;
+      resetsAt[index] = window.resetsAt;
+      sum[0] = sum[1] = 0;
+      if (this.#slots[first] >= 0) {
+        sumDays(this.#branches[first]!, this.#slots[first], window.from, window.to, sum);
+      }
+      used[2 * index] = sum[0];
+      used[2 * index + 1] = sum[1];
+      const isRefused = mode !== "force" && !fitsUnder(limits, index, sum[0], sum[1]);
+      hasRefused[index] = isRefused;
+      if (!isRefused) continue;
+      if (verdict.deniedBy < 0) verdict.deniedBy = index;
+      if (isPart) reduce(applied, limits, index, sum[0], sum[1]);
+    }
+    if (mode === "reject" && verdict.deniedBy >= 0) applied[0] = applied[1] = 0;
+    const isNothing = applied[0] === 0 && applied[1] === 0;
+    verdict.isAllowed = verdict.deniedBy < 0 || mode === "saturate" && !isNothing;
+  }
+
+  #locate(index: number, limits: Limits): void {
+    const name = limits.name(index);
+    const tree = this.#forest.find(name, 0, name.length);
+    this.#trees[index] = tree;
+    this.#slots[index] = -1;
+    if (tree === null) return;
+    this.#slots[index] = tree.locate(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
+    this.#branches[index] = tree.located;
+  }
+
+  /** Charges every counter once, or, if the reply says why not, none. */
+  #charge({ limits, mode }: Request, reply: Reply): boolean {
+    const { applied } = this.#verdict;
+    const { undo } = this.#ledger;
+    const isPart = mode === "saturate";
+    undo.begin();
+    for (let index = 0; index < limits.count; index++) {
+      if (limits.first(index) < index) continue;
+      const tree = this.#trees[index] ?? this.#create(limits.name(index), reply);
+      if (tree === null) {
+        undo.takeBack();
+        return false;
+      }
+      const lo = isPart ? applied[0] : limits.lo(index, COST);
+      const hi = isPart ? applied[1] : limits.hi(index, COST);
+      if (lo === 0 && hi === 0) continue;
+      const keyLo = limits.lo(index, SUBJECT);
+      const keyHi = limits.hi(index, SUBJECT);
+      if (!isDone(this.#ledger.add(tree, keyLo, keyHi, this.today, lo, hi), reply)) {
+        undo.takeBack();
+        return false;
+      }
+      undo.added(tree, keyLo, keyHi, this.today, lo, hi);
+    }
+    return true;
+  }
+
+  /** The tree of a name, created unless another limit of this request had it created. */
+  #create(bytes: Uint8Array, reply: Reply): Tree | null {
+    const name = treeName(bytes, 0, bytes.length)!;
+    const tree = this.#forest.named(name);
+    if (tree !== null) return tree;
+    if (!isDone(this.#ledger.create(name), reply)) return null;
+    const made = this.#forest.named(name)!;
+    this.#ledger.undo.made(made);
+    return made;
+  }
+
+  /** Whether the reply, however it turns out, is not too long to be given. */
+  #isTellable({ limits }: Request, reply: Reply): boolean {
+    if (this.#replyBytesMax === 0) return true;
+    const bytes = ENVELOPE_BYTES + limits.headBytes + limits.count * LIMIT_BYTES;
+    if (bytes <= this.#replyBytesMax) return true;
+    reply.fail("response_too_large", `Response exceeds ${this.#replyBytesMax} bytes`);
+    return false;
+  }
+
+  /** Whether nothing that can go wrong will: names, sums beyond 64 bits, space. */
+  #isChargeable(request: Request, reply: Reply): boolean {
+    const { limits } = request;
+    const { applied } = this.#verdict;
+    const isPart = request.mode === "saturate";
+    let created = 0;
+    for (let index = 0; index < limits.count; index++) {
+      if (limits.first(index) < index) continue;
+      if (this.#trees[index] === null) {
+        created++;
+        const name = limits.name(index);
+        if (treeName(name, 0, name.length) !== null) continue;
+        reply.fail("validation_error", `Field limits[].series ${TREE_NAME_RULE}`);
+        return false;
+      }
+      const slot = this.#slots[index];
+      const lo = isPart ? applied[0] : limits.lo(index, COST);
+      const hi = isPart ? applied[1] : limits.hi(index, COST);
+      if (slot < 0 || fits(this.#branches[index]!, slot, lo, hi)) continue;
+      overflow(reply, "", limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), this.today);
+      return false;
+    }
+    if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;
+    const bytesMax = request.wantsReceipt ? this.#receipts.bytesMax(request) : 0;
+    if (bytesMax > 0 && !isDone(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
+      return false;
+    }
+    const hasRoom = this.#ledger.reserve(created + 1, bytesMax, limits.count);
+    return isDone(hasRoom ? "done" : "full", reply);
+  }
+
+  /** Whether the server may have all trees that would be created; several counters may be in one of them. */
+  #hasTreeRoom({ limits }: Request, reply: Reply): boolean {
+    const names = new Set<string>();
+    for (let index = 0; index < limits.count; index++) {
+      const name = limits.name(index);
+      if (this.#trees[limits.first(index)] === null) names.add(treeName(name, 0, name.length)!);
+    }
+    return isDone(names.size > this.#forest.room ? "crowded" : "done", reply);
+  }
+
+  #addUsed({ limits, mode }: Request): void {
+    const { used, applied } = this.#verdict;
+    const isPart = mode === "saturate";
+    for (let index = 0; index < limits.count; index++) {
+      const sumLo = used[2 * index] + (isPart ? applied[0] : limits.lo(index, COST));
+      const hi = isPart ? applied[1] : limits.hi(index, COST);
+      used[2 * index] = sumLo;
+      used[2 * index + 1] += hi + (sumLo > LANE_MAX ? 1 : 0);
+    }
+  }
+
+  /** Finds out when things change, as far as that depends on what was counted. */
+  #tellTimes({ limits }: Request): void {
+    const { resetsAt, hasRefused, deniedBy } = this.#verdict;
+    if (!limits.areRolling && deniedBy < 0) return;
+    for (let index = 0; index < limits.count; index++) {
+      if (limits.window(index).kind === "days") resetsAt[index] = this.#rollsAt(index, limits);
+      if (hasRefused[index]) this.#tellRetry(index, limits);
+    }
+  }
+
+  /** The moment at which a rolling window loses something. */
+  #rollsAt(index: number, limits: Limits): Uint8Array {
+    const window = limits.window(index);
+    const days = window.kind === "days" ? window.days : 0;
+    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    const tree = this.#treeOf(index, limits);
+    const spans = this.#spans;
+    return spans.resetsAt(spans.lossDay(days, this.#windows[index], tree, keyLo, keyHi));
+  }
+
+  #tellRetry(index: number, limits: Limits): void {
+    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
+    const max = u64ToBigInt(limits.lo(index, MAX), limits.hi(index, MAX));
+    const tree = this.#treeOf(index, limits);
+    const dayAt = (day: number) => this.#spans.dayAt(day);
+    const window = limits.window(index);
+    const day = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost, dayAt);
+    this.#verdict.retryAt[index] = this.#spans.retryAt(day);
+  }
+
+  /** The tree of a limit, also if it was created only now. */
+  #treeOf(index: number, limits: Limits): Tree | null {
+    const name = limits.name(index);
+    return this.#trees[limits.first(index)] ?? this.#forest.find(name, 0, name.length);
+  }
+}
+
+/** Whether anything is to be charged to some counter. */
+function isCharged({ limits, mode }: Request, { isAllowed, applied }: Verdict): boolean {
+  if (!isAllowed) return false;
+  if (mode === "saturate") return applied[0] !== 0 || applied[1] !== 0;
+  for (let index = 0; index < limits.count; index++) {
+    if (limits.lo(index, COST) !== 0 || limits.hi(index, COST) !== 0) return true;
+  }
+  return false;
+}
+
+/** Whether a limit has room for its cost beside what is used. */
+function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number): boolean {
+  const sumLo = usedLo + limits.lo(index, COST);
+  const carry = sumLo > LANE_MAX ? 1 : 0;
+  const sumHi = usedHi + limits.hi(index, COST) + carry;
+  const maxHi = limits.hi(index, MAX);
+  return sumHi < maxHi || sumHi === maxHi && sumLo - carry * LANE <= limits.lo(index, MAX);
+}
+
+/** Reduces what is applied to what a limit leaves. */
+function reduce(
+  applied: Uint32Array,
+  limits: Limits,
+  index: number,
+  usedLo: number,
+  usedHi: number,
+): void {
+  const [maxLo, maxHi] = [limits.lo(index, MAX), limits.hi(index, MAX)];
+  const borrow = maxLo < usedLo ? 1 : 0;
+  const restHi = maxHi - usedHi - borrow;
+  const restLo = maxLo - usedLo + borrow * LANE;
+  if (restHi < 0) applied[0] = applied[1] = 0;
+  else if (restHi < applied[1] || restHi === applied[1] && restLo < applied[0]) {
+    applied[0] = restLo;
+    applied[1] = restHi;
+  }
+}

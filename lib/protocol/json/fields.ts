@@ -1,0 +1,239 @@
+// The fields of a request in protocol v2: for each field that an operation may have, how it is read.
+//
+// Invariant: `read` fills in what the request needs of a field, or answers the sentence about its
+// shape. What has the right shape but is no good is in `later`: the first of those, to be told when
+// all shapes are right.
+
+import {
+  ABSENT,
+  ARRAY,
+  INTEGER,
+  JsonScanner,
+  NEGATIVE,
+  OBJECT,
+  STRING,
+} from "../../bytes/json_scanner.ts";
+import { NameTable } from "../../bytes/name_table.ts";
+import { ordinal } from "../../command/day.ts";
+import type { Field } from "../../command/operation.ts";
+import { KEY, type Request, VALUE } from "../../command/request.ts";
+import { readDetail } from "./admin_fields.ts";
+import { LimitFields } from "./limit_fields.ts";
+import { Lists } from "./lists.ts";
+import { MEMBER, Members } from "./request_line.ts";
+import { BAD_DAY, Value } from "./value.ts";
+
+/** The most days that a range may have, both ends included: a leap year and a day. */
+const RANGE_DAYS_MAX = 367;
+
+const RANGE_MEMBERS = new NameTable(["from", "to"]);
+const RANGE_ENDS = ["range.from", "range.to"];
+
+export class Fields {
+  readonly #members: Members;
+  readonly #itemsMax: number;
+  readonly #value = new Value();
+  readonly #lists = new Lists();
+  readonly #limits: LimitFields;
+  readonly #nested = new JsonScanner();
+  readonly #ends = [0, 0];
+  /** The first thing that is no good; null: nothing. */
+  later: string | null = null;
+
+  /** `itemsMax`: how long a list may be. */
+  constructor(members: Members, itemsMax: number) {
+    this.#members = members;
+    this.#itemsMax = itemsMax;
+    this.#limits = new LimitFields(members);
+  }
+
+  /** Reads one field of a request; null, or what is wrong. */
+  read(field: Field, request: Request): string | null {
+    switch (field) {
+      case "tree":
+        return this.#tree(request);
+      case "key":
+        return this.#number(MEMBER.key, request, KEY);
+      case "day?":
+        return this.#day(request);
+      case "value?":
+        return this.#amount(request);
+      case "range":
+      case "range?":
+        return this.#range(request, field === "range?");
+      case "items":
+      case "amounts":
+      case "keys":
+      case "counters":
+        return this.#list(field, request);
+      case "limit?":
+        return this.#limit(request);
+      case "before":
+        return this.#before(request);
+      case "file":
+        return this.#file(request);
+      case "key?":
+      case "subject":
+      case "cost?":
+      case "limits":
+      case "limitMode?":
+      case "wantsReceipt?":
+      case "receipt":
+        return this.#ofLimits(field, request);
+      default:
+        return this.#detail(field, request);
+    }
+  }
+
+  #ofLimits(field: Field, request: Request): string | null {
+    const fault = this.#limits.read(field, request);
+    if (this.#limits.later !== null) this.later ??= this.#limits.later;
+    return fault;
+  }
+
+  #of(member: number, request: Request): Value {
+    return this.#value.of(this.#members, member, request.bytes);
+  }
+
+  #tree(request: Request): string | null {
+    const { kinds, starts, ends } = this.#members;
+    const member = kinds[MEMBER.tree] === STRING ? MEMBER.tree : MEMBER.series;
+    if (kinds[member] !== STRING) return "Field tree or series is required";
+    request.nameStart = starts[member];
+    request.nameEnd = ends[member];
+    if (starts[member] === ends[member]) this.later ??= "Field tree_name is required";
+    return null;
+  }
+
+  #number(member: number, request: Request, lane: number): string | null {
+    const value = this.#of(member, request);
+    const name = Members.nameOf(member);
+    if (value.kind === ABSENT) return `Field ${name} is required`;
+    const fault = value.number(name);
+    request.lanes[lane] = value.lanes[0];
+    request.lanes[lane + 1] = value.lanes[1];
+    return fault;
+  }
+
+  #amount(request: Request): string | null {
+    const { lanes } = request;
+    lanes[VALUE] = 1;
+    lanes[VALUE + 1] = 0;
+    if (!this.#members.has(MEMBER.value)) return null;
+    const fault = this.#number(MEMBER.value, request, VALUE);
+    if (lanes[VALUE] === 0 && lanes[VALUE + 1] === 0) {
+      this.later ??= "Field value must be greater than 0";
+    }
+    return fault;
+  }
+
+  #day(request: Request): string | null {
+    const isDate = this.#members.has(MEMBER.date);
+    if (!isDate && !this.#members.has(MEMBER.bucket)) return null;
+    const value = this.#of(isDate ? MEMBER.date : MEMBER.bucket, request);
+    const fault = value.date(isDate ? "date" : "bucket");
+    request.day = value.day;
+    return this.#laterIfDay(fault);
+  }
+
+  #laterIfDay(fault: string | null): string | null {
+    if (fault !== BAD_DAY) return fault;
+    this.later ??= BAD_DAY;
+    return null;
+  }
+
+  /** `{"from":DAY,"to":DAY}` */
+  #range(request: Request, isOptional: boolean): string | null {
+    const value = this.#of(MEMBER.range, request);
+    if (value.kind === ABSENT) return isOptional ? null : "Field range is required";
+    if (value.kind !== OBJECT) return "Field range must be an object";
+    const ends = this.#ends;
+    const faults: (string | null)[] = RANGE_ENDS.map((name) => `Field ${name} is required`);
+    const scanner = this.#nested;
+    scanner.open(value.bytes, value.start, value.end);
+    scanner.openObject();
+    for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
+      const end = RANGE_MEMBERS.find(scanner.bytes, scanner.start, scanner.end);
+      value.next(scanner);
+      if (end < 0) continue;
+      faults[end] = value.date(RANGE_ENDS[end]);
+      ends[end] = value.day;
+    }
+    for (const fault of faults) if (fault !== null && fault !== BAD_DAY) return fault;
+    const [from, to] = ends;
+    if (from > to) return "Bucket range start must be less than or equal to range end";
+    if (faults.includes(BAD_DAY)) this.later ??= BAD_DAY;
+    else if (ordinal(to) - ordinal(from) >= RANGE_DAYS_MAX) {
+      this.later ??= "Range exceeds max days";
+    }
+    request.hasRange = true;
+    request.dayFrom = from;
+    request.dayTo = to;
+    return null;
+  }
+
+  #list(field: "items" | "amounts" | "keys" | "counters", request: Request): string | null {
+    const name = field === "keys" ? "keys" : "items";
+    const value = this.#of(MEMBER[name], request);
+    if (value.kind === ABSENT) return `Field ${name} is required`;
+    if (value.kind !== ARRAY) return `Field ${name} must be an array`;
+    const { items } = request;
+    const lists = this.#lists;
+    const list = field === "amounts" ? "items" : field;
+    const fault = lists[list](value.bytes, value.start, value.end, items);
+    if (fault !== null) return fault;
+    if (items.count > this.#itemsMax) this.later ??= `Field ${name} exceeds max size`;
+    if (lists.later !== null) this.later ??= lists.later;
+    if (field === "amounts" && items.hasZero) {
+      this.later ??= "Batch item value must be greater than 0";
+    }
+    return null;
+  }
+
+  /** A number of 32 bits, as the original had it: beyond, it answered just this. */
+  #limit(request: Request): string | null {
+    const { max, fallback } = request.operation.limit!;
+    request.limit = fallback;
+    const value = this.#of(MEMBER.limit, request);
+    if (value.kind === ABSENT) return null;
+    if (value.kind !== INTEGER && value.kind !== NEGATIVE) return "Field limit must be an integer";
+    const size = value.lanes[1] === 0 ? value.lanes[0] : Infinity;
+    if (size > (value.kind === NEGATIVE ? 0x80000000 : 0x7fffffff)) return OVERFLOW;
+    if (value.kind === NEGATIVE || size === 0) this.later ??= "Field limit must be greater than 0";
+    if (size > max) this.later ??= "Field limit exceeds max size";
+    request.limit = size;
+    return null;
+  }
+
+  /** The first day to keep: any number, since any was once stored. */
+  #before(request: Request): string | null {
+    const name = this.#members.has(MEMBER.before) ? "before" : "date";
+    const value = this.#of(MEMBER[name], request);
+    if (value.kind === ABSENT) return "Field before is required";
+    const fault = value.date(name);
+    if (fault !== null && fault !== BAD_DAY) return fault;
+    request.dayTo = value.day - 1;
+    return null;
+  }
+
+  #file(request: Request): string | null {
+    const value = this.#of(MEMBER.file, request);
+    if (value.kind !== STRING) return "Field file is required";
+    request.nameStart = value.start;
+    request.nameEnd = value.end;
+    const file = value.text() ?? "/";
+    if (file === "") this.later ??= "Field file must not be empty";
+    else if (/[/\0]/.test(file)) this.later ??= "Field file must be a snapshot basename";
+    else if (!file.endsWith(".tree")) this.later ??= "Field file must end with .tree";
+    return null;
+  }
+
+  #detail(field: Field, request: Request): string | null {
+    const told = readDetail(field, request.details, (name) => this.#of(MEMBER[name], request));
+    if (told.later !== undefined) this.later ??= told.later;
+    return told.fault ?? null;
+  }
+}
+
+/** What the original said of a number that was too large for it; its code is that of its own fault. */
+export const OVERFLOW = "Arithmetic overflow";

@@ -1,0 +1,182 @@
+// The fields of the operations on limits in protocol v2.
+//
+// Invariant: as for fields.ts: a reader answers the sentence about a shape that is wrong, and leaves
+// what is of the right shape but no good in `later`.
+
+import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../../bytes/json_scanner.ts";
+import { KEY_WORDS } from "../../command/items.ts";
+import type { Field } from "../../command/operation.ts";
+import { COST, type LimitMode, type Limits } from "../../command/limits.ts";
+import { KEY, type Request, VALUE } from "../../command/request.ts";
+import { LimitList } from "./limit_list.ts";
+import { Lists } from "./lists.ts";
+import { MEMBER, type Members } from "./request_line.ts";
+import { Value } from "./value.ts";
+
+/** The most keys of one check: a page of users. */
+const KEYS_MAX = 1000;
+
+const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
+
+const RECEIPT_BYTES_MAX = 256;
+
+export class LimitFields {
+  readonly #members: Members;
+  readonly #value = new Value();
+  readonly #list = new LimitList();
+  readonly #lists = new Lists();
+  /** Whether the request has one key for all limits. */
+  #hasKey = false;
+  later: string | null = null;
+
+  constructor(members: Members) {
+    this.#members = members;
+  }
+
+  /** Reads one field; null, or what is wrong. */
+  read(field: Field, request: Request): string | null {
+    this.later = null;
+    switch (field) {
+      case "key?":
+        return this.#key(request, false);
+      case "subject":
+        return this.#subject(request);
+      case "cost?":
+        return this.#cost(request);
+      case "limits":
+        return this.#limits(request);
+      case "limitMode?":
+        return this.#mode(request);
+      case "wantsReceipt?":
+        return this.#wantsReceipt(request);
+      default:
+        return this.#receipt(request);
+    }
+  }
+
+  #of(member: number, request: Request): Value {
+    return this.#value.of(this.#members, member, request.bytes);
+  }
+
+  #key(request: Request, isRequired: boolean): string | null {
+    const value = this.#of(MEMBER.key, request);
+    request.hasKeys = false;
+    request.lanes[KEY] = request.lanes[KEY + 1] = 0;
+    this.#hasKey = value.kind !== ABSENT;
+    if (value.kind === ABSENT) return isRequired ? "Field key or keys is required" : null;
+    const fault = value.number("key");
+    request.lanes[KEY] = value.lanes[0];
+    request.lanes[KEY + 1] = value.lanes[1];
+    return fault;
+  }
+
+  #subject(request: Request): string | null {
+    const value = this.#of(MEMBER.keys, request);
+    if (value.kind === ABSENT) return this.#key(request, true);
+    if (this.#members.has(MEMBER.key)) return "Field key or keys is required, and not both";
+    if (value.kind !== ARRAY) return "Field keys must be an array";
+    const { items, lanes } = request;
+    const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
+    if (items.count > KEYS_MAX) this.later = "Field keys exceeds max size";
+    request.hasKeys = true;
+    lanes[KEY] = lanes[KEY + 1] = 0;
+    return fault;
+  }
+
+  #cost(request: Request): string | null {
+    const value = this.#of(MEMBER.cost, request);
+    request.lanes[VALUE] = 1;
+    request.lanes[VALUE + 1] = 0;
+    if (value.kind === ABSENT) return null;
+    const fault = value.number("cost");
+    request.lanes[VALUE] = value.lanes[0];
+    request.lanes[VALUE + 1] = value.lanes[1];
+    return fault;
+  }
+
+  #limits(request: Request): string | null {
+    const value = this.#of(MEMBER.limits, request);
+    if (value.kind === ABSENT) return "Field limits is required";
+    if (value.kind !== ARRAY) return "Field limits must be an array";
+    const { limits, lanes } = request;
+    let set = this.#members.knownLimits;
+    if (set === null) {
+      const text = value.bytes.slice(value.start, value.end); // before strings are unescaped in it
+      const fault = this.#list.read(value);
+      if (fault !== null) return fault;
+      this.later = this.#list.later;
+      set = this.#list.set;
+      if (this.later === null) this.#members.keepLimits(text, set);
+    }
+    if (!request.hasKeys && !this.#hasKey && !set.areKeyed) return "Field key is required";
+    limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1]);
+    if (limits.hasOwnCosts && !areCostsAgreed(request)) {
+      this.later ??= "Field limits[].cost must be one for each series and key";
+    }
+    return null;
+  }
+
+  #mode(request: Request): string | null {
+    const value = this.#of(MEMBER.mode, request);
+    request.mode = "reject";
+    if (value.kind === ABSENT) return null;
+    const mode = MODES.find((mode) => mode === value.text());
+    if (mode === undefined) {
+      const form = `Field mode must be ${MODES.slice(0, -1).join(", ")} or ${MODES.at(-1)}`;
+      if (value.kind !== STRING) return form;
+      this.later = form;
+      return null;
+    }
+    request.mode = mode;
+    if (mode === "saturate" && !haveOneCost(request)) {
+      this.later = "Field limits[].cost must be one for all limits in mode saturate";
+    }
+    return null;
+  }
+
+  #wantsReceipt(request: Request): string | null {
+    const { kind } = this.#of(MEMBER.receipt, request);
+    request.wantsReceipt = kind === TRUE;
+    const isGood = kind === ABSENT || kind === TRUE || kind === FALSE;
+    return isGood ? null : "Field receipt must be true or false";
+  }
+
+  #receipt(request: Request): string | null {
+    const value = this.#of(MEMBER.receipt, request);
+    if (value.kind !== STRING || value.start === value.end) return "Field receipt is required";
+    if (value.end - value.start > RECEIPT_BYTES_MAX) this.later = "Field receipt exceeds max size";
+    request.details.set("receipt", value.text() ?? "");
+    return null;
+  }
+}
+
+/** Whether all limits have one cost, of which a part can be applied to all. */
+function haveOneCost({ limits }: Request): boolean {
+  for (let index = 1; index < limits.count; index++) {
+    if (!isSameCost(limits, 0, index)) return false;
+  }
+  return true;
+}
+
+/** Whether limits on one counter have one cost, which is charged once, whichever key is asked about. */
+function areCostsAgreed({ limits, hasKeys, items: { count, words } }: Request): boolean {
+  if (!hasKeys || count === 0) return isCostAgreed(limits);
+  let areAgreed = true;
+  for (let at = 0; at < KEY_WORDS * count && areAgreed; at += KEY_WORDS) {
+    limits.useKey(words[at], words[at + 1]);
+    areAgreed = isCostAgreed(limits);
+  }
+  limits.useKey(0, 0);
+  return areAgreed;
+}
+
+function isCostAgreed(limits: Limits): boolean {
+  for (let index = 1; index < limits.count; index++) {
+    if (!isSameCost(limits, limits.first(index), index)) return false;
+  }
+  return true;
+}
+
+function isSameCost(limits: Limits, a: number, b: number): boolean {
+  return limits.lo(a, COST) === limits.lo(b, COST) && limits.hi(a, COST) === limits.hi(b, COST);
+}

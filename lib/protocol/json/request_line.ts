@@ -1,0 +1,281 @@
+// The members of a request: one pass over a line notes where each known member's value is and of
+// what kind it is. What the values mean is for the dialects; what JSON is, is for the scanner.
+//
+// Invariant: `scan` succeeds only for one whole JSON object; of members given twice the last one
+// counts, and `seen` tells the kinds of all of them. Unknown members are checked and passed over.
+
+import {
+  ABSENT,
+  ARRAY,
+  INTEGER,
+  JsonScanner,
+  type Kind,
+  NEGATIVE,
+  WRONG,
+} from "../../bytes/json_scanner.ts";
+import { NameTable } from "../../bytes/name_table.ts";
+import type { Line } from "../../bytes/line.ts";
+import type { LimitSet } from "../../command/limits.ts";
+import { type Form, Forms, type Held, Part } from "./template_cache.ts";
+import { Memory } from "./limit_list_cache.ts";
+
+const NAMES = [
+  // protocol v1
+  "command",
+  "tree_name",
+  "key",
+  "time_from",
+  "time_to",
+  // both
+  "token",
+  // protocol v2
+  "v",
+  "op",
+  "tree",
+  "series",
+  "date",
+  "bucket",
+  "value",
+  "range",
+  "items",
+  "keys",
+  "idempotency_key",
+  "fingerprint",
+  "idempotency_created_at_unix",
+  "limit",
+  "cursor",
+  "before",
+  "file",
+  "offset",
+  "stream_id",
+  "mode",
+  "granularity",
+  "chunk_seq",
+  "source",
+  "source_offset",
+  "event_id",
+  "checked_points",
+  "mismatch_count",
+  "absolute_drift",
+  "max_abs_delta",
+  "cost",
+  "limits",
+  "receipt",
+] as const;
+
+/** The index of each member in the tables below. */
+export const MEMBER = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Record<
+  (typeof NAMES)[number],
+  number
+>;
+
+const TABLE = new NameTable(NAMES);
+
+/** What no two lines have in common, or nobody is to try out. */
+const ONLY_ONCE = [MEMBER.token, MEMBER.idempotency_key, MEMBER.fingerprint];
+
+const OPEN_BRACE = 0x7b;
+const BACKSLASH = 0x5c;
+
+/** What was read before, by whatever connection. */
+export class Known {
+  readonly forms = new Forms();
+  readonly limits = new Memory<LimitSet>();
+}
+
+export class Members {
+  readonly #scanner = new JsonScanner();
+  readonly kinds = new Uint8Array(NAMES.length);
+  /** One bit for each kind that a member had. */
+  readonly seen = new Uint16Array(NAMES.length);
+  readonly starts = new Int32Array(NAMES.length);
+  readonly ends = new Int32Array(NAMES.length);
+  readonly lanes = new Uint32Array(2 * NAMES.length);
+  /** Which members the line had, each once. */
+  readonly #met = new Uint8Array(NAMES.length);
+  #metCount = 0;
+  readonly #known: Known;
+  /** The form of the last line; null: it has none. */
+  #form: Form | null = null;
+  /** Whether a member was met twice. */
+  #isDoubled = false;
+  /** The limits of this line, if they were read before. */
+  knownLimits: LimitSet | null = null;
+  /** Whether a number somewhere in the line is beyond what numbers can be. */
+  isBeyond = false;
+  /** What is wrong with a line that `scan` refused. */
+  fault = "";
+
+  constructor(known = new Known()) {
+    this.#known = known;
+  }
+
+  static nameOf(member: number): string {
+    return NAMES[member];
+  }
+
+  /** Whether a member of the line, or of what of it was read before a fault, is there. */
+  has(member: number): boolean {
+    return this.kinds[member] !== ABSENT;
+  }
+
+  /** Reads a line. Strings in it are unescaped where they lie. */
+  scan(line: Line): boolean {
+    const { forms } = this.#known;
+    const alike = forms.like(line);
+    for (let index = 0; index < alike.length; index++) {
+      if (this.#recall(alike[index], line)) return true;
+    }
+    if (!forms.wants(line)) return this.#read(line);
+    const text = line.bytes.slice(line.start, line.end);
+    const isGood = this.#read(line);
+    if (isGood && this.#comesAgain(text)) forms.keep(this.#formOf(text, line.start), line);
+    return isGood;
+  }
+
+  /** Takes over what is known of lines of a form. False: the line is of another one. */
+  #recall(form: Form, line: Line): boolean {
+    const scanner = this.#scanner;
+    const { parts } = form;
+    if (!parts[0].isAt(line.start, line)) return false;
+    if (form !== this.#form) this.#begin(form);
+    scanner.open(line.bytes, line.start, line.end);
+    for (let index = 0; index < parts.length; index++) {
+      const part = parts[index];
+      const from = scanner.at;
+      if (index > 0 && !part.isAt(from, line)) return false;
+      const { held, number } = part;
+      for (let index = 0; index < held.length; index++) {
+        const { member, start, end } = held[index];
+        this.starts[member] = from + start;
+        this.ends[member] = from + end;
+      }
+      scanner.at = from + part.bytes.length;
+      if (number < 0) return scanner.at === line.end;
+      // Nothing but a number is read: it would be unescaped where it lies, before anyone knows it.
+      if (!isDigit(line, scanner.at) || scanner.value() !== INTEGER) return false;
+      this.starts[number] = scanner.start;
+      this.ends[number] = scanner.end;
+      this.lanes[2 * number] = scanner.lanes[0];
+      this.lanes[2 * number + 1] = scanner.lanes[1];
+    }
+    return false;
+  }
+
+  /** Fills in the kinds of a form's members, and numbers that are no other in any line of it. */
+  #begin(form: Form): void {
+    this.#forget();
+    this.#form = form;
+    this.knownLimits = form.limits;
+    this.isBeyond = false;
+    for (const { held, number } of form.parts) {
+      for (const { member, kind, lo, hi } of held) {
+        this.#meet(member, kind);
+        this.lanes[2 * member] = lo;
+        this.lanes[2 * member + 1] = hi;
+      }
+      if (number >= 0) this.#meet(number, INTEGER);
+    }
+  }
+
+  #meet(member: number, kind: Kind): void {
+    if (this.kinds[member] === ABSENT) this.#met[this.#metCount++] = member;
+    else this.#isDoubled = true;
+    this.kinds[member] = kind;
+    this.seen[member] |= 1 << kind;
+  }
+
+  /** Whether other lines may be like the one that was read, which was `text`. */
+  #comesAgain(text: Uint8Array): boolean {
+    return !this.#isDoubled && !this.isBeyond && !text.includes(BACKSLASH) &&
+      !ONLY_ONCE.some((member) => this.has(member)) &&
+      (!this.has(MEMBER.limits) || this.knownLimits !== null);
+  }
+
+  /** The form of the line that was read, which was `text` and began at `start`. */
+  #formOf(text: Uint8Array, start: number): Form {
+    const { kinds, starts, ends, lanes } = this;
+    const parts: Part[] = [];
+    let held: Held[] = [];
+    let from = 0;
+    for (const member of this.#met.subarray(0, this.#metCount)) {
+      const kind = kinds[member];
+      if (kind === INTEGER && member !== MEMBER.v) {
+        parts.push(new Part(text.slice(from, starts[member] - start), held, member));
+        held = [];
+        from = ends[member] - start;
+      } else {
+        const [lo, hi] = lanes.subarray(2 * member);
+        const base = start + from;
+        held.push({ member, kind, start: starts[member] - base, end: ends[member] - base, lo, hi });
+      }
+    }
+    parts.push(new Part(text.slice(from), held, -1));
+    return { parts, limits: this.knownLimits };
+  }
+
+  /** Reads a line of which nothing is known. */
+  #read({ bytes, start, end }: Line): boolean {
+    const scanner = this.#scanner;
+    this.#forget();
+    scanner.open(bytes, start, end);
+    if (scanner.peek() !== OPEN_BRACE) return this.#refuse(scanner, start, scanner.value());
+    scanner.openObject();
+    let more = scanner.member(true);
+    for (; more > 0; more = scanner.member(false)) {
+      const member = TABLE.find(bytes, scanner.start, scanner.end);
+      const kind = member === MEMBER.limits ? this.#limits(end) : scanner.value();
+      if (kind === WRONG) return this.#refuse(scanner, start, kind);
+      if (member < 0) continue;
+      this.#meet(member, kind);
+      this.starts[member] = scanner.start;
+      this.ends[member] = scanner.end;
+      if (kind === INTEGER || kind === NEGATIVE) {
+        this.lanes[2 * member] = scanner.lanes[0];
+        this.lanes[2 * member + 1] = scanner.lanes[1];
+      }
+    }
+    if (more < 0 || !scanner.takeEnd()) return this.#refuse(scanner, start, WRONG);
+    this.isBeyond = scanner.isBeyond;
+    return true;
+  }
+
+  /** Reads the value of the member `limits`, or knows it. */
+  #limits(end: number): Kind {
+    const scanner = this.#scanner;
+    scanner.peek();
+    const known = this.#known.limits.find(scanner.bytes, scanner.at, end);
+    this.knownLimits = known === null ? null : known.meaning;
+    if (known === null) return scanner.value();
+    scanner.pass(known.text.length);
+    return ARRAY;
+  }
+
+  /** Remembers what the list of limits `text` means. */
+  keepLimits(text: Uint8Array, limits: LimitSet): void {
+    this.#known.limits.keep(text, limits);
+  }
+
+  /** Clears the tables: only what the last line had, since a line has few of all the members. */
+  #forget(): void {
+    for (let index = 0; index < this.#metCount; index++) {
+      this.kinds[this.#met[index]] = ABSENT;
+      this.seen[this.#met[index]] = 0;
+    }
+    this.#metCount = 0;
+    this.#isDoubled = false;
+    this.#form = null;
+    this.knownLimits = null;
+  }
+
+  #refuse(scanner: JsonScanner, start: number, kind: Kind): boolean {
+    this.fault = kind !== WRONG && scanner.takeEnd()
+      ? "Request must be a JSON object"
+      : `Invalid JSON: ${scanner.fault} at byte ${scanner.at - start + 1}`;
+    return false;
+  }
+}
+
+function isDigit({ bytes, end }: Line, at: number): boolean {
+  return at < end && bytes[at] >= 0x30 && bytes[at] <= 0x39;
+}

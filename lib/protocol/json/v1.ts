@@ -1,0 +1,168 @@
+// Protocol v1, what the clients of the first Karma speak: `{"command":"sum","tree_name":"t","key":1}`
+// answered by `{"success":true,"response":3}` and CR LF.
+//
+// The original's words and answers, but where it was wrong: see docs/architecture.md.
+
+import { ABSENT, INTEGER, NULL, STRING } from "../../bytes/json_scanner.ts";
+import { NameTable } from "../../bytes/name_table.ts";
+import type { SendBuffer } from "../../bytes/send_buffer.ts";
+import type { Access } from "../../command/access.ts";
+import { type Operation, OPERATIONS } from "../../command/operation.ts";
+import type { Reply } from "../../command/reply.ts";
+import { DAY_MAX, KEY, type Request, VALUE } from "../../command/request.ts";
+import { isAdmitted } from "./authenticate.ts";
+import { MEMBER, Members } from "./request_line.ts";
+import { writeResponse } from "../../command/response.ts";
+
+const { command: COMMAND, tree_name: TREE_NAME, key: MEMBER_KEY } = MEMBER;
+const { time_from: TIME_FROM, time_to: TIME_TO } = MEMBER;
+
+/** An operation as this protocol has it. */
+interface Row {
+  readonly operation: Operation;
+  readonly words: NonNullable<Operation["v1"]>;
+  readonly hasName: boolean;
+  readonly hasKey: boolean;
+  /** Whether its command takes a key, here or in the row with one. */
+  readonly takesKey: boolean;
+  readonly range: "yes" | "may" | "no";
+}
+
+const ROWS: Row[] = OPERATIONS.flatMap((operation) => {
+  const { fields, v1: words } = operation;
+  if (words === undefined) return [];
+  const hasName = fields.includes("tree") || fields.includes("file");
+  const range = fields.includes("range") ? "yes" : fields.includes("range?") ? "may" : "no";
+  const takesKey = OPERATIONS.some(({ v1, fields }) => {
+    return v1?.command === words.command && fields.includes("key");
+  });
+  return [{ operation, words, hasName, hasKey: fields.includes("key"), takesKey, range }];
+});
+
+const COMMANDS = [...new Set(ROWS.map(({ words }) => words.command))];
+const COMMAND_TABLE = new NameTable(COMMANDS);
+
+/** The row of each command, with a key and without one. */
+const WITH_KEY = COMMANDS.map((command) => rowOf(command, true));
+const WITHOUT_KEY = COMMANDS.map((command) => rowOf(command, false));
+
+function rowOf(command: string, hasKey: boolean): Row {
+  const rows = ROWS.filter(({ words }) => words.command === command);
+  return rows.find((row) => row.hasKey === hasKey) ?? rows[0];
+}
+
+const encoder = new TextEncoder();
+const SUCCESS = encoder.encode('{"success":true,"response":');
+const FAILURE = encoder.encode('{"success":false,"response":');
+const END = encoder.encode("}\r\n");
+
+export class V1 {
+  readonly #members: Members;
+  readonly #access: Access;
+
+  constructor(members: Members, access: Access) {
+    this.#members = members;
+    this.#access = access;
+  }
+
+  /** Decodes the line that the members are of. False: `reply` tells why not. */
+  decode(bytes: Uint8Array, request: Request, reply: Reply): boolean {
+    const members = this.#members;
+    if (!isAdmitted(members, bytes, this.#access, reply)) return false;
+    const wrong = this.#wrongType();
+    if (wrong !== null) return refuse(reply, wrong);
+    const commandStart = members.starts[COMMAND];
+    const commandEnd = members.ends[COMMAND];
+    const command = COMMAND_TABLE.find(bytes, commandStart, commandEnd);
+    if (command < 0) {
+      reply.fail("unknown_command", "Unknown command ");
+      reply.subject = bytes.slice(commandStart, commandEnd);
+      return false;
+    }
+    const row = (members.kinds[MEMBER_KEY] === INTEGER ? WITH_KEY : WITHOUT_KEY)[command];
+    if (!this.#access.allows(row.operation, reply)) return false;
+    request.operation = row.operation;
+    request.missing = row.words.missing ?? "refuse";
+    request.touches = row.words.touches === true;
+    request.bytes = bytes;
+    // Not as good as absent: a client that lost the key would reset or delete the whole tree.
+    if (row.takesKey && (members.seen[MEMBER_KEY] & 1 << NULL) !== 0) {
+      return refuse(reply, mustBeInteger("key"));
+    }
+    const missing = this.#fill(row, request);
+    return missing === null || refuse(reply, `Field ${missing} is required`);
+  }
+
+  /** The sentence about the first member of a wrong type: all are checked, whatever the command. */
+  #wrongType(): string | null {
+    const { seen, kinds } = this.#members;
+    if (kinds[COMMAND] === ABSENT) return "Field command is required";
+    if ((seen[COMMAND] & ~(1 << STRING)) !== 0) return "Field command must be a string";
+    if ((seen[TREE_NAME] & ~(1 << STRING | 1 << NULL)) !== 0) {
+      return "Field tree_name must be a string";
+    }
+    for (let member = MEMBER_KEY; member <= TIME_TO; member++) {
+      if ((seen[member] & ~(1 << INTEGER | 1 << NULL)) !== 0) {
+        return mustBeInteger(Members.nameOf(member));
+      }
+    }
+    return null;
+  }
+
+  /** Fills in what the operation needs; the name of the first member that is missing, or null. */
+  #fill({ hasName, hasKey, range }: Row, request: Request): string | null {
+    const { kinds, starts, ends, lanes } = this.#members;
+    if (hasName && kinds[TREE_NAME] !== STRING) return "tree_name";
+    request.nameStart = starts[TREE_NAME];
+    request.nameEnd = ends[TREE_NAME];
+    if (hasKey && kinds[MEMBER_KEY] !== INTEGER) return "key";
+    request.lanes[KEY] = lanes[2 * MEMBER_KEY];
+    request.lanes[KEY + 1] = lanes[2 * MEMBER_KEY + 1];
+    request.lanes[VALUE] = 1;
+    request.lanes[VALUE + 1] = 0;
+    if (range === "no") return null;
+    const hasFrom = kinds[TIME_FROM] === INTEGER;
+    const hasTo = kinds[TIME_TO] === INTEGER;
+    if (range === "may" && !hasFrom && !hasTo) return null;
+    if (!hasFrom) return "time_from";
+    if (!hasTo) return "time_to";
+    request.hasRange = true;
+    // Any number is a day here, but none is stored beyond DAY_MAX.
+    const beyond = lanes[2 * TIME_FROM + 1] !== 0;
+    request.dayFrom = beyond ? 1 : lanes[2 * TIME_FROM];
+    request.dayTo = beyond ? 0 : lanes[2 * TIME_TO + 1] !== 0 ? DAY_MAX : lanes[2 * TIME_TO];
+    return null;
+  }
+
+  /** Writes a whole reply, or the beginning of one with a walk (see `more`). */
+  encode(request: Request, reply: Reply, out: SendBuffer): void {
+    if (reply.code === null) {
+      out.raw(SUCCESS);
+      writeResponse(reply, out);
+      if (!reply.isWalked) out.raw(END);
+      return;
+    }
+    out.raw(FAILURE);
+    out.text('"');
+    out.jsonText(encoder.encode(reply.text));
+    if (reply.code === "not_found") out.text(' \\"');
+    out.jsonText(reply.subject);
+    if (reply.code === "not_found") out.text(`\\" ${request.operation.v1?.absent}`);
+    out.text('"');
+    out.raw(END);
+  }
+
+  /** Writes the end of a reply with a walk. */
+  encodeEnd(out: SendBuffer): void {
+    out.raw(END);
+  }
+}
+
+function mustBeInteger(member: string): string {
+  return `Field ${member} must be an integer from 0 to 18446744073709551615`;
+}
+
+function refuse(reply: Reply, sentence: string): false {
+  reply.fail("validation_error", sentence);
+  return false;
+}

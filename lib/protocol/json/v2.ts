@@ -1,0 +1,157 @@
+// Protocol v2, what the clients of Karma 1.x speak: `{"v":2,"op":"counter.sum","series":"t","key":1}`
+// answered by `{"protocol_version":2,"success":true,"response":3,"error_code":null}` and LF.
+//
+// Checks come in this order: the envelope (`v`, `op`), the token, whether there is such an operation,
+// whether the token allows it, the shape of each field in the order of the table of operations, and
+// then what the fields say. Nothing about an operation is told to who may not ask.
+
+import { ABSENT, INTEGER, NEGATIVE, STRING } from "../../bytes/json_scanner.ts";
+import { NameTable } from "../../bytes/name_table.ts";
+import type { SendBuffer } from "../../bytes/send_buffer.ts";
+import type { Access } from "../../command/access.ts";
+import { OPERATIONS } from "../../command/operation.ts";
+import type { Reply } from "../../command/reply.ts";
+import type { Request } from "../../command/request.ts";
+import { isAdmitted } from "./authenticate.ts";
+import { Fields, OVERFLOW } from "./fields.ts";
+import { MEMBER, type Members } from "./request_line.ts";
+import { writeResponse } from "../../command/response.ts";
+
+const VERSION = 2;
+
+/** Limits of the original on what names a request. */
+const ONCE_BYTES_MAX = 256;
+const PRINT_BYTES_MAX = 512;
+
+const UNSUPPORTED = "Karma 1.0 accepts only protocol v2 requests with field v=2";
+
+const NAMES = OPERATIONS.flatMap((operation) => {
+  return (operation.v2?.ops ?? []).map((name) => ({ name, operation }));
+});
+const NAME_TABLE = new NameTable(NAMES.map(({ name }) => name));
+
+const encoder = new TextEncoder();
+const SUCCESS = encoder.encode('{"protocol_version":2,"success":true,"response":');
+const FAILURE = encoder.encode('{"protocol_version":2,"success":false,"response":"');
+const FIRST = encoder.encode(',"idempotent":false');
+const REPEATED = encoder.encode(',"idempotent":true');
+const END = encoder.encode(',"error_code":null}\n');
+
+export class V2 {
+  readonly #members: Members;
+  readonly #access: Access;
+  readonly #fields: Fields;
+
+  constructor(members: Members, access: Access, itemsMax: number) {
+    this.#members = members;
+    this.#access = access;
+    this.#fields = new Fields(members, itemsMax);
+  }
+
+  /** Decodes the line that the members are of. False: `reply` tells why not. */
+  decode(bytes: Uint8Array<ArrayBufferLike>, request: Request, reply: Reply): boolean {
+    const { kinds, starts, ends, lanes } = this.#members;
+    const v = MEMBER.v;
+    if (kinds[v] !== INTEGER || lanes[2 * v] !== VERSION || lanes[2 * v + 1] !== 0) {
+      reply.fail("unsupported_protocol", UNSUPPORTED);
+      return false;
+    }
+    const op = MEMBER.op;
+    if (kinds[op] !== STRING) return refuse(reply, "Field op is required");
+    if (!isAdmitted(this.#members, bytes, this.#access, reply)) return false;
+    const name = NAME_TABLE.find(bytes, starts[op], ends[op]);
+    if (name < 0) {
+      reply.fail("unknown_command", "Unknown op ");
+      reply.subject = bytes.slice(starts[op], ends[op]);
+      return false;
+    }
+    const { operation } = NAMES[name];
+    if (!this.#access.allows(operation, reply)) return false;
+    request.operation = operation;
+    request.missing = operation.v2!.missing ?? "refuse";
+    request.touches = false;
+    request.bytes = bytes;
+    const fault = this.#read(request);
+    return fault === null || refuse(reply, fault);
+  }
+
+  /** Reads all fields; null, or what is wrong. */
+  #read(request: Request): string | null {
+    const fields = this.#fields;
+    const { operation } = request;
+    fields.later = null;
+    for (let index = 0; index < operation.fields.length; index++) {
+      const fault = fields.read(operation.fields[index], request);
+      if (fault !== null) return fault;
+    }
+    if (this.#members.has(MEMBER.idempotency_key)) {
+      const fault = this.#readOnce(request);
+      if (fault !== null) return fault;
+    }
+    return fields.later;
+  }
+
+  /** The idempotency key is looked at in every request, and counts where the operation is done once. */
+  #readOnce(request: Request): string | null {
+    const fault = this.#textOrInteger("idempotency_key", ONCE_BYTES_MAX);
+    if (fault !== null) return fault;
+    const { kinds, starts, ends, lanes } = this.#members;
+    if (request.operation.once) {
+      request.onceStart = starts[MEMBER.idempotency_key];
+      request.onceEnd = ends[MEMBER.idempotency_key];
+    }
+    if (this.#members.has(MEMBER.fingerprint)) {
+      const fault = this.#textOrInteger("fingerprint", PRINT_BYTES_MAX);
+      if (fault !== null) return fault;
+      request.printStart = starts[MEMBER.fingerprint];
+      request.printEnd = ends[MEMBER.fingerprint];
+    }
+    const created = MEMBER.idempotency_created_at_unix; // of no use: the time is ours to tell
+    const kind = kinds[created];
+    if (kind === ABSENT || kind === INTEGER) return null;
+    if (kind !== NEGATIVE) return "Field idempotency_created_at_unix must be an integer";
+    if (lanes[2 * created] === 0 && lanes[2 * created + 1] === 0) return null;
+    return "Field idempotency_created_at_unix must be greater than or equal to 0";
+  }
+
+  /** Checks a text, or an integer, which stands for its digits. */
+  #textOrInteger(name: "idempotency_key" | "fingerprint", bytesMax: number): string | null {
+    const { kinds, starts, ends } = this.#members;
+    const member = MEMBER[name];
+    const kind = kinds[member];
+    if (kind !== STRING && kind !== INTEGER && kind !== NEGATIVE) {
+      return `Field ${name} must be a string or integer`;
+    }
+    const length = ends[member] - starts[member];
+    if (length === 0) this.#fields.later ??= `Field ${name} must not be empty`;
+    if (length > bytesMax) this.#fields.later ??= `Field ${name} exceeds max size`;
+    return null;
+  }
+
+  /** Writes a whole reply, or the beginning of one with a walk (see `encodeEnd`). */
+  encode(reply: Reply, out: SendBuffer): void {
+    if (reply.code === null) {
+      out.raw(SUCCESS);
+      writeResponse(reply, out);
+      if (!reply.isWalked) this.encodeEnd(reply, out);
+      return;
+    }
+    out.raw(FAILURE);
+    out.jsonText(encoder.encode(reply.text));
+    if (reply.code === "not_found") out.text(' \\"');
+    out.jsonText(reply.subject);
+    out.text(reply.code === "not_found" ? '\\" not found"' : '"');
+    out.text(`,"error_code":"${reply.code}"}\n`);
+  }
+
+  /** Writes the end of a reply. */
+  encodeEnd(reply: Reply, out: SendBuffer): void {
+    if (reply.isRepeated !== null) out.raw(reply.isRepeated ? REPEATED : FIRST);
+    out.raw(END);
+  }
+}
+
+function refuse(reply: Reply, sentence: string): false {
+  reply.fail(sentence === OVERFLOW ? "internal_error" : "validation_error", sentence);
+  return false;
+}

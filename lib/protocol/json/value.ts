@@ -1,0 +1,115 @@
+// One value of a request in protocol v2, taken from the members or from within a list: what numbers,
+// days and texts may look like, wherever they are.
+//
+// Invariant: a reader answers null and leaves what it read in `lanes` or `day`, or it answers the
+// sentence about what is wrong. Of the right shape but no day at all is BAD_DAY: whoever reads tells
+// that later, when the shapes of all fields are known to be right, as the original did.
+
+import { INTEGER, type JsonScanner, type Kind, NEGATIVE, STRING } from "../../bytes/json_scanner.ts";
+import { LANE, parseU64 } from "../../bytes/u64.ts";
+import { isDay } from "../../command/day.ts";
+import type { Members } from "./request_line.ts";
+
+export const BAD_DAY = "Invalid bucket date";
+
+const ZERO = 0x30;
+const DASH = 0x2d;
+
+/** A day's digits; what has more is none. */
+const DAY_DIGITS = 8;
+
+/** What stands for all numbers beyond 32 bits: no day is one. */
+const BEYOND = LANE;
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export class Value {
+  bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
+  kind: Kind = 0;
+  start = 0;
+  end = 0;
+  readonly lanes = new Uint32Array(2);
+  day = 0;
+
+  /** Takes the next value of a scanner. */
+  next(scanner: JsonScanner): this {
+    this.bytes = scanner.bytes;
+    this.kind = scanner.value();
+    this.start = scanner.start;
+    this.end = scanner.end;
+    this.lanes[0] = scanner.lanes[0];
+    this.lanes[1] = scanner.lanes[1];
+    return this;
+  }
+
+  /** Takes the value of a member. */
+  of(members: Members, member: number, bytes: Uint8Array<ArrayBufferLike>): this {
+    this.bytes = bytes;
+    this.kind = members.kinds[member];
+    this.start = members.starts[member];
+    this.end = members.ends[member];
+    this.lanes[0] = members.lanes[2 * member];
+    this.lanes[1] = members.lanes[2 * member + 1];
+    return this;
+  }
+
+  get isText(): boolean {
+    return this.kind === STRING;
+  }
+
+  /** Reads an unsigned 64-bit number: an integer, or, for clients that have none so large, its digits. */
+  number(name: string): string | null {
+    if (this.kind === INTEGER) return null;
+    if (this.kind === STRING && parseU64(this.bytes, this.start, this.end, this.lanes)) return null;
+    return this.integer(name);
+  }
+
+  /** Reads an unsigned 64-bit integer. */
+  integer(name: string): string | null {
+    if (this.kind === INTEGER || this.#isMinusZero()) return null;
+    if (this.kind === NEGATIVE) return `Field ${name} must be greater than or equal to 0`;
+    return `Field ${name} must be an integer from 0 to 18446744073709551615`;
+  }
+
+  /** Reads a day: YYYYMMDD as an integer or a string, or YYYY-MM-DD. */
+  date(name: string): string | null {
+    const fault = this.isText ? this.#dateText(name) : this.integer(name);
+    if (fault !== null) return fault;
+    if (!this.isText) this.day = this.lanes[1] === 0 ? this.lanes[0] : BEYOND;
+    return isDay(this.day) ? null : BAD_DAY;
+  }
+
+  /** The text; null when it is none, or no UTF-8. */
+  text(): string | null {
+    if (this.kind !== STRING) return null;
+    try {
+      return decoder.decode(this.bytes.subarray(this.start, this.end));
+    } catch {
+      return null;
+    }
+  }
+
+  /** The original took the dashes out, wherever they were. */
+  #dateText(name: string): string | null {
+    const { bytes, start, end } = this;
+    if (start < end && bytes[start] === DASH) {
+      return `Field ${name} must be greater than or equal to 0`;
+    }
+    let digits = 0;
+    let number = 0;
+    for (let at = start; at < end; at++) {
+      if (bytes[at] === DASH) continue;
+      const digit = bytes[at] - ZERO;
+      if (digit < 0 || digit > 9) return `Field ${name} must be a bucket date`;
+      digits++;
+      number = number * 10 + digit;
+    }
+    this.day = Math.min(number, BEYOND);
+    if (digits === 0) return `Field ${name} must be a bucket date`;
+    return digits > DAY_DIGITS ? BAD_DAY : null;
+  }
+
+  #isMinusZero(): boolean {
+    return this.kind === NEGATIVE && this.lanes[0] === 0 && this.lanes[1] === 0;
+  }
+}

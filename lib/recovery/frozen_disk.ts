@@ -1,0 +1,117 @@
+// The disk as it is at one moment, for whoever reads it while a server goes on writing to it.
+//
+// Invariant: what comes later is not there: files by their names, the log also by its bytes, since it
+// grows. So what is read is what a start would have found then. Files that are removed meanwhile are
+// missing all the same. Nothing can be written. Trade: reads are small, and give way to others.
+
+import { basename } from "@std/path";
+import { assert } from "../assert.ts";
+import { HostError } from "../errors.ts";
+import { pace } from "../host/clock.ts";
+import type { Disk, Reading } from "../host/disk.ts";
+import { segmentLsn } from "../wal/format.ts";
+import { MARK_FILE } from "../wal/mark.ts";
+import type { Log } from "../wal/wal.ts";
+
+/** What is done with so many bytes takes a millisecond or two. */
+const READ_BYTES_MAX = 65536;
+
+function refuse(): never {
+  assert(false, "the disk of an examination is only read");
+}
+
+export class StillDisk implements Disk {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  /** The files in the directory, but for the log's. */
+  readonly #names: ReadonlySet<string>;
+  /** The bytes of each file of the log. */
+  readonly #segments: ReadonlyMap<string, number>;
+  readonly #pause = pace();
+
+  private constructor(
+    disk: Disk,
+    directory: string,
+    names: ReadonlySet<string>,
+    segments: ReadonlyMap<string, number>,
+  ) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#names = names;
+    this.#segments = segments;
+  }
+
+  /** The disk as it is now; it holds every record of the log so far. */
+  static async of(disk: Disk, directory: string, log: Log): Promise<StillDisk> {
+    // The log last: it must be as far as what is in the files.
+    const files = await disk.list(directory).catch((error) => {
+      throw new HostError(`Directory ${directory} could not be listed`, error);
+    });
+    // The mark goes on with the log, and may be ahead of what it is now.
+    const names = files.filter((name) => segmentLsn(name) === null && name !== MARK_FILE);
+    await log.sync();
+    const segments = log.segments.map(({ file, bytes }): [string, number] => [file, bytes]);
+    return new StillDisk(disk, directory, new Set(names), new Map(segments));
+  }
+
+  list(directory: string): Promise<string[]> {
+    if (directory !== this.#directory) return this.#disk.list(directory);
+    return Promise.resolve([...this.#names, ...this.#segments.keys()]);
+  }
+
+  /** Reads that block would stop whoever is served meanwhile. */
+  readNow(): "large" {
+    return "large";
+  }
+
+  changedAt(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  async open(path: string, offset = 0): Promise<Reading | null> {
+    const name = basename(path);
+    const bytes = this.#segments.get(name) ?? (this.#names.has(name) ? Infinity : 0);
+    const reading = bytes === 0 ? null : await this.#disk.open(path, offset);
+    if (reading === null) return null;
+    const size = Math.min(bytes, reading.size);
+    let left = size - offset;
+    return {
+      size,
+      read: async (into) => {
+        await this.#pause();
+        if (left <= 0) return null;
+        const read = await reading.read(into.subarray(0, Math.min(left, READ_BYTES_MAX)));
+        left -= read ?? 0;
+        return read;
+      },
+      close: () => reading.close(),
+    };
+  }
+
+  writtenAt(path: string): Promise<number | null> {
+    return this.#disk.writtenAt(path);
+  }
+
+  exists(path: string): Promise<boolean> {
+    return this.#disk.exists(path);
+  }
+
+  isLink(path: string): Promise<boolean> {
+    return this.#disk.isLink(path);
+  }
+
+  check(): void {}
+
+  readonly create = refuse;
+  readonly rename = refuse;
+  readonly remove = refuse;
+  readonly syncDirectory = refuse;
+  readonly makeDirectory = refuse;
+  readonly truncate = refuse;
+  readonly append = refuse;
+  readonly renameNow = refuse;
+  readonly removeNow = refuse;
+  readonly syncDirectoryNow = refuse;
+  readonly existsNow = refuse;
+  readonly isThereNow = refuse;
+}

@@ -1,0 +1,141 @@
+// `karma check` tells all that is damaged in a directory; `karma repair` makes of it one that starts, with
+// everything that comes before the damage.
+//
+// A repair reads what can be read, dumps it anew and begins a new log from there; then the files of the
+// old log, and dumps that are damaged, are moved to a folder `damaged-TIME`, which no start reads.
+//
+// Invariant: a check changes nothing, and so does a repair that is not meant. Until the new log is there
+// a crash leaves the directory as damaged as it was, afterwards one that starts: the old log's files
+// are then older than the new one, and read no more. Nothing is deleted. Trade: everything is dumped
+// anew, which takes the space of one dump of each tree.
+
+import { join } from "@std/path";
+import { DamagedError, HostError } from "../errors.ts";
+import { segmentLsn } from "../wal/format.ts";
+import { Log } from "../wal/wal.ts";
+import { removeMark } from "../wal/mark.ts";
+import { Forest } from "../tree/forest.ts";
+import { assess, type Damage, type Place } from "./damage.ts";
+import { examine } from "./integrity_check.ts";
+import type { Recovery } from "./recovery.ts";
+
+/** What there is to tell, and whether the directory is whole now. */
+export interface Outcome {
+  readonly lines: string[];
+  readonly isWhole: boolean;
+}
+
+const WHOLE = "No damage";
+
+/** Tells what a start would find, and all that is damaged. */
+export async function check(place: Place): Promise<Outcome> {
+  const { faults, notes } = await examine(place.open, () => Promise.resolve(place.disk));
+  if (faults.length === 0) return { lines: [...notes, WHOLE], isWhole: true };
+  const hint = `What can be done: karma repair --directory=${place.directory}`;
+  const damage = await isReadable(place) ? null : await assess(place);
+  if (damage === null) return { lines: [...notes, ...faults, hint], isWhole: false };
+  const more = damage.faults.filter((fault) => !faults.includes(fault));
+  return { lines: [...notes, ...faults, ...more, ...damage.notes, hint], isWhole: false };
+}
+
+/** Repairs a directory that nobody else has, if that `isMeant`; else tells what it would do. */
+export async function repair(place: Place, isMeant: boolean): Promise<Outcome> {
+  const { faults } = await examine(place.open, () => Promise.resolve(place.disk));
+  if (faults.length === 0) {
+    return { lines: [`${WHOLE}: there is nothing to repair`], isWhole: true };
+  }
+  const useless = await damagedDumps(place);
+  const damage = await isReadable(place) ? null : await assess(place);
+  const told = new Set([...faults, ...damage?.faults ?? []]);
+  const lines = [...told, ...damage?.notes ?? [], ...planOf(damage)];
+  const files = new Set([...useless, ...damage?.files ?? [], ...await oldLog(place, damage)]);
+  const aside = await unusedFolder(place);
+  lines.push(...[...files].map((file) => `To be kept in ${aside}: ${file}`));
+  if (!isMeant) {
+    const command = `karma repair --directory=${place.directory} --yes`;
+    return { lines: [...lines, `Nothing was changed. To do it: ${command}`], isWhole: false };
+  }
+  try {
+    if (damage !== null) await beginAnew(place, damage.recovery);
+    await moveAside(place, [...files], aside);
+  } catch (error) {
+    if (error instanceof HostError || error instanceof DamagedError) throw error;
+    throw new HostError(`Directory ${place.directory} could not be repaired`, error);
+  }
+  return { lines: [...lines, "It is done: the directory can be started on"], isWhole: true };
+}
+
+function planOf(damage: Damage | null): string[] {
+  if (damage === null) return ["Nothing that a start needs is damaged, and nothing is lost"];
+  const { recovery: { lsn }, trees, keys, losses } = damage;
+  return [
+    `What can be kept: ${trees} trees with ${keys} counters, as after record ${lsn} of the log`,
+    ...losses,
+  ];
+}
+
+/** Whether a start would succeed. */
+async function isReadable({ disk, open }: Place): Promise<boolean> {
+  try {
+    await open(disk, new Forest()).recovery.read();
+    return true;
+  } catch (error) {
+    if (error instanceof DamagedError) return false;
+    throw error;
+  }
+}
+
+async function damagedDumps({ disk, open }: Place): Promise<string[]> {
+  const { dumps } = open(disk, new Forest());
+  const files: string[] = [];
+  for (const file of await dumps.list()) {
+    try {
+      await dumps.load(file);
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      files.push(file);
+    }
+  }
+  return files;
+}
+
+/** The files that the old log consists of, none if it goes on. */
+async function oldLog({ directory, disk }: Place, damage: Damage | null): Promise<string[]> {
+  if (damage === null) return [];
+  const isLog = (file: string) => segmentLsn(file) !== null || file.endsWith(".registry");
+  return (await disk.list(directory)).filter(isLog).sort();
+}
+
+async function beginAnew({ directory, disk }: Place, recovery: Recovery): Promise<void> {
+  await removeMark(directory, disk); // it is of the old log
+  const position = await recovery.rebase();
+  const options = { policy: "always", segmentBytes: 0, bytesMax: Infinity } as const;
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  lost.catch(() => {});
+  const told: string[] = [];
+  const log = new Log(directory, options, position, disk, {
+    preamble: (lsn) => recovery.catalogue(lsn),
+    onLarge() {},
+    lost: reject,
+    tell: (line) => told.push(line),
+  });
+  if (log.begin() === null) throw new HostError("The new log could not be begun", told.join("; "));
+  await Promise.race([log.close(), lost]);
+}
+
+async function moveAside({ directory, disk }: Place, files: string[], to: string): Promise<void> {
+  const folder = join(directory, to);
+  await disk.makeDirectory(folder);
+  for (const file of files) await disk.rename(join(directory, file), join(folder, file));
+  await disk.syncDirectory(folder);
+  await disk.syncDirectory(directory);
+}
+
+/** A folder that is not there yet. */
+async function unusedFolder({ directory, disk }: Place): Promise<string> {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+  for (let count = 1;; count++) {
+    const name = count === 1 ? `damaged-${time}` : `damaged-${time}-${count}`;
+    if (!await disk.exists(join(directory, name))) return name;
+  }
+}

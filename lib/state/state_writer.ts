@@ -1,0 +1,300 @@
+// The ledger: the one way to the state. Every change is written as a record into the log's buffer,
+// applied from there, and kept in the log if it happened.
+//
+// Invariant: what comes back as "done" has happened and is in the log; anything else changed nothing.
+// What follows one `reserve` is one group of the log: a crash leaves all of it or nothing.
+// Which trees there are is always in the log. What is counted in them, and the registry, may be left
+// out (`isCounted`): they are then as lasting as the last dump.
+
+import { ITEM_WORDS, type Items } from "../command/items.ts";
+import { parts } from "../dump/tree_io.ts";
+import { pace } from "../host/clock.ts";
+import type { Log } from "../wal/wal.ts";
+import type { Registry } from "../idempotency/dedup_state.ts";
+import type { Forest } from "../tree/forest.ts";
+import { type Refusal, type Tree, treeBytes } from "../tree/tree.ts";
+import { isHidden } from "../tree/tree_name.ts";
+import {
+  ADD,
+  ADOPT,
+  Changes,
+  COMPACT,
+  CREATE,
+  DROP,
+  NOTE,
+  PUT,
+  RECORD_WORDS_MAX,
+  REMOVE,
+  ROWS,
+  SET,
+  STAGE,
+  SUBTRACT,
+  SWEEP,
+  TOUCH,
+  writeRecord,
+} from "./state_machine.ts";
+import { reclaim } from "./range_delete_sweeper.ts";
+import { Undo } from "./undo.ts";
+
+/** Why a change did not happen; "full": no space for the log; "crowded": no more trees. */
+export type Outcome = "done" | Refusal | "full" | "crowded";
+
+/** Words of the record of a change of a counter's day. */
+const AMOUNT_WORDS = 6;
+const REMOVE_WORDS = 5;
+
+/**
+ * So much memory must be there beside what a new tree takes: more than its first counter may ask for, so that
+ * no tree is made for a change that is then refused.
+ */
+const FIRST_BYTES = 1 << 19;
+
+export class Ledger {
+  readonly #forest: Forest;
+  readonly #log: Log;
+  /** Whether what is counted is in the log. */
+  readonly isCounted: boolean;
+  readonly #changes: Changes;
+  /** For each tree that is on its way into the log, the first of its records. */
+  readonly #stagings = new Set<number>();
+  /** Of a batch: one for each item that created its counter, and what the items' days held before. */
+  #created = new Uint8Array(0);
+  #before = new Uint32Array(0);
+  /** For requests of several changes, one of which may be refused. */
+  readonly undo: Undo;
+  /** The item that made a batch overflow. */
+  culprit = 0;
+
+  constructor(forest: Forest, registry: Registry, log: Log, isCounted: boolean) {
+    this.#forest = forest;
+    this.#log = log;
+    this.isCounted = isCounted;
+    this.#changes = new Changes(forest, registry);
+    this.undo = new Undo(forest, log);
+  }
+
+  /** The first record that a tree needs which is on its way; all others are in the forest. */
+  get firstStaged(): number {
+    return Math.min(...this.#stagings);
+  }
+
+  /** Makes room for changes that belong together: so many records, with so many bytes and changes of days. */
+  reserve(records: number, bytes: number, amounts: number): boolean {
+    const words = records * RECORD_WORDS_MAX + Math.ceil(bytes / 4) + amounts * AMOUNT_WORDS;
+    return this.#log.hasRoom(words);
+  }
+
+  /** Adds a value to a day of a counter, which it creates. */
+  add(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
+    if (this.isCounted && !this.#log.hasRoom(AMOUNT_WORDS)) return "full";
+    return this.#amount(ADD, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
+  }
+
+  /** Takes a value, or what there is if that is less, from a day of a counter, which it creates. */
+  subtract(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
+    if (this.isCounted && !this.#log.hasRoom(AMOUNT_WORDS)) return "full";
+    return this.#amount(SUBTRACT, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
+  }
+
+  /** Adds all items, or none; see `culprit`. */
+  addAll(tree: Tree, items: Items): Outcome {
+    return this.#all(ADD, tree, items);
+  }
+
+  /** Sets the days of all items, or of none; see `culprit`. */
+  setAll(tree: Tree, items: Items): Outcome {
+    return this.#all(SET, tree, items);
+  }
+
+  /** Creates a counter without days, unless there is one. */
+  touch(tree: Tree, keyLo: number, keyHi: number): Outcome {
+    if (this.isCounted && !this.#log.hasRoom(3)) return "full";
+    this.#keyed(TOUCH, tree, keyLo, keyHi);
+    return this.#count(3) ? "done" : tree.refusal;
+  }
+
+  /** Takes away the days in [dayFrom, dayTo] of a counter. */
+  remove(tree: Tree, keyLo: number, keyHi: number, dayFrom: number, dayTo: number): Outcome {
+    if (this.isCounted && !this.#log.hasRoom(REMOVE_WORDS)) return "full";
+    const at = this.#keyed(REMOVE, tree, keyLo, keyHi);
+    const { words } = this.#log;
+    words[at] = dayFrom;
+    words[at + 1] = dayTo;
+    this.#count(REMOVE_WORDS);
+    return "done";
+  }
+
+  /** Takes away the days in [dayFrom, dayTo] of every counter; walk the tree afterwards (`settle`). */
+  sweep(tree: Tree, dayFrom: number, dayTo: number): Outcome {
+    if (this.isCounted && !this.#log.hasRoom(3)) return "full";
+    const { words, at } = this.#log;
+    words[at] = SWEEP | tree.number << 8;
+    words[at + 1] = dayFrom;
+    words[at + 2] = dayTo;
+    this.#count(3);
+    return "done";
+  }
+
+  /** Takes away the counters without days; walk the tree afterwards (`settle`). */
+  compact(tree: Tree): Outcome {
+    if (this.isCounted && !this.#log.hasRoom(1)) return "full";
+    const { words, at } = this.#log;
+    words[at] = COMPACT | tree.number << 8;
+    this.#count(1);
+    return "done";
+  }
+
+  /** Changes the registry. */
+  note(kind: number, payload: Uint8Array): Outcome {
+    const log = this.#log;
+    if (!log.hasRoom(RECORD_WORDS_MAX + Math.ceil(payload.length / 4))) return "full";
+    this.#count(writeRecord(log.words, log.at, NOTE, kind, payload));
+    return "done";
+  }
+
+  /** Creates an empty tree; there must be none of that name. */
+  create(name: string): Outcome {
+    const number = this.#forest.freeNumber();
+    if (number === null || this.#isCrowded(name)) return "crowded";
+    const bytes = new TextEncoder().encode(name);
+    if (!this.#forest.budget.fits(treeBytes(name) + FIRST_BYTES)) return "memory";
+    return this.#record(CREATE | number << 8, this.#forest.nextSerial, bytes, true);
+  }
+
+  drop(tree: Tree): Outcome {
+    if (!this.#log.hasRoom(1)) return "full";
+    const { words, at } = this.#log;
+    words[at] = DROP | tree.number << 8;
+    this.#changes.apply(words, at);
+    this.#log.append(1);
+    reclaim(this.#forest);
+    return "done";
+  }
+
+  /** Lets a hidden tree take the place of a name, and of the tree that has it. */
+  adopt(tree: Tree, name: string): Outcome {
+    if (this.#isCrowded(name)) return "crowded";
+    const bytes = new TextEncoder().encode(name);
+    return this.#record(ADOPT | tree.number << 8, tree.serial, bytes, true);
+  }
+
+  /** Puts a tree in the place of its name: into the log branch by branch, then for all at once. */
+  async put(tree: Tree): Promise<Outcome> {
+    if (this.#isCrowded(tree.name)) return "crowded";
+    const log = this.#log;
+    const serial = this.#forest.nextSerial++;
+    const first = log.lsn + 1;
+    this.#stagings.add(first);
+    try {
+      if (this.#record(STAGE, serial, tree.nameBytes, false) === "full") return "full";
+      const rest = pace();
+      for (const { payload } of parts(tree, () => 0)) {
+        if (this.#record(ROWS, serial, payload, false) === "full") return "full";
+        await rest();
+      }
+      const number = this.#forest.freeNumber();
+      if (number === null || this.#isCrowded(tree.name)) return "crowded";
+      this.#changes.stage(serial, tree);
+      return this.#record(PUT | number << 8, serial, tree.nameBytes, true);
+    } finally {
+      this.#changes.unstage(serial);
+      this.#stagings.delete(first);
+    }
+  }
+
+  /** Whether a tree of that name would be one too many. Hidden ones are as many as there are streams. */
+  #isCrowded(name: string): boolean {
+    return this.#forest.room <= 0 && !isHidden(name) && this.#forest.named(name) === null;
+  }
+
+  /** Writes a record with bytes; a tree that is here already needs no part of it applied. */
+  #record(head: number, serial: number, bytes: Uint8Array, isApplied: boolean): Outcome {
+    const log = this.#log;
+    if (!log.hasRoom(RECORD_WORDS_MAX + Math.ceil(bytes.length / 4))) return "full";
+    const { words, at } = log;
+    const size = writeRecord(words, at, head, serial, bytes);
+    if (isApplied) this.#changes.apply(words, at);
+    log.append(size);
+    if (isApplied) reclaim(this.#forest); // of the tree whose place was taken, if any was
+    return "done";
+  }
+
+  /** Lets all items of a batch happen, each as a record; at one that overflows takes all back. */
+  #all(kind: number, tree: Tree, items: Items): Outcome {
+    const log = this.#log;
+    const { count, words: from } = items;
+    if (!log.hasRoom(AMOUNT_WORDS * count)) return "full";
+    if (this.#created.length < count) {
+      this.#created = new Uint8Array(2 * count);
+      this.#before = new Uint32Array(4 * count);
+    }
+    const { words } = log;
+    let at = log.at;
+    for (let index = 0, item = 0; index < count; index++, item += ITEM_WORDS) {
+      words[at] = kind | tree.number << 8;
+      words[at + 1] = from[item];
+      words[at + 2] = from[item + 1];
+      words[at + 3] = from[item + 2];
+      words[at + 4] = from[item + 3];
+      words[at + 5] = from[item + 4];
+      if (!this.#changes.apply(words, at)) {
+        const { refusal } = tree;
+        this.culprit = index;
+        this.#forest.budget.leniently(() => this.#takeBack(kind, tree, items));
+        return refusal;
+      }
+      this.#created[index] = tree.created ? 1 : 0;
+      if (kind === SET) {
+        this.#before[2 * index] = tree.old[0];
+        this.#before[2 * index + 1] = tree.old[1];
+      }
+      at += AMOUNT_WORDS;
+    }
+    if (this.isCounted) log.append(AMOUNT_WORDS * count, count);
+    return "done";
+  }
+
+  /** Undoes the items before the culprit, from the last to the first. */
+  #takeBack(kind: number, tree: Tree, { words }: Items): void {
+    for (let index = this.culprit - 1; index >= 0; index--) {
+      const [keyLo, keyHi, day, lo, hi] = words.subarray(ITEM_WORDS * index);
+      if (kind === ADD) tree.subtract(keyLo, keyHi, day, lo, hi);
+      else tree.set(keyLo, keyHi, day, this.#before[2 * index], this.#before[2 * index + 1]);
+      if (this.#created[index] === 1) tree.forget(keyLo, keyHi);
+    }
+  }
+
+  #amount(
+    kind: number,
+    tree: Tree,
+    keyLo: number,
+    keyHi: number,
+    day: number,
+    lo: number,
+    hi: number,
+  ): boolean {
+    const at = this.#keyed(kind, tree, keyLo, keyHi);
+    const { words } = this.#log;
+    words[at] = day;
+    words[at + 1] = lo;
+    words[at + 2] = hi;
+    return this.#count(AMOUNT_WORDS);
+  }
+
+  /** Begins the record of a counter's change; returns where its fields go on. */
+  #keyed(kind: number, tree: Tree, keyLo: number, keyHi: number): number {
+    const { words, at } = this.#log;
+    words[at] = kind | tree.number << 8;
+    words[at + 1] = keyLo;
+    words[at + 2] = keyHi;
+    return at + 3;
+  }
+
+  /** Lets the change of what is counted happen that was written as so many words. False: it is refused. */
+  #count(words: number): boolean {
+    const log = this.#log;
+    if (!this.#changes.apply(log.words, log.at)) return false;
+    if (this.isCounted) log.append(words);
+    return true;
+  }
+}

@@ -1,0 +1,54 @@
+// The finder: the tree that a request is about, and what becomes of the request if it isn't there.
+
+import type { Reply } from "../command/reply.ts";
+import type { Request } from "../command/request.ts";
+import type { Forest } from "../tree/forest.ts";
+import type { Tree } from "../tree/tree.ts";
+import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
+import type { Ledger, Outcome } from "./state_writer.ts";
+
+export class Finder {
+  readonly #forest: Forest;
+  readonly #ledger: Ledger;
+  /** Whether the tree that was found last was created for it. */
+  isNew = false;
+
+  constructor(forest: Forest, ledger: Ledger) {
+    this.#forest = forest;
+    this.#ledger = ledger;
+  }
+
+  /** The tree, created if the request says so. Null: the reply says why, or is that of an empty tree. */
+  find(request: Request, reply: Reply): Tree | null {
+    const { bytes, nameStart, nameEnd } = request;
+    const tree = this.#forest.find(bytes, nameStart, nameEnd);
+    this.isNew = tree === null;
+    return tree ?? this.#missing(request, reply);
+  }
+
+  /** The tree, if it is there; null without a word. */
+  peek({ bytes, nameStart, nameEnd }: Request): Tree | null {
+    return this.#forest.find(bytes, nameStart, nameEnd);
+  }
+
+  #missing(request: Request, reply: Reply): Tree | null {
+    const { bytes, nameStart, nameEnd, missing } = request;
+    if (missing === "refuse") {
+      reply.notFound("Tree", bytes.slice(nameStart, nameEnd));
+      return null;
+    }
+    const name = treeName(bytes, nameStart, nameEnd);
+    if (name === null) reply.fail("validation_error", `Field tree_name ${TREE_NAME_RULE}`);
+    if (name === null || missing === "empty") return null;
+    if (!isDone(this.#ledger.create(name), reply)) return null;
+    return this.#forest.find(bytes, nameStart, nameEnd);
+  }
+}
+
+/** Whether a change was made; else the reply says why not, but for an overflow. */
+export function isDone(outcome: Outcome, reply: Reply): boolean {
+  if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
+  if (outcome === "memory") reply.fail("memory_full", "Memory is full: nothing was changed");
+  if (outcome === "crowded") reply.fail("too_many_trees", "There are too many trees");
+  return outcome === "done";
+}

@@ -1,0 +1,67 @@
+// Undo: takes back changes of one request that are in the log's buffer and in memory, because a later one of
+// the same request was refused.
+//
+// Invariant: between `begin` and `takeBack` nothing was written, which one `reserve` for all of it sees to,
+// and nobody else had a turn. Afterwards the state and the log are as they were before; only a serial that
+// was given to a tree stays used.
+// Trade: the batch of one tree, which may have thousands of items, keeps what it needs itself (ledger.ts).
+
+import type { Log } from "../wal/wal.ts";
+import type { Forest } from "../tree/forest.ts";
+import type { Tree } from "../tree/tree.ts";
+
+interface Added {
+  readonly tree: Tree;
+  readonly keyLo: number;
+  readonly keyHi: number;
+  readonly day: number;
+  readonly lo: number;
+  readonly hi: number;
+  /** Whether the counter was created for it. */
+  readonly created: boolean;
+}
+
+export class Undo {
+  readonly #forest: Forest;
+  readonly #log: Log;
+  #at = 0;
+  #lsn = 0;
+  #added: Added[] = [];
+  #made: Tree[] = [];
+
+  constructor(forest: Forest, log: Log) {
+    this.#forest = forest;
+    this.#log = log;
+  }
+
+  /** From here on changes may be taken back; there must be room in the log for all of them. */
+  begin(): void {
+    this.#at = this.#log.at;
+    this.#lsn = this.#log.lsn;
+    this.#added = [];
+    this.#made = [];
+  }
+
+  /** Notes what the last `add` to a tree did. */
+  added(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): void {
+    this.#added.push({ tree, keyLo, keyHi, day, lo, hi, created: tree.created });
+  }
+
+  /** Notes that a tree was created. */
+  made(tree: Tree): void {
+    this.#made.push(tree);
+  }
+
+  /** Takes back all that was noted, the last first. */
+  takeBack(): void {
+    this.#forest.budget.leniently(() => {
+      for (const { tree, keyLo, keyHi, day, lo, hi, created } of this.#added.reverse()) {
+        tree.subtract(keyLo, keyHi, day, lo, hi);
+        if (created) tree.forget(keyLo, keyHi);
+      }
+    });
+    for (const tree of this.#made) this.#forest.remove(tree);
+    const log = this.#log;
+    log.append(this.#at - log.at, this.#lsn - log.lsn);
+  }
+}

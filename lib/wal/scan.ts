@@ -1,0 +1,85 @@
+// Looks into the files of a log: the head of a segment, what is left of groups behind their end.
+
+import { join } from "@std/path";
+import { DamagedError, HostError } from "../errors.ts";
+import type { Disk, Reading } from "../host/disk.ts";
+import { Window } from "../host/read_window.ts";
+import {
+  decodeHead,
+  GROUP_BYTES,
+  groupDurable,
+  type Head,
+  HEAD_BYTES,
+  isGroupHead,
+  mayBeTorn,
+  segmentLsn,
+} from "./format.ts";
+
+/** What is wrong with something, and whether a crash may have left it so. */
+export interface Fault {
+  readonly what: string;
+  readonly torn: boolean;
+  /** Whether there is nothing at all. */
+  readonly isEnd?: boolean;
+}
+
+/** What the head of a segment says. */
+export async function readHead(directory: string, disk: Disk, file: string): Promise<Head | Fault> {
+  const reading = await disk.open(join(directory, file));
+  if (reading === null) throw new Error("it is not a file");
+  try {
+    const window = new Window(reading);
+    const isThere = await window.fill(HEAD_BYTES);
+    const head = decodeHead(new Uint32Array(window.bytes.buffer, 0, HEAD_BYTES / 4));
+    if (head === "other version") {
+      return { what: "another version of Karma has written it", torn: false };
+    }
+    if (head !== "damaged" && head.lsn === segmentLsn(file)) return head;
+    const torn = !isThere || mayBeTorn(window.bytes, 0, HEAD_BYTES, 0);
+    return { what: "it does not begin as a log of Karma does", torn };
+  } finally {
+    reading.close();
+  }
+}
+
+/**
+ * Searches a segment from an offset on for heads of groups. `isDurable`: one of them says that the
+ * record `lsn` was on the disk. `last`: behind the last byte that is not zero, or the offset.
+ */
+export async function search(
+  reading: Reading,
+  offset: number,
+  lsn: number,
+): Promise<{ isDurable: boolean; last: number }> {
+  const window = new Window(reading);
+  let last = offset;
+  let isDurable = false;
+  while (await window.fill(1)) {
+    await window.fill(GROUP_BYTES);
+    const words = new Uint32Array(window.bytes.buffer);
+    // To the end of what is there, or where a head would be cut.
+    const isAll = window.end - window.at < GROUP_BYTES;
+    const end = isAll ? window.end : window.end - GROUP_BYTES + 1;
+    for (; window.at < end; window.at += 4) {
+      if (window.offset < offset || words[window.at >>> 2] === 0 && window.at + 4 <= window.end) {
+        continue;
+      }
+      last = Math.min(window.offset + 4, window.offset + window.end - window.at);
+      const at = window.at >>> 2;
+      if (isAll || !isGroupHead(words, at)) continue;
+      if (groupDurable(words, at) >= lsn) isDurable = true;
+    }
+    window.at = Math.min(window.at, window.end);
+  }
+  return { isDurable, last };
+}
+
+/** Does something with the disk; what the system says becomes a HostError that says what for. */
+export async function told<T>(failure: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DamagedError || error instanceof HostError) throw error;
+    throw new HostError(failure, error);
+  }
+}

@@ -1,0 +1,70 @@
+// The guide to branches: whatever the starts are, the branch of a key is among those that it leaves.
+
+import { assert, assertEquals } from "@std/assert";
+import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
+import { Guide } from "../../../lib/tree/radix_table.ts";
+import { Random } from "../../support/random.ts";
+
+const U64_MAX = (1n << 64n) - 1n;
+
+function guideTo(starts: readonly bigint[], guide = new Guide()): Guide {
+  assert(guide.isStale);
+  guide.learn(Uint32Array.from(starts, lowLane), Uint32Array.from(starts, highLane), starts.length);
+  assert(!guide.isStale);
+  return guide;
+}
+
+/** The branches that are left to choose from for a key, after a look at whether its own is one of them. */
+function left(guide: Guide, starts: readonly bigint[], key: bigint): number {
+  const bucket = guide.bucketOf(lowLane(key), highLane(key));
+  const [low, high] = [guide.first(bucket), guide.first(bucket + 1)];
+  const own = starts.findLastIndex((start) => start <= key);
+  assert(low <= own && own <= high, `${key} is of ${own}, not of ${low} to ${high}, of ${starts}`);
+  return high - low + 1;
+}
+
+Deno.test("guide: the branch of a key is never left out", () => {
+  const random = new Random(42);
+  for (let round = 0; round < 300; round++) {
+    const bits = BigInt(random.below(65));
+    const count = 1 + random.below(100);
+    const below = () => random.u64() & ((1n << bits) - 1n);
+    const base = random.chance(0.5) ? 0n : below() & ~0xffffn;
+    const chosen = Array.from(
+      { length: count },
+      () => random.chance(0.5) ? below() : base | below() & 0xffffn,
+    );
+    const starts = [...new Set([0n, ...chosen])].sort((a, b) => a < b ? -1 : 1);
+    const guide = guideTo(starts);
+    const edges = starts.flatMap((start) => [start, start - 1n, start + 1n]);
+    const keys = [
+      ...edges,
+      U64_MAX,
+      U64_MAX >> 1n,
+      1n << 32n,
+      (1n << 32n) - 1n,
+      below(),
+      random.u64(),
+    ];
+    for (const key of keys) if (key >= 0n && key <= U64_MAX) left(guide, starts, key);
+  }
+});
+
+Deno.test("guide: of branches that lie evenly two or three are left, and of those behind the last one", () => {
+  for (const distance of [1n, 2389n, 1n << 31n, (1n << 48n) + 1n]) {
+    const starts = Array.from({ length: 5000 }, (_, index) => BigInt(index) * distance);
+    const guide = guideTo(starts);
+    for (const start of starts) assert(left(guide, starts, start) <= 3, `${start} of ${distance}`);
+    assertEquals(left(guide, starts, U64_MAX), 1);
+  }
+});
+
+Deno.test("guide: it can be learned anew, with more branches and with fewer", () => {
+  const guide = new Guide();
+  for (const count of [1, 1000, 3, 5000, 2]) {
+    const starts = Array.from({ length: count }, (_, index) => BigInt(index) << 40n);
+    guide.isStale = true;
+    guideTo(starts, guide);
+    for (const start of starts) left(guide, starts, start);
+  }
+});
