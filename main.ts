@@ -21,7 +21,7 @@ import { Statistics } from "./lib/metrics/statistics.ts";
 import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
 import { HostClock, localZone } from "./lib/host/clock.ts";
 import { HostDisk } from "./lib/host/disk.ts";
-import { DirectoryHold } from "./lib/host/directory_lock.ts";
+import { DirectoryLock } from "./lib/host/directory_lock.ts";
 import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
 import type { Config } from "./lib/cli/options.ts";
 import { Acceptor } from "./lib/server/acceptor.ts";
@@ -107,14 +107,14 @@ async function mend(config: Config, how: "check" | "plan" | "repair"): Promise<n
 }
 
 /** Makes the data directory if there is none, and takes it for this process. */
-async function occupy(directory: string, disk: HostDisk): Promise<DirectoryHold> {
+async function occupy(directory: string, disk: HostDisk): Promise<DirectoryLock> {
   try {
     await disk.makeDirectory(directory);
   } catch (error) {
     throw new HostError(`Directory ${directory} could not be made`, error);
   }
   try {
-    const hold = await DirectoryHold.take(directory);
+    const hold = await DirectoryLock.take(directory);
     if (!("holder" in hold)) return disk.hold = hold;
     const process = hold.holder === "" ? "another process" : `process ${hold.holder}`;
     fail(`Directory ${directory} is in use by ${process}`, EXIT_USAGE);

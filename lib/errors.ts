@@ -1,6 +1,6 @@
 // The stable codes of the client's mistakes, grouped by when they are found.
 //
-// A dialect may tell a code (v2) or only the sentence that comes with it (v1). Codes never change
+// A protocol may tell a code (v2) or only the sentence that comes with it (v1). Codes never change
 // their meaning; sentences may become clearer.
 
 export type ErrorCode =

@@ -32,9 +32,9 @@ const archive = Deno.env.get("KARMA_DENORT") || (isFile(ARCHIVE_NEARBY) ? ARCHIV
 Deno.exit(await (archive ? compileOver(archive) : run(Deno.execPath(), compile)));
 
 function compileOver(archive: string): Promise<number> {
-  const shelf = `${DENO_DIR}/dl/release/v${ARCHIVE_DENO}`;
-  Deno.mkdirSync(shelf, { recursive: true });
-  Deno.copyFileSync(archive, `${shelf}/denort-${Deno.build.target}.zip`);
+  const cache = `${DENO_DIR}/dl/release/v${ARCHIVE_DENO}`;
+  Deno.mkdirSync(cache, { recursive: true });
+  Deno.copyFileSync(archive, `${cache}/denort-${Deno.build.target}.zip`);
   // Older Deno trusts only its own list of authorities, unless told that the system knows better.
   const env = { DENO_DIR: Deno.realPathSync(DENO_DIR), DENO_TLS_CA_STORE: "system" };
   return run("npx", ["-y", `deno@${ARCHIVE_DENO}`, ...compile], env);

@@ -17,7 +17,7 @@ const ROOMS: Record<string, readonly string[]> = {
   command: ["tree", "bytes"],
   log: ["bytes", "host"],
   dump: ["registry", "tree", "bytes", "host"],
-  registry: ["bytes"],
+  dedup: ["bytes"],
   tree: ["bytes"],
   bytes: [],
   host: [],

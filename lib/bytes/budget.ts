@@ -6,7 +6,7 @@
 //
 // Invariant: `held` and `buffers` are what was added and not taken off. Arrays are counted exactly; for objects
 // and tables each part has a figure per piece that was measured.
-// Trade: nothing is refused here. Whoever is about to grow asks whether it fits, and refuses what it was
+// Trade-off: nothing is refused here. Whoever is about to grow asks whether it fits, and refuses what it was
 // asked for before it changes anything. So what needs no memory costs nothing, and what the log or a dump
 // holds is read however much it is.
 

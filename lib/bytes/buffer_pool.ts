@@ -1,7 +1,7 @@
 // The buffer pool: arrays for bytes that come and leave, used again by the next that needs one.
 //
 // Invariant: `held` is the length of all arrays that were taken and not given back, and of the spare ones.
-// Trade: arrays that were used before are not cleared, which would cost as much as filling them; whoever takes
+// Trade-off: arrays that were used before are not cleared, which would cost as much as filling them; whoever takes
 // one looks only at what it has put there. Without a pool every buffer that doubles leaves garbage behind
 // as large as itself: of a thousand requests of a mebibyte V8 still held 650 MB a minute later.
 
@@ -35,7 +35,7 @@ export class BufferPool {
   }
 
   /** An array of that length, whatever is in it. */
-  take(length: number): Bytes {
+  acquire(length: number): Bytes {
     const spare = this.#spare.get(length)?.pop();
     if (spare !== undefined) {
       this.#spareBytes -= length;
@@ -51,7 +51,7 @@ export class BufferPool {
   }
 
   /** Takes an array back that nobody looks at any more. */
-  give(bytes: Bytes): void {
+  release(bytes: Bytes): void {
     const { length } = bytes;
     if (this.#spareBytes + length > SPARE_BYTES_MAX) {
       this.#budget.buffers -= length;
@@ -73,7 +73,7 @@ export class BufferPool {
   }
 
   /** How many bytes were let go since the last call: memory that waits to be collected. */
-  takeDropped(): number {
+  acquireDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;
     return dropped;

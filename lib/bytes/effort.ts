@@ -5,7 +5,7 @@
 //
 // Invariant: `work` is in the unit of fairness.ts, a byte's worth, some 6 ns. It is set to zero at the beginning
 // of each slice.
-// Trade: one object for the whole process, so that nothing needs to be handed down to a tree and adding to it costs
+// Trade-off: one object for the whole process, so that nothing needs to be handed down to a tree and adding to it costs
 // a nanosecond. Work outside of slices adds to it as well, and the next slice drops that.
 
 export const effort = { work: 0 };

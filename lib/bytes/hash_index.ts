@@ -2,7 +2,7 @@
 //
 // Invariant: a place is entered once, and no free slot lies between its hash's own and the one that
 // it is in, so a search ends at the first free slot. What is taken out leaves no mark behind.
-// Trade: the tables hold no hashes: whoever searches compares keys, and a table that grows asks for
+// Trade-off: the tables hold no hashes: whoever searches compares keys, and a table that grows asks for
 // the hashes anew. That is 8 bytes a place where 16 would be needed. Each table grows alone, so
 // nothing waits longer than for one: some 200 µs with a million places.
 
@@ -19,7 +19,7 @@ const TABLE_WORDS_MIN = 4;
 /** A table is never fuller: beyond, a search for an absent key takes over eight probes. */
 const LOAD_MAX = 3 / 4;
 
-export class Places {
+export class HashIndex {
   /** For keys that clients choose: nobody knows which ones collide. */
   readonly hash = new KeyedHash();
   readonly #hashAt: (place: number) => number;

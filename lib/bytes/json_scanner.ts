@@ -3,7 +3,7 @@
 // Invariant: accepts exactly the texts of RFC 8259, but for two things: nesting ends at
 // DEPTH_MAX, and an escaped surrogate must have its other half. Bytes that are not UTF-8 inside
 // a string are kept as they are; whoever gives a string a meaning decides about them.
-// Trade: strings are unescaped where they lie (an escape is never shorter than what it stands for),
+// Trade-off: strings are unescaped where they lie (an escape is never shorter than what it stands for),
 // so a text can be read once, and the buffer belongs to the scanner until then. Arrays and objects
 // that are read whole stay as they are: another scanner can go into them later.
 

@@ -4,7 +4,7 @@
 //   head    bytes of the name | the upper 16 bits of its hash
 //
 // Invariant: the name with a number is at the place that `#places` has for it; 0: there is none.
-// Trade: an array for each name would cost 350 bytes, here it is the name's own and four. What is removed
+// Trade-off: an array for each name would cost 350 bytes, here it is the name's own and four. What is removed
 // leaves gaps. When gaps are more than half of all, names move to new pages, a few with each change,
 // so that no change takes long, and the old pages go when all have moved.
 
@@ -29,7 +29,7 @@ interface Page {
   readonly generation: number;
 }
 
-export class Names {
+export class NameIndex {
   #pages: (Page | null)[] = [];
   /** Where there is no page any more. */
   readonly #freePages: number[] = [];

@@ -5,7 +5,7 @@
 //
 // A frame is what comes before a line feed, less one carriage return. Invariant: a frame is found
 // whatever the cuts between reads were, and no byte is searched twice for its end.
-// Trade: the buffer grows to hold the longest frame allowed, and goes back to its first size only
+// Trade-off: the buffer grows to hold the longest frame allowed, and goes back to its first size only
 // once it is empty and has long been too large, so that busy connections don't reallocate. It grows in
 // steps of GROW_BYTES, between which others have their turn.
 
@@ -59,15 +59,15 @@ export class ReceiveBuffer implements Line {
   constructor(frameBytesMax: number, pool = new BufferPool()) {
     this.frameBytesMax = frameBytesMax;
     this.#pool = pool;
-    this.bytes = pool.take(RECEIVE_BYTES_MIN);
+    this.bytes = pool.acquire(RECEIVE_BYTES_MIN);
     this.view = new DataView(this.bytes.buffer);
     this.#words = new Int32Array(this.bytes.buffer);
   }
 
   /** Gives its array back: to be called once, when nobody reads into it any more. */
   release(): void {
-    if (this.#larger !== null) this.#pool.give(this.#larger);
-    this.#pool.give(this.bytes);
+    if (this.#larger !== null) this.#pool.release(this.#larger);
+    this.#pool.release(this.bytes);
   }
 
   /**
@@ -122,7 +122,7 @@ export class ReceiveBuffer implements Line {
 
   /** Grows some of the way. True: there is space now. */
   grow(): boolean {
-    const larger = this.#larger ??= this.#pool.take(this.largerSize);
+    const larger = this.#larger ??= this.#pool.acquire(this.largerSize);
     const from = this.#head + this.#moved;
     const to = Math.min(this.#tail, from + GROW_BYTES);
     larger.set(this.bytes.subarray(from, to), this.#moved);
@@ -134,7 +134,7 @@ export class ReceiveBuffer implements Line {
     this.#tail = this.#moved;
     this.#moved = 0;
     this.#brimful = false;
-    this.#pool.give(this.bytes);
+    this.#pool.release(this.bytes);
     this.#use(larger);
     return true;
   }
@@ -227,8 +227,8 @@ export class ReceiveBuffer implements Line {
   }
 
   #replace(size: number): void {
-    this.#pool.give(this.bytes);
-    this.#use(this.#pool.take(size));
+    this.#pool.release(this.bytes);
+    this.#use(this.#pool.acquire(size));
   }
 
   #use(bytes: Uint8Array<ArrayBuffer>): void {

@@ -1,7 +1,7 @@
 // The send buffer: replies are written into it one after the other, as bytes, and leave in one write.
 //
 // Invariant: `length` bytes of `bytes` are finished text; every writer makes its own room first.
-// Trade: it grows to the largest reply it ever held; only one whose arrays come from a pool gives large ones
+// Trade-off: it grows to the largest reply it ever held; only one whose arrays come from a pool gives large ones
 // back.
 
 import { type BufferPool, roundedLength } from "./buffer_pool.ts";
@@ -35,20 +35,20 @@ export class SendBuffer {
 
   constructor(size: number, pool: BufferPool | null = null) {
     this.#pool = pool;
-    this.bytes = pool === null ? new Uint8Array(size) : pool.take(size);
+    this.bytes = pool === null ? new Uint8Array(size) : pool.acquire(size);
     this.#view = this.bytes;
   }
 
   /** Gives its array back: to be called once, when nobody reads from it any more. */
   release(): void {
-    this.#pool?.give(this.bytes);
+    this.#pool?.release(this.bytes);
   }
 
   clear(): void {
     this.length = 0;
     if (this.#pool === null || this.bytes.length <= KEPT_BYTES) return;
-    this.#pool.give(this.bytes);
-    this.bytes = this.#pool.take(CLEARED_BYTES);
+    this.#pool.release(this.bytes);
+    this.bytes = this.#pool.acquire(CLEARED_BYTES);
   }
 
   /** What was written, from `at` on: a view, valid until the next writer. */
@@ -68,9 +68,9 @@ export class SendBuffer {
     const size = Math.max(2 * this.bytes.length, this.length + count);
     const larger = this.#pool === null
       ? new Uint8Array(size)
-      : this.#pool.take(roundedLength(size));
+      : this.#pool.acquire(roundedLength(size));
     larger.set(this.bytes.subarray(0, this.length));
-    this.#pool?.give(this.bytes);
+    this.#pool?.release(this.bytes);
     this.bytes = larger;
   }
 

@@ -100,7 +100,7 @@ export function memoryLimits(config: Config, machineBytes: number): MemoryLimits
   return {
     bytesMax,
     bufferBytesMax: part(config.bufferMemoryMax),
-    answerBytesMax: part(config.answersBytesMax),
+    answerBytesMax: part(config.idempotencyBytesMax),
   };
 }
 

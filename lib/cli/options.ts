@@ -49,11 +49,11 @@ export interface Config {
   readonly authTokenFile: string;
   readonly readAuthToken: string;
   readonly readAuthTokenFile: string;
-  readonly answersMax: number;
+  readonly idempotencyRecordsMax: number;
   /** Of all of them; a share is one of `memoryMax`. */
-  readonly answersBytesMax: Size;
+  readonly idempotencyBytesMax: Size;
   /** 0: for ever. */
-  readonly answersAgeSeconds: number;
+  readonly idempotencyAgeSeconds: number;
   readonly ingestStreamsMax: number;
   readonly ingestStagedItemsMax: number;
 }
@@ -389,7 +389,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     help: "File with that token",
     rival: "readAuthToken",
   },
-  answersMax: {
+  idempotencyRecordsMax: {
     flag: "idempotency-max-records",
     value: "count",
     variable: "KARMA_IDEMPOTENCY_MAX_RECORDS",
@@ -397,7 +397,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     kind: integer(1, 100000000),
     help: "Most idempotency keys remembered",
   },
-  answersBytesMax: {
+  idempotencyBytesMax: {
     flag: "idempotency-max-bytes",
     value: "size",
     variable: "KARMA_IDEMPOTENCY_MAX_BYTES",
@@ -405,7 +405,7 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     kind: size,
     help: "Most memory for them; %: of --max-memory",
   },
-  answersAgeSeconds: {
+  idempotencyAgeSeconds: {
     flag: "idempotency-max-age-seconds",
     value: "seconds",
     variable: "KARMA_IDEMPOTENCY_MAX_AGE_SECONDS",

@@ -15,10 +15,10 @@ export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseO
     treesMax: config.treesMax,
     isCounted: config.wal,
     log: { policy, segmentBytes, bytesMax },
-    registry: {
-      answersMax: config.answersMax,
-      answersBytesMax: memory.answerBytesMax,
-      ageMaxSeconds: config.answersAgeSeconds,
+    dedup: {
+      idempotencyRecordsMax: config.idempotencyRecordsMax,
+      idempotencyBytesMax: memory.answerBytesMax,
+      ageMaxSeconds: config.idempotencyAgeSeconds,
       streamsKeptMax: ingestStreamsMax,
     },
     engine: {

@@ -27,7 +27,7 @@ export class Access {
   }
 
   /** Takes the token bytes[start..end), for the questions to come; false if it is none of ours. */
-  admit(bytes: Uint8Array, start: number, end: number): boolean {
+  authenticate(bytes: Uint8Array, start: number, end: number): boolean {
     const isFull = this.#full !== null && isEqual(this.#full, bytes, start, end);
     const isRead = this.#read !== null && isEqual(this.#read, bytes, start, end);
     this.#role = isFull ? "full" : isRead ? "read" : "none";
@@ -40,7 +40,7 @@ export class Access {
   }
 
   /** Whether the token that came last was one of ours. */
-  get isAdmitted(): boolean {
+  get isAuthenticated(): boolean {
     return this.#role !== "none";
   }
 

@@ -2,7 +2,7 @@
 // in between.
 //
 // Invariant: items are read in their order, each as it is at that moment; the reply is complete when all are.
-// Trade: the clock tells what is long, whatever the items touch, and is looked at once in some items: each look
+// Trade-off: the clock tells what is long, whatever the items touch, and is looked at once in some items: each look
 // costs as much as half a sum.
 
 import type { Reply } from "./reply.ts";

@@ -1,5 +1,5 @@
 // Responses that are objects: JSON values, made by the engine on its cold paths and written by the
-// dialects. The hot shapes of a reply (reply.ts) are not made of them.
+// protocols. The hot shapes of a reply (reply.ts) are not made of them.
 
 /** A value as a response tells it: integers as numbers below 2^53 or as bigints, others as `Real`. */
 export type Json =

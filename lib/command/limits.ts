@@ -9,7 +9,7 @@
 
 import { equals } from "../bytes/name_table.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
-import type { Window } from "./window.ts";
+import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */
 export const LIMITS_MAX = 16;
@@ -21,7 +21,7 @@ export type LimitMode = "reject" | "saturate" | "force";
 export interface Limit {
   /** The bytes of the tree's name. */
   readonly name: Uint8Array;
-  readonly window: Window;
+  readonly window: LimitWindow;
   readonly max: readonly [lo: number, hi: number];
   readonly cost: readonly [lo: number, hi: number] | null;
   readonly key: readonly [lo: number, hi: number] | null;
@@ -36,8 +36,8 @@ export class LimitSet {
   /** The first limit on the same tree, for each. */
   readonly firsts: readonly number[];
   /** How each limit is told, up to what is used: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
-  readonly heads: readonly Uint8Array[];
-  readonly headBytes: number;
+  readonly jsonHeads: readonly Uint8Array[];
+  readonly jsonHeadBytes: number;
   /** Whether when something leaves a window depends on what is in it, for one of them at least. */
   readonly areRolling: boolean;
 
@@ -49,8 +49,8 @@ export class LimitSet {
     this.firsts = limits.map(({ name }) => {
       return limits.findIndex((other) => equals(other.name, name, 0, name.length));
     });
-    this.heads = limits.map(headOf);
-    this.headBytes = this.heads.reduce((sum, head) => sum + head.length, 0);
+    this.jsonHeads = limits.map(headOf);
+    this.jsonHeadBytes = this.jsonHeads.reduce((sum, head) => sum + head.length, 0);
     this.areRolling = limits.some(({ window }) => window.kind === "days");
   }
 }
@@ -88,7 +88,7 @@ export class Limits {
 
   /** How many bytes the limits take in a reply, without what changes. */
   get headBytes(): number {
-    return this.#set.headBytes;
+    return this.#set.jsonHeadBytes;
   }
 
   get areRolling(): boolean {
@@ -135,12 +135,12 @@ export class Limits {
     return this.#set.limits[index].name;
   }
 
-  window(index: number): Window {
+  window(index: number): LimitWindow {
     return this.#set.limits[index].window;
   }
 
   head(index: number): Uint8Array {
-    return this.#set.heads[index];
+    return this.#set.jsonHeads[index];
   }
 
   /** The first limit on the same counter, perhaps itself. */

@@ -1,4 +1,4 @@
-// The one table of operations: what there is, what it is called in each dialect, what it needs.
+// The one table of operations: what there is, what it is called in each protocol, what it needs.
 //
 // Adding one is three edits: a row here, a function in the engine, golden lines. The rows of protocol
 // v1 may share a name and differ in whether a key is given (`sum` of a counter, `find` over a tree);
@@ -8,7 +8,7 @@
 
 /**
  * What a request says, in the order in which it is checked. What each is called on the wire, and what
- * its values are, is the dialects' (`?`: it may be left out).
+ * its values are, is the protocols' (`?`: it may be left out).
  */
 export type Field =
   | "tree" // the tree's name
@@ -59,9 +59,9 @@ export interface Operation {
   readonly access: "read" | "write" | "admin";
   readonly fields: readonly Field[];
   /** How many there may be at most, and how many are meant without a word. */
-  readonly limit?: { readonly max: number; readonly fallback: number };
+  readonly pageMax?: { readonly max: number; readonly fallback: number };
   /** Whether a request that is repeated under its idempotency key is done once. */
-  readonly once?: true;
+  readonly isIdempotent?: true;
   readonly v1?: WordsV1;
   readonly v2?: WordsV2;
 }

@@ -1,4 +1,4 @@
-// One reply, before a dialect writes it: the record that the engine fills.
+// One reply, before a protocol writes it: the record that the engine fills.
 //
 // It is reused. Invariant: either `code` tells an error, or `shape` tells which of the other fields
 // hold the response. A reply that takes time is `pending` first, and one that is long has a `walk`.
@@ -99,7 +99,7 @@ export class Reply {
     this.text = sentence;
   }
 
-  /** Says that a tree or dump of that name isn't there; each dialect has its own sentence for it. */
+  /** Says that a tree or dump of that name isn't there; each protocol has its own sentence for it. */
   notFound(
     kind: "Tree" | "Dump" | "Snapshot" | "Ingest stream" | "Receipt",
     name: Uint8Array,

@@ -12,7 +12,7 @@ const ENVELOPE_BYTES = 128;
 const scratch = new SendBuffer(256);
 
 /** Whether a reply may be given; if not, it says so. `bytesMax` is 0 where there is no limit. */
-export function isFitting(reply: Reply, bytesMax: number): boolean {
+export function fitsReply(reply: Reply, bytesMax: number): boolean {
   if (bytesMax === 0) return true;
   scratch.clear();
   writeResponse(reply, scratch);

@@ -1,8 +1,8 @@
-// One request, decoded: the record that a dialect fills and the engine carries out.
+// One request, decoded: the record that a protocol fills and the engine carries out.
 //
 // It is reused, so nothing is allocated for a request on the hot path. Invariant: what the operation
 // needs is there and valid; spans are of `bytes`, the receive buffer, and so good until the next read.
-// Trade: what only cold operations need is in `details`, by its field, as strings and bigints.
+// Trade-off: what only cold operations need is in `details`, by its field, as strings and bigints.
 
 import { Items } from "./items.ts";
 import { type LimitMode, Limits } from "./limits.ts";
@@ -19,7 +19,7 @@ export type Detail = string | number | bigint | null;
 
 export class Request {
   operation: Operation = OPERATIONS[0];
-  dialect: "v1" | "v2" = "v2";
+  protocol: "v1" | "v2" = "v2";
   missing: Missing = "refuse";
   /** Whether a counter is left behind where nothing is added. */
   touches = false;
@@ -37,13 +37,13 @@ export class Request {
   dayTo = DAY_MAX;
   readonly items = new Items();
   /** How many are asked for at most; 0: all. */
-  limit = 0;
+  pageSize = 0;
   /** The span of the idempotency key; empty: there is none. */
-  onceStart = 0;
-  onceEnd = 0;
+  idempotencyKeyStart = 0;
+  idempotencyKeyEnd = 0;
   /** The span of the fingerprint that the client made; empty: there is none. */
-  printStart = 0;
-  printEnd = 0;
+  fingerprintStart = 0;
+  fingerprintEnd = 0;
   readonly limits = new Limits();
   mode: LimitMode = "reject";
   /** Whether one answer for each of the items, which are keys, is asked for. */
@@ -53,10 +53,10 @@ export class Request {
 
   /** Begins anew. */
   clear(): void {
-    this.onceStart =
-      this.onceEnd =
-      this.printStart =
-      this.printEnd =
+    this.idempotencyKeyStart =
+      this.idempotencyKeyEnd =
+      this.fingerprintStart =
+      this.fingerprintEnd =
         0;
     this.day = 0;
     this.hasRange = false;
@@ -65,8 +65,8 @@ export class Request {
     if (this.details.size > 0) this.details.clear();
   }
 
-  get hasOnce(): boolean {
-    return this.onceEnd > this.onceStart;
+  get hasIdempotencyKey(): boolean {
+    return this.idempotencyKeyEnd > this.idempotencyKeyStart;
   }
 
   /** A detail that is a text. */

@@ -1,4 +1,4 @@
-// How responses look in JSON: the shapes that all dialects share, and that answers are kept in.
+// How responses look in JSON: the shapes that all protocols share, and that answers are kept in.
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { highLane, LANE, lowLane } from "../bytes/u64.ts";

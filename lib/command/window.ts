@@ -9,7 +9,7 @@
 
 import { dayOf, daysInMonth, ordinal } from "./day.ts";
 
-export type Window =
+export type LimitWindow =
   | { readonly kind: "day" | "week" | "month" | "year" | "total" }
   | { readonly kind: "days"; readonly days: number }
   | { readonly kind: "monthFrom"; readonly day: number };
@@ -18,13 +18,13 @@ export type Window =
 export const ROLLING_DAYS_MAX = 36_525;
 
 /** The first and the last day of a window. */
-export interface Span {
+export interface DaySpan {
   readonly from: number;
   readonly to: number;
 }
 
 /** The window that a day lies in; of rolling ones, the one that ends with it. */
-export function spanOf(window: Window, day: number): Span {
+export function spanOf(window: LimitWindow, day: number): DaySpan {
   switch (window.kind) {
     case "total":
       return { from: 0, to: 0xffffffff };
@@ -38,7 +38,7 @@ export function spanOf(window: Window, day: number): Span {
 }
 
 /** The first day of the window of the calendar after the one that begins with `from`. */
-export function nextOf(window: Window, from: number): number {
+export function nextOf(window: LimitWindow, from: number): number {
   switch (window.kind) {
     case "week":
       return dayOf(ordinal(from) + 7);
@@ -53,7 +53,7 @@ export function nextOf(window: Window, from: number): number {
   }
 }
 
-function startOf(window: Window, day: number): number {
+function startOf(window: LimitWindow, day: number): number {
   const month = day - day % 100;
   switch (window.kind) {
     case "week":

@@ -7,7 +7,7 @@
 //
 // Invariant: a dump gets its name only when its file is on the disk, and the log as far as the dump has
 // seen it; it counts only when its name is on the disk, too. One that fails leaves the others alone,
-// and its tree as changed; one of a tree that was dropped or replaced meanwhile is given up. Trade: the first dump of a batch is there only with the last; a sync for
+// and its tree as changed; one of a tree that was dropped or replaced meanwhile is given up. Trade-off: the first dump of a batch is there only with the last; a sync for
 // each of 50 000 small trees took 109 s, and 256 to a batch take 12.
 
 import { join } from "@std/path";
@@ -17,9 +17,9 @@ import type { Disk, Writing } from "../host/disk.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type DumpFile, dumpFileName, parseDumpFileName, temporaryName } from "./file_name.ts";
 import type { Entry } from "./files.ts";
-import type { Head } from "./format.ts";
-import type { Shelf } from "./dump_index.ts";
-import { type Journal, writeTree } from "./tree_io.ts";
+import type { DumpHead } from "./format.ts";
+import type { DumpIndex } from "./dump_index.ts";
+import { type WalSource, writeTree } from "./tree_io.ts";
 
 /** How many files are written at once: the runtime has 32 threads for what blocks. */
 const FILES_AT_ONCE = 32;
@@ -31,7 +31,7 @@ const BATCH_BRANCHES = 256;
 const SLICE_MS = 2;
 
 /** What has become of a tree that was to be dumped. */
-export interface Outcome {
+export interface DumpOutcome {
   readonly tree: Tree;
   /** Its dump; null: it has not changed since its last one, or it is gone, or `error` says why there is none. */
   readonly entry: Entry | null;
@@ -49,7 +49,7 @@ interface Draft {
   readonly temporary: string;
   readonly markLsn: number;
   readonly seconds: number;
-  written: { head: Head; bytes: number } | null;
+  written: { head: DumpHead; bytes: number } | null;
   entry: Entry | null;
   error: unknown;
 }
@@ -69,20 +69,20 @@ export class BatchWriter {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #clock: Clock;
-  readonly #shelf: Shelf;
+  readonly #dumpIndex: DumpIndex;
 
-  constructor(directory: string, disk: Disk, clock: Clock, shelf: Shelf) {
+  constructor(directory: string, disk: Disk, clock: Clock, dumpIndex: DumpIndex) {
     this.#directory = directory;
     this.#disk = disk;
     this.#clock = clock;
-    this.#shelf = shelf;
+    this.#dumpIndex = dumpIndex;
   }
 
   /** Dumps trees, which may go on changing. Nothing else may write dumps meanwhile. */
-  async write(trees: readonly Tree[], journal: Journal): Promise<Outcome[]> {
-    await this.#shelf.look(); // names are to be newer than all that is there
-    const drafts = await this.#writeFiles(trees, journal);
-    await this.#all(drafts, () => journal.sync());
+  async write(trees: readonly Tree[], wal: WalSource): Promise<DumpOutcome[]> {
+    await this.#dumpIndex.look(); // names are to be newer than all that is there
+    const drafts = await this.#writeFiles(trees, wal);
+    await this.#all(drafts, () => wal.sync());
     await this.#name(drafts);
     await this.#all(drafts, () => this.#disk.syncDirectory(this.#directory));
     for (const draft of drafts) {
@@ -94,7 +94,7 @@ export class BatchWriter {
   }
 
   /** Brings all files to the disk, under temporary names. */
-  async #writeFiles(trees: readonly Tree[], journal: Journal): Promise<Draft[]> {
+  async #writeFiles(trees: readonly Tree[], wal: WalSource): Promise<Draft[]> {
     const drafts: Draft[] = [];
     const lanes = new Lanes(FILES_AT_ONCE);
     let began = performance.now();
@@ -109,10 +109,10 @@ export class BatchWriter {
       const draft = this.#draft(tree, index);
       drafts.push(draft);
       // A small one is encoded at once, as of one record; a large one a branch at a time, as it is written.
-      if (tree.branches.length > 1) await this.#attempt(draft, () => this.#stream(draft, journal));
+      if (tree.branches.length > 1) await this.#attempt(draft, () => this.#stream(draft, wal));
       else {
         const chunks: Uint8Array<ArrayBuffer>[] = [];
-        await this.#attempt(draft, () => this.#encode(draft, inMemory(chunks), journal));
+        await this.#attempt(draft, () => this.#encode(draft, inMemory(chunks), wal));
         lanes.begin(() => this.#attempt(draft, () => this.#writeFile(draft, chunks)));
       }
     }
@@ -133,18 +133,18 @@ export class BatchWriter {
     };
   }
 
-  async #encode(draft: Draft, file: Writing, journal: Journal): Promise<void> {
+  async #encode(draft: Draft, file: Writing, wal: WalSource): Promise<void> {
     const { tree, seconds, name } = draft;
     // In the same moment as the head is made, which says so.
-    tree.mark(journal.lsn);
-    draft.written = await writeTree(tree, seconds, file, journal, name);
+    tree.mark(wal.lsn);
+    draft.written = await writeTree(tree, seconds, file, wal, name);
     if (draft.written === null) draft.error = GONE;
   }
 
-  async #stream(draft: Draft, journal: Journal): Promise<void> {
+  async #stream(draft: Draft, wal: WalSource): Promise<void> {
     const file = await this.#disk.create(draft.temporary);
     try {
-      await this.#encode(draft, file, journal);
+      await this.#encode(draft, file, wal);
       if (draft.error === null) await file.sync();
     } finally {
       file.close();
@@ -187,10 +187,10 @@ export class BatchWriter {
       if (dump === null) throw new Error("the newest dump's name leaves no later second");
       return dump;
     };
-    const newest = this.#shelf.group(named(now).group)[0];
+    const newest = this.#dumpIndex.group(named(now).group)[0];
     for (let seconds = Math.max(now, (newest?.seconds ?? 0) + 1);; seconds++) {
       const dump = named(seconds);
-      if (taken.has(dump.file) || this.#shelf.named(dump.file) !== null) continue;
+      if (taken.has(dump.file) || this.#dumpIndex.named(dump.file) !== null) continue;
       taken.add(dump.file);
       // The list may be some seconds old, and somebody may have put a file there since.
       if (this.#disk.existsNow(join(this.#directory, dump.file))) continue;
@@ -214,7 +214,7 @@ export class BatchWriter {
     if (draft.error !== null) return;
     try {
       const failure = `Tree ${JSON.stringify(draft.name)} could not be dumped`;
-      await this.#shelf.told(failure, work);
+      await this.#dumpIndex.told(failure, work);
     } catch (error) {
       draft.error = error;
     }

@@ -14,10 +14,10 @@ import { decode, encode } from "@std/msgpack";
 import { highLane, LANE, lowLane } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
 import type { Writing } from "../host/disk.ts";
-import type { Window } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/read_window.ts";
 import { isAnswer } from "../idempotency/idempotency_records.ts";
 import type { Checkpoint } from "../idempotency/checkpoints.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Stream } from "../idempotency/streams.ts";
 import { framed, nextPayload } from "./frame.ts";
 
@@ -27,13 +27,13 @@ const VERSION = 1;
 /** Words of answers in one frame, at most, but for one answer that is larger. */
 const ANSWERS_WORDS = 16384;
 
-export interface RegistryHead {
+export interface DedupHead {
   readonly log: string;
   readonly lsn: number;
   readonly seconds: number;
 }
 
-export interface RegistryCounts {
+export interface DedupCounts {
   answers: number;
   streams: number;
   /** Those of the streams that were committed. */
@@ -42,12 +42,12 @@ export interface RegistryCounts {
 }
 
 /** Writes a registry, which may go on changing; returns how much of each there was, and the file's size. */
-export async function writeRegistry(
-  registry: Registry,
-  { log, lsn, seconds }: RegistryHead,
+export async function writeDedup(
+  registry: DedupState,
+  { log, lsn, seconds }: DedupHead,
   file: Writing,
   pause: () => Promise<void>,
-): Promise<RegistryCounts & { bytes: number }> {
+): Promise<DedupCounts & { bytes: number }> {
   let bytes = 0;
   const write = async (map: Record<string, unknown>) => {
     const frame = framed(encode(map as never));
@@ -69,7 +69,7 @@ export async function writeRegistry(
   for (const map of [...streams, ...checkpoints]) await write(map);
   const words = new Uint32Array(ANSWERS_WORDS);
   let length = 0;
-  for (const [from, at] of registry.answers.all()) {
+  for (const [from, at] of registry.records.all()) {
     const size = from[at];
     if (length + size > ANSWERS_WORDS) {
       await write({ answers: bytesOf(words, length) });
@@ -90,7 +90,7 @@ export async function writeRegistry(
 }
 
 /** Reads the head of a registry's dump. */
-export async function readRegistryHead(window: Window): Promise<RegistryHead> {
+export async function readDedupHead(window: ReadWindow): Promise<DedupHead> {
   const map = await nextMap(window);
   if (map.format !== FORMAT) throw new DamagedError("it does not begin as a registry does");
   if (map.version !== VERSION) {
@@ -105,8 +105,8 @@ export async function readRegistryHead(window: Window): Promise<RegistryHead> {
 }
 
 /** Reads what comes after the head into an empty registry. */
-export async function readRegistry(window: Window, registry: Registry): Promise<RegistryCounts> {
-  const counts: RegistryCounts = { answers: 0, streams: 0, committed: 0, checkpoints: 0 };
+export async function readDedup(window: ReadWindow, registry: DedupState): Promise<DedupCounts> {
+  const counts: DedupCounts = { answers: 0, streams: 0, committed: 0, checkpoints: 0 };
   for (;;) {
     const map = await nextMap(window);
     if (map.answers instanceof Uint8Array) counts.answers += takeAnswers(map.answers, registry);
@@ -125,10 +125,10 @@ export async function readRegistry(window: Window, registry: Registry): Promise<
 }
 
 async function checked(
-  window: Window,
+  window: ReadWindow,
   end: Record<string, unknown>,
-  counts: RegistryCounts,
-): Promise<RegistryCounts> {
+  counts: DedupCounts,
+): Promise<DedupCounts> {
   for (const name of ["answers", "streams", "checkpoints"] as const) {
     if (end[name] === counts[name]) continue;
     throw new DamagedError(`it should hold ${end[name]} ${name} and holds ${counts[name]}`);
@@ -137,12 +137,12 @@ async function checked(
   return counts;
 }
 
-function takeAnswers(bytes: Uint8Array, registry: Registry): number {
+function takeAnswers(bytes: Uint8Array, registry: DedupState): number {
   const words = wordsOf(bytes);
   let count = 0;
   for (let at = 0; at < words.length; at += words[at]) {
     if (!isAnswer(words, at, words.length)) throw new DamagedError("an answer makes no sense");
-    registry.answers.remember(words, at);
+    registry.records.remember(words, at);
     count++;
   }
   return count;
@@ -160,7 +160,7 @@ function streamOf({ prints, ...stream }: PlainStream): Stream {
   return { ...stream, prints: wordsOf(prints) };
 }
 
-async function nextMap(window: Window): Promise<Record<string, unknown>> {
+async function nextMap(window: ReadWindow): Promise<Record<string, unknown>> {
   const payload = await nextPayload(window);
   if (payload === null) throw new DamagedError("its end is missing");
   return decode(payload) as Record<string, unknown>;

@@ -8,31 +8,31 @@ import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
-import { Window } from "../host/read_window.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import { ReadWindow } from "../host/read_window.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import {
-  readRegistry,
-  readRegistryHead,
-  type RegistryCounts,
-  type RegistryHead,
-  writeRegistry,
+  type DedupCounts,
+  type DedupHead,
+  readDedup,
+  readDedupHead,
+  writeDedup,
 } from "./dedup_format.ts";
-import type { Journal } from "./tree_io.ts";
+import type { WalSource } from "./tree_io.ts";
 
 const TEMPORARY = ".karma-registry.tmp";
 const LSN_DIGITS = 20;
 
 /** The newest dump that this process knows of. */
-export interface RegistryDump extends RegistryHead, RegistryCounts {
+export interface DedupDump extends DedupHead, DedupCounts {
   readonly file: string;
   readonly bytes: number;
 }
 
-export class RegistryStore {
+export class DedupStore {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #clock: Clock;
-  #newest: RegistryDump | null = null;
+  #newest: DedupDump | null = null;
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, disk: Disk, clock: Clock) {
@@ -41,7 +41,7 @@ export class RegistryStore {
     this.#clock = clock;
   }
 
-  get newest(): RegistryDump | null {
+  get newest(): DedupDump | null {
     return this.#newest;
   }
 
@@ -51,18 +51,18 @@ export class RegistryStore {
   }
 
   /** Dumps the registry as it is after the last record of a log. */
-  write(registry: Registry, journal: Journal): Promise<void> {
-    return this.#next(() => this.#write(registry, journal));
+  write(dedup: DedupState, wal: WalSource): Promise<void> {
+    return this.#next(() => this.#write(dedup, wal));
   }
 
   /** Likewise, unless it is unchanged since a dump that is there. False: it is. */
-  writeChanged(registry: Registry, journal: Journal): Promise<boolean> {
+  writeChanged(dedup: DedupState, wal: WalSource): Promise<boolean> {
     return this.#next(async () => {
       const newest = this.#newest;
-      const isHeld = !registry.isChanged && newest !== null && newest.log === journal.id &&
-        newest.lsn >= registry.markLsn;
+      const isHeld = !dedup.isChanged && newest !== null && newest.log === wal.id &&
+        newest.lsn >= dedup.markLsn;
       if (isHeld && await this.#isThere(newest.file)) return false;
-      await this.#write(registry, journal);
+      await this.#write(dedup, wal);
       return true;
     });
   }
@@ -79,14 +79,14 @@ export class RegistryStore {
    * returns its last record, null if there is none.
    */
   async read(
-    registry: Registry,
+    dedup: DedupState,
     log: string,
     passOver: ReadonlySet<string> = new Set(),
   ): Promise<number | null> {
     const file = (await this.#files(log)).findLast((name) => !passOver.has(name));
-    const dump = file === undefined ? null : await this.#read(file, registry);
+    const dump = file === undefined ? null : await this.#read(file, dedup);
     this.#newest = dump;
-    if (dump !== null) registry.mark(dump.lsn);
+    if (dump !== null) dedup.mark(dump.lsn);
     return dump === null ? null : dump.lsn;
   }
 
@@ -106,15 +106,15 @@ export class RegistryStore {
     });
   }
 
-  async #write(registry: Registry, journal: Journal): Promise<void> {
+  async #write(dedup: DedupState, wal: WalSource): Promise<void> {
     const temporary = join(this.#directory, TEMPORARY);
     await told("The registry could not be dumped", async () => {
       try {
-        const written = await this.#writeFile(temporary, registry, journal);
+        const written = await this.#writeFile(temporary, dedup, wal);
         await this.#disk.syncDirectory(this.#directory);
         this.#newest = written;
       } catch (error) {
-        registry.isChanged = true; // there is no dump of it
+        dedup.isChanged = true; // there is no dump of it
         throw error;
       }
     });
@@ -122,24 +122,24 @@ export class RegistryStore {
 
   async #writeFile(
     temporary: string,
-    registry: Registry,
-    journal: Journal,
-  ): Promise<RegistryDump> {
+    dedup: DedupState,
+    wal: WalSource,
+  ): Promise<DedupDump> {
     try {
       const file = await this.#disk.create(temporary);
       // From here on, as of one record: what comes first is written down at once.
       const seconds = Math.floor(this.#clock.now() / 1000);
-      const head = { log: journal.id, lsn: journal.lsn, seconds };
-      registry.mark(head.lsn);
+      const head = { log: wal.id, lsn: wal.lsn, seconds };
+      dedup.mark(head.lsn);
       const name = fileName(head);
-      let written: RegistryCounts & { bytes: number };
+      let written: DedupCounts & { bytes: number };
       try {
-        written = await writeRegistry(registry, head, file, pace());
+        written = await writeDedup(dedup, head, file, pace());
         await file.sync();
       } finally {
         file.close();
       }
-      await journal.sync();
+      await wal.sync();
       await this.#disk.rename(temporary, join(this.#directory, name));
       return { ...head, ...written, file: name };
     } catch (error) {
@@ -149,17 +149,17 @@ export class RegistryStore {
     }
   }
 
-  async #read(file: string, registry: Registry): Promise<RegistryDump | null> {
+  async #read(file: string, dedup: DedupState): Promise<DedupDump | null> {
     const reading = await told(`Registry ${file} could not be opened`, () => {
       return this.#disk.open(join(this.#directory, file));
     });
     if (reading === null) return null;
     try {
       return await told(`Registry ${file} could not be read`, async () => {
-        const window = new Window(reading);
-        const head = await readRegistryHead(window);
+        const window = new ReadWindow(reading);
+        const head = await readDedupHead(window);
         if (fileName(head) !== file) throw new DamagedError("it has another one's name");
-        const counts = await readRegistry(window, registry);
+        const counts = await readDedup(window, dedup);
         return { ...head, ...counts, file, bytes: reading.size };
       });
     } catch (error) {
@@ -191,6 +191,6 @@ async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function fileName({ lsn, log }: RegistryHead): string {
+function fileName({ lsn, log }: DedupHead): string {
   return `${String(lsn).padStart(LSN_DIGITS, "0")}-${log}.registry`;
 }

@@ -1,10 +1,10 @@
-// The shelf: which dumps are in the data directory, and what their heads say.
+// The dump index: which dumps are in the data directory, and what their heads say.
 //
 // Invariant: nothing is changed here. What is known of a file stays true, since no dump is ever
 // overwritten; that it is still there only the disk knows. The directory is listed again when names in
 // it have changed, so that what people put there or remove is seen by whoever asks afterwards.
 // A name that is a path, or hidden, is nobody's.
-// Trade: while dumps are written a list may be some seconds old: each of them changes the directory,
+// Trade-off: while dumps are written a list may be some seconds old: each of them changes the directory,
 // and listing 50 000 files takes a fifth of a second, if on another thread.
 
 import { DamagedError } from "../errors.ts";
@@ -18,7 +18,7 @@ import {
   parseDumpFileName,
 } from "./file_name.ts";
 import { type Description, DumpFiles, type Entry, isPlainName } from "./files.ts";
-import { firstBehind, Order } from "./ordered_set.ts";
+import { firstBehind, OrderedSet } from "./ordered_set.ts";
 
 /** The dumps of a tree, newest first. */
 export interface Group {
@@ -32,15 +32,15 @@ const LIST_AGE_MAX_MS = 5000;
 /** Names that are looked at between two looks at the clock: some 0.2 ms. */
 const NAMES_AT_ONCE = 256;
 
-export class Shelf extends DumpFiles {
+export class DumpIndex extends DumpFiles {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #tell: (line: string) => void;
   readonly #byFile = new Map<string, Entry>();
   readonly #groups = new Map<string, Group>();
   /** Those that clients are told of: newest first, those of one second by name; groups by their keys. */
-  readonly #order = new Order<Entry>(newestFirst);
-  readonly #groupOrder = new Order<Group>((a, b) => a.key < b.key ? -1 : 1);
+  readonly #order = new OrderedSet<Entry>(newestFirst);
+  readonly #groupOrder = new OrderedSet<Group>((a, b) => a.key < b.key ? -1 : 1);
   #visible = 0;
   /** Files that have been told of as nobody's. */
   readonly #strays = new Set<string>();

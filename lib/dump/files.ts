@@ -8,16 +8,16 @@ import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import type { Disk, Reading } from "../host/disk.ts";
-import { Window } from "../host/read_window.ts";
+import { ReadWindow } from "../host/read_window.ts";
 import { type DumpFile, FILE_NAME_BYTES_MAX } from "./file_name.ts";
-import type { Head } from "./format.ts";
+import type { DumpHead } from "./format.ts";
 import { beginsFrame, beginsMap } from "./frame.ts";
 import { readHead } from "./tree_io.ts";
 
 /** A dump that is known to be there. */
 export interface Entry extends DumpFile {
   /** Known once it was looked at; null: it is no dump of ours. */
-  head?: Head | null;
+  head?: DumpHead | null;
   bytes?: number;
   /** The record of its log up to which all of it holds every record; known of those written or restored here. */
   leastLsn?: number;
@@ -30,7 +30,7 @@ export interface Description {
   readonly seconds: number;
   readonly bytes: number;
   /** Null: it is a dump of another Karma, or not a dump. */
-  readonly head: Head | null;
+  readonly head: DumpHead | null;
   /** Why it is not a dump; null: it begins as one. */
   readonly fault: string | null;
 }
@@ -48,9 +48,9 @@ export class DumpFiles {
   }
 
   /** The head of a dump; null when it is none of ours, or not there. */
-  async head(entry: Entry): Promise<Head | null> {
+  async head(entry: Entry): Promise<DumpHead | null> {
     if (entry.head !== undefined) return entry.head;
-    return entry.head = await this.open(entry.file, (window) => meet(window, entry));
+    return entry.head = await this.open(entry.file, (window) => describeFile(window, entry));
   }
 
   /** Whether a file is a link to another, perhaps to one outside of the directory. */
@@ -74,8 +74,8 @@ export class DumpFiles {
   }
 
   /** Reads a file; null when there is none of that name here. */
-  open<T>(file: string, read: (window: Window) => Promise<T>): Promise<T | null> {
-    return this.#opened(file, 0, (reading) => read(new Window(reading)));
+  open<T>(file: string, read: (window: ReadWindow) => Promise<T>): Promise<T | null> {
+    return this.#opened(file, 0, (reading) => read(new ReadWindow(reading)));
   }
 
   /** Does something with the disk; what the system says becomes a HostError that says what for. */
@@ -93,11 +93,11 @@ export class DumpFiles {
    * As `open`, without waiting for the disk if the file is small: at a start there may be ten thousand, and
    * opening, asking, reading and closing one took 0.4 ms.
    */
-  async openNow<T>(file: string, read: (window: Window) => Promise<T>): Promise<T | null> {
+  async openNow<T>(file: string, read: (window: ReadWindow) => Promise<T>): Promise<T | null> {
     if (!isPlainName(file)) return null;
     const bytes = this.#readNow(file);
     if (bytes === "large") return await this.open(file, read);
-    return bytes === null ? null : await this.#read(file, () => read(new Window(bytes)));
+    return bytes === null ? null : await this.#read(file, () => read(new ReadWindow(bytes)));
   }
 
   #readNow(file: string): Uint8Array<ArrayBuffer> | "large" | null {
@@ -140,14 +140,14 @@ export class DumpFiles {
 }
 
 /** Begins to read a dump into what is known of it; returns its head, null if it is none of ours. */
-export async function beginDump(window: Window, entry: Entry | null): Promise<Head | null> {
+export async function beginDump(window: ReadWindow, entry: Entry | null): Promise<DumpHead | null> {
   if (entry !== null) entry.bytes = window.left;
   if (!await window.fill(1)) throw new DamagedError("it is empty");
   return await beginsFrame(window) ? await readHead(window) : null;
 }
 
 /** As `beginDump`, where more than its head is not looked at if it is none of ours. */
-export async function meet(window: Window, entry: Entry): Promise<Head | null> {
+export async function describeFile(window: ReadWindow, entry: Entry): Promise<DumpHead | null> {
   const head = await beginDump(window, entry);
   if (head !== null || await beginsMap(window)) return entry.head = head;
   throw new DamagedError("it does not begin as a dump does");

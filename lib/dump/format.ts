@@ -26,7 +26,7 @@ const VERSION = 1;
 /** Columns of so many words are copied word by word. */
 const WORDS_ONE_BY_ONE_MAX = 16;
 
-export interface Head {
+export interface DumpHead {
   readonly tree: string;
   readonly seconds: number;
   /** Empty in dumps of Karma without a log; the serial is 0 then. */
@@ -43,7 +43,7 @@ export interface Counts {
   cells: number;
 }
 
-export function encodeHead({ tree, seconds, log, serial, lsn }: Head): Uint8Array {
+export function encodeHead({ tree, seconds, log, serial, lsn }: DumpHead): Uint8Array {
   // As bytes: @std/msgpack drops a byte order mark from the beginning of a string.
   const name = new TextEncoder().encode(tree);
   return encode({
@@ -57,7 +57,7 @@ export function encodeHead({ tree, seconds, log, serial, lsn }: Head): Uint8Arra
   });
 }
 
-export function decodeHead(payload: Uint8Array): Head {
+export function decodeHead(payload: Uint8Array): DumpHead {
   const map = decodeMap(payload);
   if (map.format !== FORMAT) throw new DamagedError("it does not begin as a dump of Karma does");
   if (map.version !== VERSION) {
@@ -94,7 +94,7 @@ export function encodeBranch(
 }
 
 /** A branch as it is in a dump: its counters, the first key of its range, its last record. */
-export interface Part {
+export interface BranchPart {
   readonly columns: Columns;
   readonly startLo: number;
   readonly startHi: number;
@@ -102,7 +102,7 @@ export interface Part {
 }
 
 /** The branch in a payload; null when the payload is the end's. */
-export function decodeBranch(payload: Uint8Array): Part | null {
+export function decodeBranch(payload: Uint8Array): BranchPart | null {
   const map = decodeMap(payload);
   if (map.start === undefined) return null;
   const start = columnOf(map, "start", 2);

@@ -10,7 +10,7 @@
 
 import { crc32 } from "node:zlib";
 import { DamagedError } from "../errors.ts";
-import type { Window } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/read_window.ts";
 
 const HEAD_BYTES = 12;
 const CHECKSUM_AT = 3;
@@ -19,7 +19,7 @@ const LENGTH_AT = 8;
 const BEGIN = [0x92, 0xc4, 0x04];
 
 /** Whether a file is a dump of ours, perhaps with one of its first bytes changed, or cut. */
-export async function beginsFrame(window: Window): Promise<boolean> {
+export async function beginsFrame(window: ReadWindow): Promise<boolean> {
   const isThere = await window.fill(BEGIN.length);
   const begin = window.bytes.subarray(window.at, window.at + BEGIN.length);
   if (!isThere) return begin[0] === BEGIN[0];
@@ -27,7 +27,7 @@ export async function beginsFrame(window: Window): Promise<boolean> {
 }
 
 /** Whether a file may be a dump of the original: those begin with a map. */
-export async function beginsMap(window: Window): Promise<boolean> {
+export async function beginsMap(window: ReadWindow): Promise<boolean> {
   if (!await window.fill(1)) return false;
   const form = window.bytes[window.at];
   return form >= 0x80 && form <= 0x8f || form === 0xde || form === 0xdf;
@@ -46,7 +46,7 @@ export function framed(payload: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** The payload of the next frame, valid until the next call; null at the end of the file. */
-export async function nextPayload(window: Window): Promise<Uint8Array | null> {
+export async function nextPayload(window: ReadWindow): Promise<Uint8Array | null> {
   if (!await window.fill(HEAD_BYTES)) {
     if (window.end === window.at) return null;
     throw new DamagedError("it ends within a frame");

@@ -2,7 +2,7 @@
 // trees that have some, by name.
 //
 // Invariant: `all` gives everything that had come when it was asked, in order, in an array that nobody
-// changes afterwards; whoever walks it with pauses walks what there was at one moment. Trade: what
+// changes afterwards; whoever walks it with pauses walks what there was at one moment. Trade-off: what
 // comes and goes is only noted, and brought into the order when somebody asks: a merge, with pauses.
 
 import { pace } from "../host/clock.ts";
@@ -10,7 +10,7 @@ import { pace } from "../host/clock.ts";
 /** What is sorted at once, and how many steps of a merge come between two looks at the clock: 0.2 ms. */
 const RUN = 512;
 
-export class Order<T> {
+export class OrderedSet<T> {
   readonly #compare: (a: T, b: T) => number;
   #sorted: readonly T[] = [];
   #added: T[] = [];

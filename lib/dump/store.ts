@@ -5,18 +5,18 @@
 // of one, as long as it is there when the rename begins. The newest of a tree has the highest seconds,
 // even where two are made in one second or the clock went back. A dump is only visible when the
 // log is on the disk as far as the dump has seen it: neither is ever ahead of what a restart finds.
-// Trade: dumps are written a batch at a time (batch.ts), since they share the disk.
+// Trade-off: dumps are written a batch at a time (batch.ts), since they share the disk.
 
 import { join } from "@std/path";
 import { assert, AssertionFailed } from "../assert.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
 import { type Clock, pace } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
-import type { Window } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/read_window.ts";
 import { Tree } from "../tree/tree.ts";
 import { isHidden } from "../tree/tree_name.ts";
 import { Coverage } from "./coverage.ts";
-import { BatchWriter, Lanes, type Outcome } from "./batch.ts";
+import { BatchWriter, type DumpOutcome, Lanes } from "./batch.ts";
 import {
   dumpableName,
   dumpedName,
@@ -25,11 +25,11 @@ import {
   isHiddenDump,
   parseDumpFileName,
 } from "./file_name.ts";
-import { beginDump, type Entry, meet } from "./files.ts";
-import type { Head } from "./format.ts";
-import { readOriginal } from "../legacy/original_dump.ts";
-import { Shelf } from "./dump_index.ts";
-import { type Dumped, type Journal, readTree } from "./tree_io.ts";
+import { beginDump, describeFile, type Entry } from "./files.ts";
+import type { DumpHead } from "./format.ts";
+import { readOriginalDump } from "../legacy/original_dump.ts";
+import { DumpIndex } from "./dump_index.ts";
+import { type Dumped, readTree, type WalSource } from "./tree_io.ts";
 
 /** Old dumps that are removed at once. */
 const REMOVED_AT_ONCE = 32;
@@ -38,7 +38,7 @@ const REMOVED_AT_ONCE = 32;
 const nobodyWaits = () => Promise.resolve();
 
 /** A dump that was looked for. */
-export interface Found extends Dumped {
+export interface NewestDump extends Dumped {
   readonly file: string;
 }
 
@@ -49,7 +49,7 @@ export class DumpStore {
   readonly #tell: (line: string) => void;
   readonly #makeTree: (name: string) => Tree;
   readonly #batches: BatchWriter;
-  readonly shelf: Shelf;
+  readonly dumpIndex: DumpIndex;
   /** The log that dumps were written for last. */
   #log = "";
   #loading: Promise<unknown> = Promise.resolve();
@@ -68,18 +68,18 @@ export class DumpStore {
     this.#retention = retention;
     this.#tell = tell;
     this.#makeTree = makeTree;
-    this.shelf = new Shelf(directory, disk, tell);
-    this.#batches = new BatchWriter(directory, disk, clock, this.shelf);
+    this.dumpIndex = new DumpIndex(directory, disk, tell);
+    this.#batches = new BatchWriter(directory, disk, clock, this.dumpIndex);
   }
 
   /** The file names of all dumps, newest first, those of one second by name; none of hidden trees. */
   async list(): Promise<string[]> {
-    return (await this.shelf.dumps()).map(({ file }) => file);
+    return (await this.dumpIndex.dumps()).map(({ file }) => file);
   }
 
   /** Dumps a tree that stays, whether it has changed or not; returns the file's name. */
-  async write(tree: Tree, journal: Journal): Promise<string> {
-    const [{ entry, error }] = await this.writeAll([tree], journal, "all");
+  async write(tree: Tree, wal: WalSource): Promise<string> {
+    const [{ entry, error }] = await this.writeAll([tree], wal, "all");
     if (error !== null) throw error;
     assert(entry !== null, "a tree that stays is dumped");
     return entry.file;
@@ -92,13 +92,13 @@ export class DumpStore {
    */
   writeAll(
     trees: readonly Tree[],
-    journal: Journal,
+    wal: WalSource,
     which: "all" | "changed",
-  ): Promise<Outcome[]> {
+  ): Promise<DumpOutcome[]> {
     return this.hold(async () => {
       // Only now: a dump of the same tree that was under way is there, or has failed.
-      const written = which === "all" ? trees : trees.filter((tree) => !this.#holds(tree, journal));
-      const outcomes = written.length === 0 ? [] : await this.#write(written, journal);
+      const written = which === "all" ? trees : trees.filter((tree) => !this.#holds(tree, wal));
+      const outcomes = written.length === 0 ? [] : await this.#write(written, wal);
       const unchanged = trees.filter((tree) => !written.includes(tree));
       return [...outcomes, ...unchanged.map((tree) => ({ tree, entry: null, error: null }))];
     });
@@ -124,16 +124,16 @@ export class DumpStore {
   }
 
   /** The newest dump of a tree in a log; null when there is none. A newer one that is damaged throws. */
-  async find(tree: string, log: string, serial: number): Promise<Found | null> {
-    const isIt = (head: Head | null) => {
+  async find(tree: string, log: string, serial: number): Promise<NewestDump | null> {
+    const isIt = (head: DumpHead | null) => {
       return head?.log === log && head.serial === serial && head.tree === tree;
     };
-    await this.shelf.lookOnce();
-    for (const entry of this.shelf.group(groupOf(tree))) {
+    await this.dumpIndex.lookOnce();
+    for (const entry of this.dumpIndex.group(groupOf(tree))) {
       if (entry.head !== undefined && !isIt(entry.head)) continue;
       // Opened once: at a start there may be ten thousand of them.
-      const dumped = await this.shelf.openNow(entry.file, async (window) => {
-        return isIt(await meet(window, entry))
+      const dumped = await this.dumpIndex.openNow(entry.file, async (window) => {
+        return isIt(await describeFile(window, entry))
           ? await readTree(window, this.#makeTree(tree), nobodyWaits)
           : null;
       });
@@ -146,7 +146,7 @@ export class DumpStore {
 
   /** Whether it is known that no dump is there that may be of a tree of that name. */
   hasNone(tree: string): boolean {
-    return this.shelf.hasNone(groupOf(tree));
+    return this.dumpIndex.hasNone(groupOf(tree));
   }
 
   /** As `find`, all of them, the newest first; those that are damaged are told, and passed over. */
@@ -155,10 +155,10 @@ export class DumpStore {
     log: string,
     serial: number,
     damaged: (file: string, error: DamagedError) => void,
-  ): AsyncGenerator<Found> {
+  ): AsyncGenerator<NewestDump> {
     for (const { file } of await this.#entriesOf(tree)) {
       try {
-        const dumped = await this.shelf.open(file, async (window) => {
+        const dumped = await this.dumpIndex.open(file, async (window) => {
           const head = await beginDump(window, null);
           const isIt = head?.log === log && head.serial === serial && head.tree === tree;
           return isIt ? await readTree(window, this.#makeTree(tree), nobodyWaits) : null;
@@ -173,18 +173,18 @@ export class DumpStore {
 
   /** The dumps that are named after a tree, newest first. */
   async #entriesOf(tree: string): Promise<readonly Entry[]> {
-    await this.shelf.lookOnce();
-    return [...this.shelf.group(groupOf(tree))];
+    await this.dumpIndex.lookOnce();
+    return [...this.dumpIndex.group(groupOf(tree))];
   }
 
   /** The newest dump of each tree, of whatever log or of none, in the order of the trees' names. */
   async newest(which: "of any" | "of the original" = "of any"): Promise<DumpFile[]> {
-    await this.shelf.look();
+    await this.dumpIndex.look();
     const newest: DumpFile[] = [];
-    for (const group of this.shelf.groupKeys().sort()) {
-      const entries = this.shelf.group(group).filter((entry) => !isHiddenDump(entry));
+    for (const group of this.dumpIndex.groupKeys().sort()) {
+      const entries = this.dumpIndex.group(group).filter((entry) => !isHiddenDump(entry));
       for (const entry of entries) {
-        if (which !== "of any" && await this.shelf.head(entry) !== null) continue;
+        if (which !== "of any" && await this.dumpIndex.head(entry) !== null) continue;
         newest.push(entry);
         break;
       }
@@ -195,8 +195,8 @@ export class DumpStore {
   /** Removes the dumps in this log of hidden trees that are not to be kept. */
   removeHidden(keep: (tree: string, serial: number) => boolean): Promise<void> {
     return this.hold(async () => {
-      await this.shelf.lookOnce();
-      const entries = this.shelf.all().filter(isHiddenDump);
+      await this.dumpIndex.lookOnce();
+      const entries = this.dumpIndex.all().filter(isHiddenDump);
       await this.#remove(entries, this.#log, ({ tree, serial }) => !keep(tree, serial));
     });
   }
@@ -213,50 +213,50 @@ export class DumpStore {
     pause: () => Promise<void>,
     makeTree: (name: string) => Tree,
   ): Promise<Dumped | null> {
-    return await this.shelf.open(file, (window) => this.#read(window, file, pause, makeTree));
+    return await this.dumpIndex.open(file, (window) => this.#read(window, file, pause, makeTree));
   }
 
   /** Removes what crashes have left of dumps that were being written. */
   async removeLeftovers(): Promise<void> {
-    for (const file of this.shelf.leftovers) {
+    for (const file of this.dumpIndex.leftovers) {
       const path = join(this.#directory, file);
       if (await this.#disk.exists(path)) await this.#disk.remove(path);
     }
-    this.shelf.leftovers = [];
+    this.dumpIndex.leftovers = [];
   }
 
   /** Whether the newest dump of a tree is of this log and holds all of it. */
-  #holds(tree: Tree, journal: Journal): boolean {
+  #holds(tree: Tree, wal: WalSource): boolean {
     if (tree.isChanged) return false;
-    const { head, leastLsn = -1 } = this.shelf.group(groupOf(tree.name))[0] ?? {};
-    return head?.log === journal.id && head.serial === tree.serial && head.tree === tree.name &&
+    const { head, leastLsn = -1 } = this.dumpIndex.group(groupOf(tree.name))[0] ?? {};
+    return head?.log === wal.id && head.serial === tree.serial && head.tree === tree.name &&
       leastLsn >= tree.markLsn;
   }
 
-  async #write(trees: readonly Tree[], journal: Journal): Promise<Outcome[]> {
-    const { shelf } = this;
-    shelf.isBusy = true;
+  async #write(trees: readonly Tree[], wal: WalSource): Promise<DumpOutcome[]> {
+    const { dumpIndex } = this;
+    dumpIndex.isBusy = true;
     try {
-      const outcomes = await this.#batches.write(trees, journal);
-      for (const { entry } of outcomes) if (entry !== null) shelf.note(entry);
-      this.#log = journal.id;
+      const outcomes = await this.#batches.write(trees, wal);
+      for (const { entry } of outcomes) if (entry !== null) dumpIndex.note(entry);
+      this.#log = wal.id;
       await this.#prune(outcomes);
       return outcomes;
     } finally {
-      shelf.isBusy = false;
+      dumpIndex.isBusy = false;
     }
   }
 
   /** Removes what is more than is to be kept of the dumps, in the log, of trees. Those of others stay. */
-  async #prune(outcomes: readonly Outcome[]): Promise<void> {
+  async #prune(outcomes: readonly DumpOutcome[]): Promise<void> {
     if (this.#retention === 0) return;
     const lanes = new Lanes(REMOVED_AT_ONCE);
     for (const { entry } of outcomes) {
-      const entries = entry === null ? [] : this.shelf.group(entry.group);
+      const entries = entry === null ? [] : this.dumpIndex.group(entry.group);
       if (entries.length <= this.#retention) continue;
       let kept = 0;
       // Of trees with long names two may be in one group.
-      const isUseless = (head: Head) => {
+      const isUseless = (head: DumpHead) => {
         return head.tree === entry!.head!.tree && ++kept > this.#retention;
       };
       await lanes.free();
@@ -269,15 +269,15 @@ export class DumpStore {
   async #remove(
     entries: readonly Entry[],
     log: string,
-    isUseless: (head: Head) => boolean,
+    isUseless: (head: DumpHead) => boolean,
   ): Promise<void> {
     for (const entry of [...entries]) {
       try {
-        const head = await this.shelf.head(entry);
+        const head = await this.dumpIndex.head(entry);
         if (head?.log !== log || !isUseless(head)) continue;
         const path = join(this.#directory, entry.file);
         if (await this.#disk.exists(path)) await this.#disk.remove(path);
-        this.shelf.forget(entry);
+        this.dumpIndex.forget(entry);
       } catch (error) {
         if (error instanceof AssertionFailed) throw error;
         if (error instanceof DamagedError) {
@@ -291,7 +291,7 @@ export class DumpStore {
   }
 
   async #read(
-    window: Window,
+    window: ReadWindow,
     file: string,
     pause: () => Promise<void>,
     makeTree: (name: string) => Tree,
@@ -301,7 +301,7 @@ export class DumpStore {
       throw new DamagedError("its name is not that of a tree");
     }
     const parsed = parseDumpFileName(file);
-    const dump = parsed === null ? null : this.shelf.note(parsed);
+    const dump = parsed === null ? null : this.dumpIndex.note(parsed);
     const head = await beginDump(window, dump);
     if (dump !== null) dump.head = head;
     if (head !== null) {
@@ -310,7 +310,7 @@ export class DumpStore {
       return await readTree(window, makeTree(isShortened ? head.tree : name), pause);
     }
     const tree = makeTree(name);
-    await readOriginal(window, file, tree, this.#tell, pause);
+    await readOriginalDump(window, file, tree, this.#tell, pause);
     return { tree, coverage: new Coverage() };
   }
 }

@@ -13,21 +13,21 @@ import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 import { Coverage } from "./coverage.ts";
 import {
+  type BranchPart,
   type Counts,
   decodeBranch,
   decodeEnd,
   decodeHead,
+  type DumpHead,
   encodeBranch,
   encodeEnd,
   encodeHead,
-  type Head,
-  type Part,
 } from "./format.ts";
 import { framed, nextPayload } from "./frame.ts";
-import type { Window } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/read_window.ts";
 
 /** The log that a dump belongs to. */
-export interface Journal {
+export interface WalSource {
   readonly id: string;
   /** The number of the last record. */
   readonly lsn: number;
@@ -43,12 +43,12 @@ export async function writeTree(
   tree: Tree,
   seconds: number,
   file: Writing,
-  journal: Journal,
+  wal: WalSource,
   name = tree.name,
-): Promise<{ head: Head; bytes: number } | null> {
+): Promise<{ head: DumpHead; bytes: number } | null> {
   const counts: Counts = { branches: 0, keys: 0, cells: 0 };
   const { serial } = tree;
-  const head = { tree: name, seconds, log: journal.id, serial, lsn: journal.lsn };
+  const head = { tree: name, seconds, log: wal.id, serial, lsn: wal.lsn };
   let bytes = 0;
   const write = async (payload: Uint8Array) => {
     const frame = framed(payload);
@@ -56,7 +56,7 @@ export async function writeTree(
     await file.write(frame);
   };
   await write(encodeHead(head));
-  for (const { payload, columns } of parts(tree, () => journal.lsn)) {
+  for (const { payload, columns } of parts(tree, () => wal.lsn)) {
     counts.branches++;
     counts.keys += columns.keyCount;
     counts.cells += columns.cellCount;
@@ -82,7 +82,7 @@ export function* parts(
 }
 
 /** Reads the head of a dump. */
-export async function readHead(window: Window): Promise<Head> {
+export async function readHead(window: ReadWindow): Promise<DumpHead> {
   const payload = await nextPayload(window);
   if (payload === null) throw new DamagedError("it is empty");
   return decodeHead(payload);
@@ -98,7 +98,7 @@ export class TreeBuilder {
   readonly coverage = new Coverage();
   readonly found: Counts = { branches: 0, keys: 0, cells: 0 };
   /** The branch whose end is not known yet. */
-  #part: Part | null = null;
+  #part: BranchPart | null = null;
 
   /** Into an empty tree; a hollow one stays empty, and each branch is only looked at. */
   constructor(tree: Tree) {
@@ -106,7 +106,7 @@ export class TreeBuilder {
   }
 
   /** Adds a branch. */
-  add(part: Part): void {
+  add(part: BranchPart): void {
     const { startLo, startHi } = part;
     if (this.#part === null && (startLo !== 0 || startHi !== 0)) {
       throw new DamagedError("its first branch is missing");
@@ -132,7 +132,7 @@ export class TreeBuilder {
     const words = WORDS_PER_KEY * columns.keyCount + WORDS_PER_CELL * columns.cellCount;
     if (!this.tree.blocks.hasRoom(words)) throw new MemoryFullError("no memory for a dump");
     const branch = columns.branch(this.tree.blocks, startLo, startHi, endLo, endHi);
-    if (this.tree instanceof HollowTree) this.tree.blocks.give(branch);
+    if (this.tree instanceof HollowTree) this.tree.blocks.release(branch);
     else this.tree.append({ branch, startLo, startHi });
     this.coverage.push(startLo, startHi, lsn);
     this.found.branches++;
@@ -149,7 +149,7 @@ export interface Dumped {
 
 /** Reads what comes after the head into an empty tree. */
 export async function readTree(
-  window: Window,
+  window: ReadWindow,
   empty: Tree,
   pause: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Dumped> {
@@ -171,7 +171,7 @@ export async function readTree(
   return { tree, coverage };
 }
 
-async function payloadOf(window: Window): Promise<Uint8Array> {
+async function payloadOf(window: ReadWindow): Promise<Uint8Array> {
   const payload = await nextPayload(window);
   if (payload === null) throw new DamagedError("its end is missing");
   return payload;

@@ -7,20 +7,20 @@ import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import { writeJson } from "../command/response.ts";
 import { type Clock, pace } from "../host/clock.ts";
-import type { Log } from "../wal/wal.ts";
+import type { Wal } from "../wal/wal.ts";
 import type { Checkpoint } from "../idempotency/checkpoints.ts";
-import { CHECKPOINT, encodeNote, PRUNE, type Registry } from "../idempotency/dedup_state.ts";
+import { CHECKPOINT, type DedupState, encodeNote, PRUNE } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
-import { isDone } from "../state/tree_resolver.ts";
-import { isFitting } from "../command/reply_size.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import { isApplied } from "../state/tree_resolver.ts";
+import { fitsReply } from "../command/reply_size.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 import type { Statistics, StatsState } from "../metrics/statistics.ts";
 
 export interface AdministrationParts {
   readonly forest: Forest;
-  readonly registry: Registry;
-  readonly ledger: Ledger;
-  readonly log: Log;
+  readonly dedup: DedupState;
+  readonly stateWriter: StateWriter;
+  readonly wal: Wal;
   readonly clock: Clock;
   readonly statistics: Statistics;
   /** How many dumps there are. */
@@ -28,7 +28,7 @@ export interface AdministrationParts {
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
   /** Resolves when the registry is not being dumped. */
-  readonly registryIdle: () => Promise<void>;
+  readonly dedupIdle: () => Promise<void>;
   /** How long a reply may be; 0: as long as it is. */
   readonly replyBytesMax: number;
 }
@@ -52,7 +52,7 @@ export class Administration {
       status: "ok",
       uptime_seconds: this.#uptime(),
       role: "master",
-      wal_enabled: this.#parts.ledger.isCounted,
+      wal_enabled: this.#parts.stateWriter.isCounted,
     });
   }
 
@@ -71,29 +71,33 @@ export class Administration {
   /** Forgets answers, some at a time. */
   prune(request: Request, reply: Reply): void {
     const before = Math.ceil(request.details.get("time") as number);
-    reply.pending = this.#prune(before, request.limit === 0 ? Infinity : request.limit, reply);
+    reply.pending = this.#prune(
+      before,
+      request.pageSize === 0 ? Infinity : request.pageSize,
+      reply,
+    );
   }
 
   async #prune(before: number, limit: number, reply: Reply): Promise<void> {
-    const { ledger, registry, statistics, registryIdle } = this.#parts;
+    const { stateWriter, dedup, statistics, dedupIdle } = this.#parts;
     const rest = pace();
     let deleted = 0;
     for (let isMore = true; isMore && deleted < limit; await rest()) {
-      await registryIdle(); // a dump under way is not to miss some that the next ones leave
+      await dedupIdle(); // a dump under way is not to miss some that the next ones leave
       const most = Math.min(PRUNED_AT_ONCE_MAX, limit - deleted);
-      const leave = Math.max(0, registry.answers.size - most);
-      if (!isDone(ledger.note(PRUNE, encodeNote({ before, leave })), reply)) return;
-      deleted += registry.pruned;
-      isMore = registry.pruned === most;
+      const leave = Math.max(0, dedup.records.size - most);
+      if (!isApplied(stateWriter.note(PRUNE, encodeNote({ before, leave })), reply)) return;
+      deleted += dedup.pruned;
+      isMore = dedup.pruned === most;
     }
     statistics.idempotencyPruned += deleted;
     reply.object({ deleted });
   }
 
   checkpoint(request: Request, reply: Reply): void {
-    const { registry, ledger, clock } = this.#parts;
+    const { dedup, stateWriter, clock } = this.#parts;
     const source = request.text("source");
-    const { checkpoints } = registry;
+    const { checkpoints } = dedup;
     if (!checkpoints.hasRoom(source)) {
       return reply.fail("validation_error", "There are too many sources");
     }
@@ -104,15 +108,15 @@ export class Administration {
       updated: Math.floor(clock.now() / 1000),
     };
     reply.object(toldOf(checkpoint));
-    if (!isFitting(reply, this.#parts.replyBytesMax)) return;
-    if (!isDone(checkpoints.hasMemory(checkpoint) ? "done" : "memory", reply)) return;
-    isDone(ledger.note(CHECKPOINT, encodeNote(checkpoint)), reply);
+    if (!fitsReply(reply, this.#parts.replyBytesMax)) return;
+    if (!isApplied(checkpoints.hasMemory(checkpoint) ? "done" : "memory", reply)) return;
+    isApplied(stateWriter.note(CHECKPOINT, encodeNote(checkpoint)), reply);
   }
 
   checkpoints(request: Request, reply: Reply): void {
     const source = request.details.get("source") as string | undefined;
     if (source !== undefined) {
-      const one = this.#parts.registry.checkpoints.find(source);
+      const one = this.#parts.dedup.checkpoints.find(source);
       return reply.object(listOf(one === null ? 0 : 1, one === null ? [] : [toldOf(one)]));
     }
     reply.pending = this.allCheckpoints(reply).then((all) => {
@@ -126,7 +130,7 @@ export class Administration {
    */
   async allCheckpoints(reply: Reply): Promise<Json> {
     const most = this.#parts.replyBytesMax;
-    const all = this.#parts.registry.checkpoints.all();
+    const all = this.#parts.dedup.checkpoints.all();
     const out = new SendBuffer(256);
     const pause = pace();
     out.text("[");
@@ -165,7 +169,7 @@ export class Administration {
     latest: { rows: Json; next: Record<string, Json> },
     checkpoints: Json,
   ): Json {
-    const { log, ledger, registry } = this.#parts;
+    const { wal, stateWriter, dedup } = this.#parts;
     const counts = ["attempt", "success", "error"];
     const none = (prefix: string): Record<string, Json> => ({
       ...Object.fromEntries(counts.map((count) => [`${prefix}_${count}_count`, 0])),
@@ -174,9 +178,9 @@ export class Administration {
     });
     return {
       role: "master",
-      wal_enabled: ledger.isCounted,
-      wal_current_lsn: log.lsn,
-      wal_bytes: log.bytes,
+      wal_enabled: stateWriter.isCounted,
+      wal_current_lsn: wal.lsn,
+      wal_bytes: wal.bytes,
       replayed_lsn: 0,
       replication_lag_entries: 0,
       replication_entries_applied: 0,
@@ -187,29 +191,29 @@ export class Administration {
       latest_snapshots: latest.rows,
       ...latest.next,
       recovery: checkpoints,
-      recovery_checkpoint_count: registry.checkpoints.count,
+      recovery_checkpoint_count: dedup.checkpoints.count,
     };
   }
 
   async #state(): Promise<StatsState> {
-    const { forest, registry, ledger, log, dumpCount, memoryBytes } = this.#parts;
+    const { forest, dedup, stateWriter, wal, dumpCount, memoryBytes } = this.#parts;
     return {
       uptimeSeconds: this.#uptime().value,
       trees: forest.visibleCount,
       keys: forest.keys,
       dumpCount: await dumpCount(),
-      walEnabled: ledger.isCounted,
-      walBytes: log.bytes,
-      lsn: log.lsn,
+      walEnabled: stateWriter.isCounted,
+      walBytes: wal.bytes,
+      lsn: wal.lsn,
       memoryBytes: memoryBytes(),
       memoryUsed: forest.budget.used,
       memoryMax: forest.budget.max,
-      activeStreams: registry.streams.openCount,
-      stagedItems: registry.streams.stagedItems,
-      committedStreams: registry.streams.committedCount,
-      answers: registry.answers.size,
-      checkpoints: registry.checkpoints.count,
-      lastCheckpointSeconds: registry.checkpoints.lastUpdated,
+      activeStreams: dedup.streams.openCount,
+      stagedItems: dedup.streams.stagedItems,
+      committedStreams: dedup.streams.committedCount,
+      answers: dedup.records.size,
+      checkpoints: dedup.checkpoints.count,
+      lastCheckpointSeconds: dedup.checkpoints.lastUpdated,
       connections: this.#parts.statistics.connections,
     };
   }

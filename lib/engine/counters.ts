@@ -15,10 +15,10 @@ import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 import { pace } from "../host/clock.ts";
 import { readBatch } from "../command/batch_reading.ts";
-import { type Finder, isDone } from "../state/tree_resolver.ts";
-import type { Ledger, Outcome } from "../state/state_writer.ts";
+import { isApplied, type TreeResolver } from "../state/tree_resolver.ts";
+import type { Outcome, StateWriter } from "../state/state_writer.ts";
 import type { Statistics } from "../metrics/statistics.ts";
-import { settle } from "../state/range_delete_sweeper.ts";
+import { applyRangeDeletes } from "../state/range_delete_sweeper.ts";
 
 const decoder = new TextDecoder();
 
@@ -27,8 +27,8 @@ const STRIDE = 32;
 
 export class Counters {
   readonly #forest: Forest;
-  readonly #ledger: Ledger;
-  readonly #finder: Finder;
+  readonly #stateWriter: StateWriter;
+  readonly #treeResolver: TreeResolver;
   readonly #statistics: Statistics;
   readonly #queryTimeoutMs: number;
   readonly #sum = new Uint32Array(2);
@@ -39,52 +39,52 @@ export class Counters {
   /** `queryTimeoutMs`: how long a reply about a whole tree may take in protocol v2; 0: as long as it takes. */
   constructor(
     forest: Forest,
-    ledger: Ledger,
-    finder: Finder,
+    stateWriter: StateWriter,
+    treeResolver: TreeResolver,
     statistics: Statistics,
     queryTimeoutMs: number,
   ) {
     this.#forest = forest;
-    this.#ledger = ledger;
-    this.#finder = finder;
+    this.#stateWriter = stateWriter;
+    this.#treeResolver = treeResolver;
     this.#statistics = statistics;
     this.#queryTimeoutMs = queryTimeoutMs;
   }
 
   drop(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     reply.shape = "ok";
-    isDone(this.#ledger.drop(tree), reply);
+    isApplied(this.#stateWriter.drop(tree), reply);
   }
 
   increment(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { lanes } = request;
     const day = request.day === 0 ? this.today : request.day;
     const lo = lanes[VALUE];
     const hi = lanes[VALUE + 1];
-    const outcome = this.#ledger.add(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi);
+    const outcome = this.#stateWriter.add(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi);
     if (outcome === "done") return reply.number(lo, hi);
     if (outcome === "overflow") return overflow(reply, "", lanes[KEY], lanes[KEY + 1], day);
-    isDone(outcome, reply);
+    isApplied(outcome, reply);
   }
 
   decrement(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { lanes } = request;
     const day = request.day === 0 ? this.today : request.day;
     const lo = lanes[VALUE];
     const hi = lanes[VALUE + 1];
     reply.number(lo, hi);
-    isDone(this.#ledger.subtract(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi), reply);
+    isApplied(this.#stateWriter.subtract(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi), reply);
   }
 
   addAll(request: Request, reply: Reply): void {
     const { items } = request;
-    if (this.#changeAll(request, reply, (tree) => this.#ledger.addAll(tree, items))) {
+    if (this.#changeAll(request, reply, (tree) => this.#stateWriter.addAll(tree, items))) {
       reply.shape = "tally";
       reply.count = items.count;
       reply.lanes.set(items.total);
@@ -95,8 +95,8 @@ export class Counters {
     const { items } = request;
     reply.shape = "applied";
     reply.count = items.count;
-    if (items.count === 0 && this.#finder.peek(request) === null) return; // nothing, not even a tree
-    this.#changeAll(request, reply, (tree) => this.#ledger.setAll(tree, items));
+    if (items.count === 0 && this.#treeResolver.peek(request) === null) return; // nothing, not even a tree
+    this.#changeAll(request, reply, (tree) => this.#stateWriter.setAll(tree, items));
   }
 
   /** Does a batch to a tree. False: the reply says why not, and a tree created for it is gone again. */
@@ -106,30 +106,34 @@ export class Counters {
       reply.fail("validation_error", "Batch total overflow");
       return false;
     }
-    if (!isDone(this.#ledger.reserve(1, 0, items.count) ? "done" : "full", reply)) return false;
-    const tree = this.#finder.find(request, reply);
+    if (!isApplied(this.#stateWriter.reserve(1, 0, items.count) ? "done" : "full", reply)) {
+      return false;
+    }
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return false;
-    const { isNew } = this.#finder;
+    const { isNew } = this.#treeResolver;
     const outcome = change(tree);
     if (outcome === "overflow") {
-      const [keyLo, keyHi, day] = items.words.subarray(ITEM_WORDS * this.#ledger.culprit);
+      const [keyLo, keyHi, day] = items.words.subarray(
+        ITEM_WORDS * this.#stateWriter.overflowIndex,
+      );
       overflow(reply, "in batch item ", keyLo, keyHi, day);
     }
-    if (outcome !== "done" && isNew) this.#ledger.drop(tree);
+    if (outcome !== "done" && isNew) this.#stateWriter.drop(tree);
     this.#statistics.batchWrites++;
     this.#statistics.batchWriteItems += items.count;
-    return isDone(outcome, reply);
+    return isApplied(outcome, reply);
   }
 
   sum(request: Request, reply: Reply): void {
     const { lanes, dayFrom, dayTo } = request;
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     reply.number(0, 0);
     tree?.sum(lanes[KEY], lanes[KEY + 1], dayFrom, dayTo, reply.lanes);
   }
 
   sumAll(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { dayFrom, dayTo } = request;
     const { count, words } = request.items;
@@ -179,7 +183,7 @@ export class Counters {
 
   find(request: Request, reply: Reply): void {
     const { lanes, dayFrom, dayTo } = request;
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     reply.shape = "cells";
     reply.cells.clear();
     if (tree === null) return;
@@ -193,14 +197,14 @@ export class Counters {
   }
 
   findAll(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     reply.cells.clear();
     reply.shape = tree === null ? "cells" : "counters";
     reply.walk = tree === null ? null : new Walk(tree);
     reply.deadline = this.#deadline(request);
   }
 
-  #deadline({ dialect }: Request): number {
+  #deadline({ protocol: dialect }: Request): number {
     const isTimed = dialect === "v2" && this.#queryTimeoutMs > 0;
     return isTimed ? performance.now() + this.#queryTimeoutMs : Infinity;
   }
@@ -210,28 +214,28 @@ export class Counters {
     const { lanes, dayFrom, dayTo, touches } = request;
     const [lo, hi] = [lanes[KEY], lanes[KEY + 1]];
     // For a tree too, if one is created: without room for all of it there is to be none.
-    const isChange = request.missing === "create" || this.#finder.peek(request) !== null;
-    if (isChange && !this.#ledger.reserve(3, 0, 0)) return void isDone("full", reply);
-    const tree = this.#finder.find(request, reply);
+    const isChange = request.missing === "create" || this.#treeResolver.peek(request) !== null;
+    if (isChange && !this.#stateWriter.reserve(3, 0, 0)) return void isApplied("full", reply);
+    const tree = this.#treeResolver.find(request, reply);
     reply.shape = shape;
     if (tree === null) return;
-    if (touches && !isDone(this.#ledger.touch(tree, lo, hi), reply)) return;
-    isDone(this.#ledger.remove(tree, lo, hi, dayFrom, dayTo), reply);
+    if (touches && !isApplied(this.#stateWriter.touch(tree, lo, hi), reply)) return;
+    isApplied(this.#stateWriter.remove(tree, lo, hi, dayFrom, dayTo), reply);
   }
 
   /** Takes all days of many counters away, or those of a range. */
   removeKeys(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { hasRange, dayFrom, dayTo, items: { count, words } } = request;
-    if (!this.#ledger.reserve(0, 0, count)) return void isDone("full", reply);
+    if (!this.#stateWriter.reserve(0, 0, count)) return void isApplied("full", reply);
     let removed = 0;
     let missing = 0;
     for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
       const [lo, hi] = [words[at], words[at + 1]];
       if (tree.count(lo, hi) <= 0) missing++;
       else if (tree.countIn(lo, hi, dayFrom, dayTo) > 0) {
-        this.#ledger.remove(tree, lo, hi, dayFrom, dayTo);
+        this.#stateWriter.remove(tree, lo, hi, dayFrom, dayTo);
         removed++;
       }
     }
@@ -242,25 +246,25 @@ export class Counters {
 
   /** Takes days of all counters of a tree away. */
   sweep(request: Request, reply: Reply, shape: "ok" | "true"): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     reply.shape = shape;
     if (tree === null) return;
-    if (isDone(this.#ledger.sweep(tree, request.dayFrom, request.dayTo), reply)) {
+    if (isApplied(this.#stateWriter.sweep(tree, request.dayFrom, request.dayTo), reply)) {
       this.swept.push(tree);
     }
   }
 
   deleteBefore(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     reply.shape = "ok";
-    if (tree === null || !this.#ledger.reserve(2, 0, 0) && !isDone("full", reply)) return;
-    if (request.dayTo >= 0) this.#ledger.sweep(tree, 0, Math.min(request.dayTo, DAY_MAX));
+    if (tree === null || !this.#stateWriter.reserve(2, 0, 0) && !isApplied("full", reply)) return;
+    if (request.dayTo >= 0) this.#stateWriter.sweep(tree, 0, Math.min(request.dayTo, DAY_MAX));
     this.#compact(tree, reply);
     this.#statistics.retentions++;
   }
 
   compact(request: Request, reply: Reply): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree !== null) this.#compact(tree, reply);
     if (tree !== null) this.#statistics.compactions++;
   }
@@ -278,14 +282,14 @@ export class Counters {
     ) {
       await pause();
       if (!forest.has(tree) || tree.keys === 0) continue;
-      if (!isDone(this.#ledger.compact(tree), reply)) return;
-      await settle(tree);
+      if (!isApplied(this.#stateWriter.compact(tree), reply)) return;
+      await applyRangeDeletes(tree);
     }
   }
 
   #compact(tree: Tree, reply: Reply): void {
     reply.shape = "ok";
-    if (isDone(this.#ledger.compact(tree), reply)) this.swept.push(tree);
+    if (isApplied(this.#stateWriter.compact(tree), reply)) this.swept.push(tree);
   }
 }
 

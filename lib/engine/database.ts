@@ -5,26 +5,26 @@
 // again. It takes the directory for granted: that nobody else has it is the caller's to see to.
 
 import type { Budget } from "../bytes/budget.ts";
-import { RegistryStore } from "../dump/dedup_store.ts";
+import { DedupStore } from "../dump/dedup_store.ts";
 import { DumpStore } from "../dump/store.ts";
 import type { HostError } from "../errors.ts";
 import type { Calendar, Clock } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
-import { Log } from "../wal/wal.ts";
-import type { LogOptions } from "../wal/hooks.ts";
-import type { LogPosition } from "../wal/reader.ts";
-import { Registry, type RegistryLimits } from "../idempotency/dedup_state.ts";
+import { Wal } from "../wal/wal.ts";
+import type { WalOptions } from "../wal/hooks.ts";
+import type { WalPosition } from "../wal/reader.ts";
+import { type DedupLimits, DedupState } from "../idempotency/dedup_state.ts";
 import { Forest } from "../tree/forest.ts";
 import { HollowForest } from "../tree/hollow.ts";
-import { encodeCatalogue } from "../state/catalog.ts";
-import { Dumper } from "../recovery/checkpointer.ts";
+import { encodeCatalog } from "../state/catalog.ts";
+import { Checkpointer } from "../recovery/checkpointer.ts";
 import { Engine, type EngineLimits } from "./engine.ts";
-import { examineBeside, HOLLOW_LIMITS, type Opening } from "../recovery/integrity_check.ts";
-import { Ledger } from "../state/state_writer.ts";
+import { checkBeside, HOLLOW_LIMITS, type Opening } from "../recovery/integrity_check.ts";
+import { StateWriter } from "../state/state_writer.ts";
 import { Progress } from "../recovery/progress.ts";
 import { Recovery } from "../recovery/recovery.ts";
 import type { Statistics } from "../metrics/statistics.ts";
-import { StillDisk } from "../recovery/frozen_disk.ts";
+import { FrozenDisk } from "../recovery/frozen_disk.ts";
 
 export interface DatabaseOptions {
   readonly directory: string;
@@ -34,13 +34,13 @@ export interface DatabaseOptions {
   readonly treesMax: number;
   /** Whether what is counted goes into the log. */
   readonly isCounted: boolean;
-  readonly log: LogOptions;
-  readonly registry: RegistryLimits;
+  readonly log: WalOptions;
+  readonly dedup: DedupLimits;
   readonly engine: EngineLimits;
 }
 
 /** What a database uses of the world outside. */
-export interface Host {
+export interface DatabaseHost {
   readonly disk: Disk;
   readonly clock: Clock & Calendar;
   /** What the process may take, `beside` being what it takes without any data. */
@@ -55,13 +55,13 @@ export interface Host {
 
 export class Database {
   readonly engine: Engine;
-  readonly #log: Log;
-  readonly #dumper: Dumper;
+  readonly #wal: Wal;
+  readonly #checkpointer: Checkpointer;
 
-  private constructor(engine: Engine, log: Log, dumper: Dumper) {
+  private constructor(engine: Engine, wal: Wal, checkpointer: Checkpointer) {
     this.engine = engine;
-    this.#log = log;
-    this.#dumper = dumper;
+    this.#wal = wal;
+    this.#checkpointer = checkpointer;
   }
 
   /**
@@ -72,31 +72,31 @@ export class Database {
    */
   static async open(
     options: DatabaseOptions,
-    host: Host,
+    host: DatabaseHost,
     statistics: Statistics,
   ): Promise<Database> {
     const { directory } = options;
     const { disk, clock, tell, budget } = host;
     const forest = new Forest(budget, options.treesMax);
-    const registry = new Registry(options.registry, budget);
+    const dedup = new DedupState(options.dedup, budget);
     budget.isLenient = true;
     const dumps = new DumpStore(directory, disk, clock, options.engine.dumpsKept, tell);
-    const registries = new RegistryStore(directory, disk, clock);
-    const recovery = new Recovery(directory, disk, dumps, forest, registries, registry, clock);
+    const dedupStore = new DedupStore(directory, disk, clock);
+    const recovery = new Recovery(directory, disk, dumps, forest, dedupStore, dedup, clock);
     const position = await recover(recovery, options.restore, tell);
     budget.isLenient = false;
     if (!budget.isWithin(0)) tell(excessOf(budget));
-    const log = new Log(directory, options.log, position, disk, {
-      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
-      onLarge: () => dumper.shorten(),
+    const wal = new Wal(directory, options.log, position, disk, {
+      catalog: (lsn) => encodeCatalog(forest, dedup, lsn),
+      onLarge: () => checkpointer.shorten(),
       lost: host.lost,
       tell,
     });
-    const begun = log.begin();
-    await log.sync(); // what is on the disk now is what a crash leaves
+    const begun = wal.begin();
+    await wal.sync(); // what is on the disk now is what a crash leaves
     if (begun !== null) await recovery.finish(tell); // else there is no log yet
-    const ledger = new Ledger(forest, registry, log, options.isCounted);
-    const dumper = new Dumper(forest, dumps, log, ledger, registries, registry, tell);
+    const stateWriter = new StateWriter(forest, dedup, wal, options.isCounted);
+    const checkpointer = new Checkpointer(forest, dumps, wal, stateWriter, dedupStore, dedup, tell);
     const open = openingOf(options, clock, () => {});
     const outside = {
       clock,
@@ -104,11 +104,11 @@ export class Database {
       statistics,
       memoryBytes: host.memoryBytes,
       examine: () => {
-        return examineBeside(open, forest, () => StillDisk.of(disk, directory, log));
+        return checkBeside(open, forest, () => FrozenDisk.of(disk, directory, wal));
       },
     };
-    const parts = { forest, registry, ledger, log, dumps, registries, dumper, ...outside };
-    return new Database(new Engine(parts, options.engine, tell), log, dumper);
+    const parts = { forest, dedup, stateWriter, wal, dumps, dedupStore, checkpointer, ...outside };
+    return new Database(new Engine(parts, options.engine, tell), wal, checkpointer);
   }
 
   /**
@@ -116,33 +116,33 @@ export class Database {
    * are told to the operator.
    */
   dumpAll(cause: string): Promise<number> {
-    return this.#dumper.dumpAll(cause);
+    return this.#checkpointer.dumpAll(cause);
   }
 
   /** Looks whether directory and log are still there; if not, `lost` is called. */
   look(): void {
-    this.#log.look();
+    this.#wal.look();
   }
 
   /** Brings everything to the disk; nothing may be executed any more. */
   close(): Promise<void> {
-    return this.#log.close();
+    return this.#wal.close();
   }
 }
 
 /** What opens the data of a directory, for whoever reads it as a start would. */
 export function openingOf(
-  { directory, registry, engine }: DatabaseOptions,
+  { directory, dedup, engine }: DatabaseOptions,
   clock: Clock,
   tell: (line: string) => void,
 ): Opening {
   return (disk, forest) => {
     const makeTree = (name: string) => forest.makeTree(name);
     const dumps = new DumpStore(directory, disk, clock, engine.dumpsKept, tell, makeTree);
-    const registries = new RegistryStore(directory, disk, clock);
+    const dedupStore = new DedupStore(directory, disk, clock);
     const isHollow = forest instanceof HollowForest;
-    const read = new Registry(isHollow ? { ...registry, ...HOLLOW_LIMITS } : registry);
-    const recovery = new Recovery(directory, disk, dumps, forest, registries, read, clock);
+    const read = new DedupState(isHollow ? { ...dedup, ...HOLLOW_LIMITS } : dedup);
+    const recovery = new Recovery(directory, disk, dumps, forest, dedupStore, read, clock);
     return { dumps, recovery };
   };
 }
@@ -159,7 +159,7 @@ async function recover(
   recovery: Recovery,
   restore: boolean,
   tell: (line: string) => void,
-): Promise<LogPosition> {
+): Promise<WalPosition> {
   if (!restore) return await recovery.startEmpty(tell);
   recovery.progress = new Progress(tell);
   await recovery.read();

@@ -7,52 +7,59 @@
 import { type OperationId, OPERATIONS } from "../command/operation.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
-import type { RegistryStore } from "../dump/dedup_store.ts";
+import type { DedupStore } from "../dump/dedup_store.ts";
 import type { DumpStore } from "../dump/store.ts";
 import type { Calendar, Clock } from "../host/clock.ts";
-import type { Log } from "../wal/wal.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { Wal } from "../wal/wal.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Administration } from "./administration.ts";
 import type { Backend } from "../command/backend.ts";
 import { Counters } from "./counters.ts";
-import type { Dumper } from "../recovery/checkpointer.ts";
-import type { Findings } from "../recovery/integrity_check.ts";
-import { Finder } from "../state/tree_resolver.ts";
+import type { Checkpointer } from "../recovery/checkpointer.ts";
+import type { CheckReport } from "../recovery/integrity_check.ts";
+import { TreeResolver } from "../state/tree_resolver.ts";
 import { Ingest } from "./ingest.ts";
-import { infoOf, keysOf, type Span, summaryOf, type Told, topOf } from "./inspection.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import {
+  infoOf,
+  type InspectionResult,
+  keysOf,
+  type Span,
+  summaryOf,
+  topOf,
+} from "./inspection.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 import { Limiter } from "../limits/limiter.ts";
-import { Once } from "./idempotency.ts";
-import { Readings } from "./reading_queue.ts";
+import { Idempotency } from "./idempotency.ts";
+import { ReadingQueue } from "./reading_queue.ts";
 import { Receipts } from "../limits/receipts.ts";
 import { Snapshots } from "./snapshots.ts";
-import { Spans } from "../limits/window_cache.ts";
+import { WindowCache } from "../limits/window_cache.ts";
 import type { Statistics } from "../metrics/statistics.ts";
 import { TreeList } from "./tree_list.ts";
-import { settle, SweepOrder } from "../state/range_delete_sweeper.ts";
+import { applyRangeDeletes, SweepOrder } from "../state/range_delete_sweeper.ts";
 
 const decoder = new TextDecoder();
 
 type Execute = (request: Request, reply: Reply) => unknown;
 
 /** What an engine works with. */
-export interface Parts {
+export interface EngineParts {
   readonly forest: Forest;
-  readonly registry: Registry;
-  readonly ledger: Ledger;
-  readonly log: Log;
+  readonly dedup: DedupState;
+  readonly stateWriter: StateWriter;
+  readonly wal: Wal;
   readonly dumps: DumpStore;
-  readonly registries: RegistryStore;
-  readonly dumper: Dumper;
+  readonly dedupStore: DedupStore;
+  readonly checkpointer: Checkpointer;
   readonly clock: Clock;
   readonly calendar: Calendar;
   readonly statistics: Statistics;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
   /** Examines what a start would find now. */
-  readonly examine: () => Promise<Findings>;
+  readonly examine: () => Promise<CheckReport>;
 }
 
 export interface EngineLimits {
@@ -78,41 +85,55 @@ const IS_SWEEPING = OPERATIONS.map(({ id }) => SWEEPING.includes(id));
 export class Engine implements Backend {
   readonly statistics: Statistics;
   readonly #forest: Forest;
-  readonly #log: Log;
+  readonly #wal: Wal;
   readonly #clock: Clock;
   readonly #limits: EngineLimits;
-  readonly #finder: Finder;
+  readonly #treeResolver: TreeResolver;
   readonly #treeList: TreeList;
   readonly #counters: Counters;
   readonly #limiter: Limiter;
-  readonly #once: Once;
+  readonly #once: Idempotency;
   readonly #table: readonly Execute[];
   #today = 0;
   readonly #sweeps = new SweepOrder();
-  readonly #readings = new Readings();
+  readonly #readingQueue = new ReadingQueue();
 
-  constructor(parts: Parts, limits: EngineLimits, tell: (line: string) => void) {
-    const { forest, registry, ledger, log, clock } = parts;
+  constructor(parts: EngineParts, limits: EngineLimits, tell: (line: string) => void) {
+    const { forest, dedup, stateWriter, wal, clock } = parts;
     const { statistics } = parts;
     this.statistics = statistics;
     this.#forest = forest;
-    this.#log = log;
+    this.#wal = wal;
     this.#clock = clock;
     this.#limits = limits;
-    this.#finder = new Finder(forest, ledger);
+    this.#treeResolver = new TreeResolver(forest, stateWriter);
     this.#treeList = new TreeList(forest, limits.replyBytesMax);
     const { queryTimeoutMs } = limits;
-    this.#counters = new Counters(forest, ledger, this.#finder, statistics, queryTimeoutMs);
-    this.#once = new Once(registry, ledger, clock, statistics);
-    const receipts = new Receipts(forest, registry, ledger, clock, limits.replyBytesMax);
-    const spans = new Spans(parts.calendar);
-    this.#limiter = new Limiter(forest, ledger, receipts, spans, limits.replyBytesMax);
-    const ingest = new Ingest(forest, registry, ledger, this.#finder, clock, statistics, limits);
+    this.#counters = new Counters(
+      forest,
+      stateWriter,
+      this.#treeResolver,
+      statistics,
+      queryTimeoutMs,
+    );
+    this.#once = new Idempotency(dedup, stateWriter, clock, statistics);
+    const receipts = new Receipts(forest, dedup, stateWriter, clock, limits.replyBytesMax);
+    const spans = new WindowCache(parts.calendar);
+    this.#limiter = new Limiter(forest, stateWriter, receipts, spans, limits.replyBytesMax);
+    const ingest = new Ingest(
+      forest,
+      dedup,
+      stateWriter,
+      this.#treeResolver,
+      clock,
+      statistics,
+      limits,
+    );
     const snapshots = new Snapshots(parts, limits, tell);
     const administration = new Administration({
       ...parts,
       dumpCount: () => snapshots.count(),
-      registryIdle: () => parts.registries.idle(),
+      dedupIdle: () => parts.dedupStore.idle(),
       replyBytesMax: limits.replyBytesMax,
     });
     const functions = {
@@ -137,13 +158,13 @@ export class Engine implements Backend {
 
   /** Resolves when all that replies may tell by now is as safe as promised. */
   settled(): Promise<void> {
-    return this.#log.settled();
+    return this.#wal.settled();
   }
 
   /** Carries out a request whose turn has come: all that is written here at once belongs together. */
   protected carryOut(request: Request, reply: Reply): unknown {
     const execute = this.#table[request.operation.index];
-    if (!request.hasOnce) return execute(request, reply);
+    if (!request.hasIdempotencyKey) return execute(request, reply);
     return this.#once.perform(request, reply, this.#today, () => execute(request, reply));
   }
 
@@ -156,7 +177,7 @@ export class Engine implements Backend {
       const done = this.carryOut(request, reply);
       const swept = this.#counters.swept.splice(0); // before anything else is executed
       await done;
-      for (const tree of swept) await settle(tree);
+      for (const tree of swept) await applyRangeDeletes(tree);
     });
   }
 
@@ -194,7 +215,7 @@ export class Engine implements Backend {
       deleteBefore: (request, reply) => counters.deleteBefore(request, reply),
       treeInfo: (request, reply) => this.#inspect(request, reply, infoOf, true),
       treeKeys: (request, reply) =>
-        this.#inspect(request, reply, (tree, span) => keysOf(tree, request.limit, span)),
+        this.#inspect(request, reply, (tree, span) => keysOf(tree, request.pageSize, span)),
       treeSummary: (request, reply) => {
         const { hasRange, dayFrom: from, dayTo: to, details } = request;
         const range = hasRange ? { from, to } : null;
@@ -203,7 +224,7 @@ export class Engine implements Backend {
       },
       treeTop: (request, reply) =>
         this.#inspect(request, reply, (tree, span) => {
-          return topOf(tree, request.dayFrom, request.dayTo, request.limit, span);
+          return topOf(tree, request.dayFrom, request.dayTo, request.pageSize, span);
         }),
       ingestBegin: (request, reply) => ingest.begin(request, reply),
       ingestChunk: (request, reply) => ingest.chunk(request, reply),
@@ -245,7 +266,7 @@ export class Engine implements Backend {
 
   #create(request: Request, reply: Reply): void {
     reply.shape = "ok";
-    this.#finder.find(request, reply);
+    this.#treeResolver.find(request, reply);
   }
 
   /**
@@ -255,10 +276,10 @@ export class Engine implements Backend {
   #inspect(
     request: Request,
     reply: Reply,
-    read: (tree: Tree, span: Span) => Promise<Told>,
+    read: (tree: Tree, span: Span) => Promise<InspectionResult>,
     isCounted = false,
   ): void {
-    const tree = this.#finder.find(request, reply);
+    const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { queryTimeoutMs } = this.#limits;
     const deadline = queryTimeoutMs > 0 ? performance.now() + queryTimeoutMs : Infinity;
@@ -267,7 +288,7 @@ export class Engine implements Backend {
     const span = { cursor, isPartial: details.has("cursor"), deadline };
     const told = isCounted && tree.isSettled()
       ? read(tree, span)
-      : this.#readings.run(deadline, () => read(tree, span));
+      : this.#readingQueue.run(deadline, () => read(tree, span));
     reply.pending = told.then((told) => {
       if (told === "timeout") return this.timeOut(reply);
       reply.shape = "stored";
@@ -277,7 +298,7 @@ export class Engine implements Backend {
 
   /** Reads for a reply's walk when there is room for another reading; "timeout": there was none in time. */
   read<Result>(deadline: number, read: () => Promise<Result>): Promise<Result | "timeout"> {
-    return this.#readings.run(deadline, read);
+    return this.#readingQueue.run(deadline, read);
   }
 
   /** Says that a reading took too long. */

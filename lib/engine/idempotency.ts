@@ -9,11 +9,15 @@ import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import { writeResponse } from "../command/response.ts";
 import type { Clock } from "../host/clock.ts";
-import { type Answers, answerWords, writeAnswer } from "../idempotency/idempotency_records.ts";
-import { ANSWER, type Registry } from "../idempotency/dedup_state.ts";
+import {
+  answerWords,
+  type IdempotencyRecords,
+  writeAnswer,
+} from "../idempotency/idempotency_records.ts";
+import { type DedupState, IDEMPOTENCY_RECORD } from "../idempotency/dedup_state.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { isDone } from "../state/tree_resolver.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import { isApplied } from "../state/tree_resolver.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 import type { Statistics } from "../metrics/statistics.ts";
 
 /** The most that an answer to a request under a key takes: sixteen limits on trees with long names. */
@@ -24,26 +28,31 @@ const PRINT_WORDS = 4;
 
 const encoder = new TextEncoder();
 
-export class Once {
-  readonly #answers: Answers;
-  readonly #ledger: Ledger;
+export class Idempotency {
+  readonly #answers: IdempotencyRecords;
+  readonly #stateWriter: StateWriter;
   readonly #clock: Clock;
   readonly #statistics: Statistics;
   readonly #response = new SendBuffer(256);
 
-  constructor({ answers }: Registry, ledger: Ledger, clock: Clock, statistics: Statistics) {
+  constructor(
+    { records: answers }: DedupState,
+    stateWriter: StateWriter,
+    clock: Clock,
+    statistics: Statistics,
+  ) {
     this.#answers = answers;
-    this.#ledger = ledger;
+    this.#stateWriter = stateWriter;
     this.#clock = clock;
     this.#statistics = statistics;
   }
 
   /** Carries out a request with `execute`, or gives the answer that it got before. */
   perform(request: Request, reply: Reply, today: number, execute: () => void): void {
-    const { bytes, onceStart, onceEnd } = request;
+    const { bytes, idempotencyKeyStart, idempotencyKeyEnd } = request;
     const answers = this.#answers;
     const seconds = Math.floor(this.#clock.now() / 1000);
-    const isKnown = answers.find(bytes, onceStart, onceEnd, seconds);
+    const isKnown = answers.find(bytes, idempotencyKeyStart, idempotencyKeyEnd, seconds);
     // Without a day it was for the day of the first time, however late it is repeated.
     const isToday = request.day === 0 && request.operation.fields.includes("day?");
     const day = isToday ? isKnown && answers.day !== 0 ? answers.day : today : 0;
@@ -78,12 +87,14 @@ export class Once {
     print: Uint32Array,
     execute: () => void,
   ): void {
-    const { bytes, onceStart, onceEnd, items } = request;
+    const { bytes, idempotencyKeyStart, idempotencyKeyEnd, items } = request;
     // All that the change may need, and the answer: it must not be the one of them without space.
-    const size = onceEnd - onceStart + RESPONSE_BYTES_MAX;
-    if (!isDone(this.#ledger.reserve(4, size, items.count) ? "done" : "full", reply)) return;
-    const words = answerWords(onceEnd - onceStart, RESPONSE_BYTES_MAX);
-    if (!isDone(this.#answers.hasRoom(words) ? "done" : "memory", reply)) return;
+    const size = idempotencyKeyEnd - idempotencyKeyStart + RESPONSE_BYTES_MAX;
+    if (!isApplied(this.#stateWriter.reserve(4, size, items.count) ? "done" : "full", reply)) {
+      return;
+    }
+    const words = answerWords(idempotencyKeyEnd - idempotencyKeyStart, RESPONSE_BYTES_MAX);
+    if (!isApplied(this.#answers.hasRoom(words) ? "done" : "memory", reply)) return;
     execute();
     if (reply.code !== null) return;
     reply.isRepeated = false;
@@ -93,20 +104,35 @@ export class Once {
     out.clear();
     writeResponse(reply, out);
     const response = out.view(0);
-    const answer = new Uint32Array(answerWords(onceEnd - onceStart, response.length));
-    writeAnswer(answer, 0, seconds, day, print, bytes, onceStart, onceEnd, response);
-    this.#ledger.note(ANSWER, new Uint8Array(answer.buffer));
+    const answer = new Uint32Array(
+      answerWords(idempotencyKeyEnd - idempotencyKeyStart, response.length),
+    );
+    writeAnswer(
+      answer,
+      0,
+      seconds,
+      day,
+      print,
+      bytes,
+      idempotencyKeyStart,
+      idempotencyKeyEnd,
+      response,
+    );
+    this.#stateWriter.note(IDEMPOTENCY_RECORD, new Uint8Array(answer.buffer));
     this.#statistics.idempotencyWrites++;
     this.#statistics.idempotencyWriteMs(performance.now() - began);
   }
 }
 
 /** Whether the fingerprint that came with a request, if one did, is its own. */
-function isPrinted({ bytes, printStart, printEnd }: Request, print: Uint8Array): boolean {
-  if (printStart === printEnd) return true;
+function isPrinted(
+  { bytes, fingerprintStart, fingerprintEnd }: Request,
+  print: Uint8Array,
+): boolean {
+  if (fingerprintStart === fingerprintEnd) return true;
   const hex = encoder.encode(
     Array.from(print, (byte) => byte.toString(16).padStart(2, "0")).join(""),
   );
-  return hex.length === printEnd - printStart &&
-    hex.every((byte, index) => byte === bytes[printStart + index]);
+  return hex.length === fingerprintEnd - fingerprintStart &&
+    hex.every((byte, index) => byte === bytes[fingerprintStart + index]);
 }

@@ -10,16 +10,16 @@ import type { Json } from "../command/json.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import type { Clock } from "../host/clock.ts";
-import { encodeNote, type Registry, STREAM } from "../idempotency/dedup_state.ts";
+import { type DedupState, encodeNote, STREAM } from "../idempotency/dedup_state.ts";
 import { CHUNKS_MAX, type Mode, type Stream, type StreamChange } from "../idempotency/streams.ts";
 import type { Forest } from "../tree/forest.ts";
 import { HIDDEN, TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import type { Tree } from "../tree/tree.ts";
 import { overflow } from "./counters.ts";
-import { type Finder, isDone } from "../state/tree_resolver.ts";
+import { isApplied, type TreeResolver } from "../state/tree_resolver.ts";
 import { chunkFingerprintOf } from "./fingerprint.ts";
-import { isFitting } from "../command/reply_size.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import { fitsReply } from "../command/reply_size.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 import type { Statistics } from "../metrics/statistics.ts";
 
 export interface IngestLimits {
@@ -37,26 +37,26 @@ const encoder = new TextEncoder();
 
 export class Ingest {
   readonly #forest: Forest;
-  readonly #registry: Registry;
-  readonly #ledger: Ledger;
-  readonly #finder: Finder;
+  readonly #dedup: DedupState;
+  readonly #stateWriter: StateWriter;
+  readonly #treeResolver: TreeResolver;
   readonly #clock: Clock;
   readonly #statistics: Statistics;
   readonly #limits: IngestLimits;
 
   constructor(
     forest: Forest,
-    registry: Registry,
-    ledger: Ledger,
-    finder: Finder,
+    dedup: DedupState,
+    stateWriter: StateWriter,
+    treeResolver: TreeResolver,
     clock: Clock,
     statistics: Statistics,
     limits: IngestLimits,
   ) {
     this.#forest = forest;
-    this.#registry = registry;
-    this.#ledger = ledger;
-    this.#finder = finder;
+    this.#dedup = dedup;
+    this.#stateWriter = stateWriter;
+    this.#treeResolver = treeResolver;
     this.#clock = clock;
     this.#statistics = statistics;
     this.#limits = limits;
@@ -66,7 +66,7 @@ export class Ingest {
     const id = request.text("stream");
     const mode = request.text("mode") as Mode;
     const granularity = request.details.get("granularity") as string | null;
-    const stream = this.#registry.streams.find(id);
+    const stream = this.#dedup.streams.find(id);
     if (stream !== null) {
       if (stream.mode === mode && stream.granularity === granularity) {
         return reply.object(statusOf(stream));
@@ -75,12 +75,12 @@ export class Ingest {
       return reply.fail("idempotency_conflict", `Ingest stream ${was} with different parameters`);
     }
     const { streamsMax } = this.#limits;
-    if (this.#registry.streams.openCount >= streamsMax) {
+    if (this.#dedup.streams.openCount >= streamsMax) {
       const sentence = `There are ${streamsMax} open ingest streams: commit or abort one first`;
       return reply.fail("validation_error", sentence);
     }
     reply.object(statusOf({ id, mode, tree: null, granularity, committed: null, lastChunk: 0 }));
-    if (isFitting(reply, this.#limits.replyBytesMax) && this.#hasRoom(reply, 0)) {
+    if (fitsReply(reply, this.#limits.replyBytesMax) && this.#hasRoom(reply, 0)) {
       if (!this.#hasMemory(reply, null)) return;
       this.#note({ kind: "begin", id, mode, granularity });
     }
@@ -89,7 +89,7 @@ export class Ingest {
   chunk(request: Request, reply: Reply): void {
     const began = performance.now();
     const id = request.text("stream");
-    const stream = this.#registry.streams.find(id);
+    const stream = this.#dedup.streams.find(id);
     if (stream === null) reply.notFound("Ingest stream", encoder.encode(id));
     else this.#chunk(stream, request, reply);
     if (reply.code !== null) this.#statistics.ingestChunksRejected++;
@@ -98,7 +98,7 @@ export class Ingest {
 
   commit(request: Request, reply: Reply): void {
     const id = request.text("stream");
-    const stream = this.#registry.streams.find(id);
+    const stream = this.#dedup.streams.find(id);
     if (stream === null) return reply.notFound("Ingest stream", encoder.encode(id));
     if (stream.committed !== null) return reply.object(statusOf(stream));
     const staged = this.#staged(stream);
@@ -107,22 +107,22 @@ export class Ingest {
     }
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "committed", last_chunk_seq: lastChunk });
-    if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
-    if (staged !== null && !isDone(this.#ledger.adopt(staged, stream.tree!), reply)) return;
+    if (!fitsReply(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
+    if (staged !== null && !isApplied(this.#stateWriter.adopt(staged, stream.tree!), reply)) return;
     this.#note({ kind: "commit", id, seconds: this.#seconds() });
   }
 
   abort(request: Request, reply: Reply): void {
     const id = request.text("stream");
-    const stream = this.#registry.streams.find(id);
+    const stream = this.#dedup.streams.find(id);
     if (stream === null || stream.committed !== null) {
       return reply.notFound("Ingest stream", encoder.encode(id));
     }
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "aborted", last_chunk_seq: lastChunk });
-    if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
+    if (!fitsReply(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
     const staged = this.#staged(stream);
-    if (staged !== null) this.#ledger.drop(staged);
+    if (staged !== null) this.#stateWriter.drop(staged);
     this.#note({ kind: "abort", id });
   }
 
@@ -131,7 +131,7 @@ export class Ingest {
     const sequence = request.details.get("sequence") as number;
     const print = chunkFingerprintOf(request);
     const isKnown = sequence <= stream.lastChunk;
-    const isSame = isKnown && this.#registry.streams.isSame(stream, sequence, print);
+    const isSame = isKnown && this.#dedup.streams.isSame(stream, sequence, print);
     const refusal = isSame ? null : this.#refusal(stream, request, sequence, isKnown);
     if (refusal !== null) return reply.fail(refusal[0], refusal[1]);
     const told = { stream_id: stream.id, chunk_seq: sequence, skipped: isSame };
@@ -142,7 +142,7 @@ export class Ingest {
     }
     const total = u64ToBigInt(items.total[0], items.total[1]);
     reply.object({ ...told, applied: items.count, total });
-    if (!isFitting(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, items.count)) return;
+    if (!fitsReply(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, items.count)) return;
     if (!this.#hasMemory(reply, stream)) return;
     if (!this.#take(stream, request, reply, print)) return;
     this.#statistics.ingestChunksApplied++;
@@ -181,7 +181,7 @@ export class Ingest {
     if (items.isBeyond) return ["validation_error", "Batch total overflow"];
     const { stagedItemsMax } = this.#limits;
     const isStaging = mode === "replace_series";
-    if (isStaging && this.#registry.streams.stagedItems + items.count > stagedItemsMax) {
+    if (isStaging && this.#dedup.streams.stagedItems + items.count > stagedItemsMax) {
       const state = staged === null ? "" : ": commit or abort";
       return ["validation_error", `Staged items would exceed ${stagedItemsMax}${state}`];
     }
@@ -194,17 +194,21 @@ export class Ingest {
     const { id, mode } = stream;
     const isStaging = mode === "replace_series";
     const staged = isStaging ? stream.staged ?? `${HIDDEN}staged-${this.#forest.nextSerial}` : null;
-    const tree = staged === null ? this.#finder.find(request, reply) : this.#hidden(staged, reply);
+    const tree = staged === null
+      ? this.#treeResolver.find(request, reply)
+      : this.#hidden(staged, reply);
     if (tree === null) return false;
-    const isNew = staged === null ? this.#finder.isNew : stream.staged === null;
+    const isNew = staged === null ? this.#treeResolver.isNew : stream.staged === null;
     const change = mode === "add" ? "addAll" : "setAll";
-    const outcome = this.#ledger[change](tree, items);
+    const outcome = this.#stateWriter[change](tree, items);
     if (outcome === "overflow") {
-      const [keyLo, keyHi, day] = items.words.subarray(ITEM_WORDS * this.#ledger.culprit);
+      const [keyLo, keyHi, day] = items.words.subarray(
+        ITEM_WORDS * this.#stateWriter.overflowIndex,
+      );
       overflow(reply, "in batch item ", keyLo, keyHi, day);
     }
-    if (outcome !== "done" && isNew) this.#ledger.drop(tree);
-    if (!isDone(outcome, reply)) return false;
+    if (outcome !== "done" && isNew) this.#stateWriter.drop(tree);
+    if (!isApplied(outcome, reply)) return false;
     const { bytes, nameStart, nameEnd } = request;
     const name = treeName(bytes, nameStart, nameEnd)!;
     const counted = items.count;
@@ -223,7 +227,7 @@ export class Ingest {
   #hidden(name: string, reply: Reply): Tree | null {
     const tree = this.#forest.named(name);
     if (tree !== null) return tree;
-    return isDone(this.#ledger.create(name), reply) ? this.#forest.named(name) : null;
+    return isApplied(this.#stateWriter.create(name), reply) ? this.#forest.named(name) : null;
   }
 
   #staged({ staged }: Stream): Tree | null {
@@ -232,15 +236,15 @@ export class Ingest {
 
   /** Makes room for a tree, a stream's change and so many items; if there is none, the reply says so. */
   #hasRoom(reply: Reply, items: number): boolean {
-    return isDone(this.#ledger.reserve(3, NOTE_BYTES_MAX, items) ? "done" : "full", reply);
+    return isApplied(this.#stateWriter.reserve(3, NOTE_BYTES_MAX, items) ? "done" : "full", reply);
   }
 
   #hasMemory(reply: Reply, stream: Stream | null): boolean {
-    return isDone(this.#registry.streams.hasMemory(stream) ? "done" : "memory", reply);
+    return isApplied(this.#dedup.streams.hasMemory(stream) ? "done" : "memory", reply);
   }
 
   #note(change: StreamChange): void {
-    this.#ledger.note(STREAM, encodeNote(change));
+    this.#stateWriter.note(STREAM, encodeNote(change));
   }
 
   #seconds(): number {

@@ -6,7 +6,7 @@
 // Invariant: of counters that are there all the time each is met once. What changes meanwhile is told
 // as it is when the walk gets there: an answer need not be of one moment. Each call gets somewhere: it
 // goes through one branch at least.
-// Trade: totals are added up in doubles branch by branch, which hold 2^21 lanes exactly; only their
+// Trade-off: totals are added up in doubles branch by branch, which hold 2^21 lanes exactly; only their
 // sums, which may pass 2^64-1, are bigints. Answers are written as bytes at once: ten thousand rows as objects
 // took 2 MB and another millisecond.
 
@@ -20,7 +20,7 @@ import type { Branch } from "../tree/branch.ts";
 import { DayRange } from "../tree/day_range.ts";
 import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
-import { settle } from "../state/range_delete_sweeper.ts";
+import { applyRangeDeletes } from "../state/range_delete_sweeper.ts";
 import { ROW_WORDS, Top } from "./top.ts";
 
 /** Of the original a constant, which its clients may know. How many branches a tree has here is ours. */
@@ -33,7 +33,7 @@ const ROWS_AT_ONCE = 256;
 const KEYS_END = 1n << 64n;
 
 /** An answer as it is written, or that there was no time for it. */
-export type Told = Uint8Array<ArrayBuffer> | "timeout";
+export type InspectionResult = Uint8Array<ArrayBuffer> | "timeout";
 
 /** How far a reading may go. */
 export interface Span {
@@ -46,7 +46,7 @@ export interface Span {
 }
 
 /** All about a tree's counters: `tree.info`. */
-export async function infoOf(tree: Tree, { deadline }: Span): Promise<Told> {
+export async function infoOf(tree: Tree, { deadline }: Span): Promise<InspectionResult> {
   if (!await isCounted(tree, deadline)) return "timeout";
   const { keys: key_count, cells: bucket_count, total } = tree.counts;
   return told({ tree: tree.name, key_count, bucket_count, total, branches: BRANCHES_TOLD });
@@ -57,7 +57,7 @@ export async function summaryOf(
   tree: Tree,
   range: { readonly from: number; readonly to: number } | null,
   span: Span,
-): Promise<Told> {
+): Promise<InspectionResult> {
   const isWhole = range === null && span.cursor === null;
   if (isWhole && !await isCounted(tree, span.deadline)) return "timeout";
   const tally = isWhole
@@ -81,7 +81,7 @@ export async function topOf(
   to: number,
   limit: number,
   span: Span,
-): Promise<Told> {
+): Promise<InspectionResult> {
   const top = new Top(limit);
   const range = new DayRange(from, to);
   const next = await readAll(tree, span, (walk, branch) => {
@@ -106,7 +106,7 @@ export async function keysOf(
   tree: Tree,
   limit: number,
   { cursor, deadline }: Span,
-): Promise<Told> {
+): Promise<InspectionResult> {
   const rows = new Uint32Array(ROW_WORDS * limit);
   const range = new DayRange(0, DAY_MAX);
   const rest = pace();
@@ -146,7 +146,7 @@ function countsOf({ counts: { keys, cells, total } }: Tree) {
 /** Lets a tree's counts be those of this moment: what was swept is counted until a branch has done it. */
 async function isCounted(tree: Tree, deadline: number): Promise<boolean> {
   while (!tree.isSettled()) {
-    if (performance.now() > deadline || !await settle(tree, deadline)) return false;
+    if (performance.now() > deadline || !await applyRangeDeletes(tree, deadline)) return false;
   }
   return true;
 }
@@ -226,7 +226,7 @@ async function toldRows(
   rows: Uint32Array,
   value: "value" | "total",
   deadline: number,
-): Promise<Told> {
+): Promise<InspectionResult> {
   const out = new SendBuffer(256 + 40 * rows.length / ROW_WORDS);
   writeJson(head, out);
   out.length--; // the brace, as more is to come

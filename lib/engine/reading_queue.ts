@@ -2,7 +2,7 @@
 //
 // Invariant: at most RUNNING_MAX run at once; the others begin in the order of their arrival. Whoever has
 // no time left by its turn, never begins. So what readings hold (rows, pages) is bounded by how many run.
-// Trade: a short reading waits behind long ones that came earlier. Several at once keep that rare, and
+// Trade-off: a short reading waits behind long ones that came earlier. Several at once keep that rare, and
 // more would only make each of them slower, since all share one slice of each turn (host/slices.ts).
 
 /** Readings that run at once. */
@@ -24,7 +24,7 @@ interface Waiting {
   readonly begin: (mayRun: boolean) => void;
 }
 
-export class Readings {
+export class ReadingQueue {
   readonly #alarm: Alarm;
   #running = 0;
   #queue: Waiting[] = [];

@@ -3,7 +3,7 @@
 // Invariant: a list is walked with pauses, as it was at one moment, and written as bytes at once. A list of
 // rows ends where the reply would grow too long, and says where to go on (`next_cursor`); one that
 // is nothing but names has no place for that, and is refused then, as soon as it is known.
-// Trade: those who ask for the same at once share one walk, unless a dump comes or goes.
+// Trade-off: those who ask for the same at once share one walk, unless a dump comes or goes.
 
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { type Json, Written } from "../command/json.ts";
@@ -12,11 +12,11 @@ import { writeJson } from "../command/response.ts";
 import { type DumpFile, parseDumpFileName } from "../dump/file_name.ts";
 import type { Description } from "../dump/files.ts";
 import { firstBehind } from "../dump/ordered_set.ts";
-import type { RegistryStore } from "../dump/dedup_store.ts";
+import type { DedupStore } from "../dump/dedup_store.ts";
 import { newestFirst } from "../dump/dump_index.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { pace } from "../host/clock.ts";
-import type { Log } from "../wal/wal.ts";
+import type { Wal } from "../wal/wal.ts";
 import type { Forest } from "../tree/forest.ts";
 import { isHidden } from "../tree/tree_name.ts";
 
@@ -42,7 +42,7 @@ export interface Page {
 
 export class SnapshotLists {
   readonly #forest: Forest;
-  readonly #log: Log;
+  readonly #wal: Wal;
   readonly #dumps: DumpStore;
   /** How long a reply may be; 0: as long as it is. */
   readonly #replyBytesMax: number;
@@ -53,18 +53,18 @@ export class SnapshotLists {
   /** Pages of the newest dumps that are being written, by what they are of. */
   readonly #walking = new Map<string, Promise<Page>>();
 
-  constructor(forest: Forest, log: Log, dumps: DumpStore, replyBytesMax: number) {
+  constructor(forest: Forest, wal: Wal, dumps: DumpStore, replyBytesMax: number) {
     this.#forest = forest;
-    this.#log = log;
+    this.#wal = wal;
     this.#dumps = dumps;
     this.#replyBytesMax = replyBytesMax;
   }
 
   /** All file names, newest first, or a page of them; null: too long for a reply. */
   async files(request: Request): Promise<Bytes | null> {
-    const files = await this.#dumps.shelf.dumps();
-    if (request.dialect === "v1" || !isPaged(request)) {
-      return await this.#names(files, request.dialect === "v1" ? 0 : this.#replyBytesMax);
+    const files = await this.#dumps.dumpIndex.dumps();
+    if (request.protocol === "v1" || !isPaged(request)) {
+      return await this.#names(files, request.protocol === "v1" ? 0 : this.#replyBytesMax);
     }
     const { limit, cursor, from } = startOf(request, (cursor) => {
       const last = parseDumpFileName(cursor);
@@ -88,9 +88,9 @@ export class SnapshotLists {
     make: (page: Page) => Json,
   ): Promise<Json> {
     const rest = written(make({ rows: [], next: "" })).length + CURSOR_BYTES + ENVELOPE.length;
-    const { limit, details } = request;
+    const { pageSize: limit, details } = request;
     const cursor = (details.get("after") ?? null) as string | null;
-    const { version } = this.#dumps.shelf;
+    const { version } = this.#dumps.dumpIndex;
     // In a reply without limits the room beside the rows does not matter; elsewhere to the nearest KiB.
     const room = this.#replyBytesMax === 0 ? 0 : 1024 * Math.ceil(rest / 1024);
     const key = JSON.stringify([limit, cursor, room, version]);
@@ -109,8 +109,8 @@ export class SnapshotLists {
     rowOf: (description: Description) => Json,
   ): Promise<Page> {
     const most = this.#replyBytesMax;
-    const { shelf } = this.#dumps;
-    const groups = await shelf.groups();
+    const { dumpIndex } = this.#dumps;
+    const groups = await dumpIndex.groups();
     const from = cursor === null ? 0 : firstBehind(groups, ({ key }) => key > cursor);
     const out = new SendBuffer(4096);
     const pause = pace();
@@ -119,7 +119,7 @@ export class SnapshotLists {
     out.text("[");
     for (let at = from; at < groups.length; at++) {
       const [newest] = groups[at].entries;
-      const description = newest === undefined ? null : await shelf.describe(newest.file);
+      const description = newest === undefined ? null : await dumpIndex.describe(newest.file);
       if (description === null) continue; // gone just now
       const before = out.length;
       if (count > 0) out.text(",");
@@ -151,7 +151,7 @@ export class SnapshotLists {
     }
     if (least === Infinity) return 0;
     // What has not changed is dumped no more; all that came before the log is in dumps all the same.
-    return Math.max(least, (this.#log.segments[0]?.lsn ?? 1) - 1);
+    return Math.max(least, (this.#wal.segments[0]?.lsn ?? 1) - 1);
   }
 
   /** The names of all files; those who ask while they are being written share them. */
@@ -171,12 +171,12 @@ export class SnapshotLists {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Whether a page is asked for: with a limit, or with a cursor, be it null. */
-function isPaged({ limit, details }: Request): boolean {
+function isPaged({ pageSize: limit, details }: Request): boolean {
   return limit > 0 || details.has("after");
 }
 
 function startOf(
-  { limit, details }: Request,
+  { pageSize: limit, details }: Request,
   behind: (cursor: string) => number,
 ): { limit: number; cursor: string | null; from: number } {
   const cursor = (details.get("after") ?? null) as string | null;
@@ -210,7 +210,7 @@ export function nextOf(request: Request, next: string | null): Record<string, Js
 }
 
 /** What clients know of the registry's dump; null: there is nothing in it that they ask for. */
-export function toldOfRegistry({ newest }: RegistryStore): Json {
+export function dedupDumpJson({ newest }: DedupStore): Json {
   if (newest === null || newest.answers === 0 && newest.committed === 0) return null;
   const { seconds, bytes, lsn, answers, committed } = newest;
   return {

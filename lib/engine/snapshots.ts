@@ -1,7 +1,7 @@
 // Snapshots, as the wire calls dumps: made, loaded, told of, given out and examined.
 //
 // Invariant: clients name and are told files, never paths. What is too long for a reply is refused
-// before any of it is read. Nothing here changes the state but `load`, which does so by the ledger.
+// before any of it is read. Nothing here changes the state but `load`, which does so by the state writer.
 
 import type { Json } from "../command/json.ts";
 import type { Reply } from "../command/reply.ts";
@@ -9,28 +9,28 @@ import type { Request } from "../command/request.ts";
 import { writeJson } from "../command/response.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { dumpedName } from "../dump/file_name.ts";
-import type { RegistryStore } from "../dump/dedup_store.ts";
+import type { DedupStore } from "../dump/dedup_store.ts";
 import type { Description } from "../dump/files.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, HostError, MemoryFullError } from "../errors.ts";
-import type { Log } from "../wal/wal.ts";
+import type { Wal } from "../wal/wal.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
-import type { Dumper } from "../recovery/checkpointer.ts";
-import type { Findings } from "../recovery/integrity_check.ts";
-import { isDone } from "../state/tree_resolver.ts";
-import type { Ledger } from "../state/state_writer.ts";
-import { ENVELOPE, nextOf, type Page, SnapshotLists, toldOfRegistry } from "./snapshot_lists.ts";
+import type { Checkpointer } from "../recovery/checkpointer.ts";
+import type { CheckReport } from "../recovery/integrity_check.ts";
+import { isApplied } from "../state/tree_resolver.ts";
+import type { StateWriter } from "../state/state_writer.ts";
+import { dedupDumpJson, ENVELOPE, nextOf, type Page, SnapshotLists } from "./snapshot_lists.ts";
 
 export interface SnapshotParts {
   readonly forest: Forest;
-  readonly ledger: Ledger;
-  readonly log: Log;
+  readonly stateWriter: StateWriter;
+  readonly wal: Wal;
   readonly dumps: DumpStore;
-  readonly registries: RegistryStore;
-  readonly dumper: Dumper;
+  readonly dedupStore: DedupStore;
+  readonly checkpointer: Checkpointer;
   /** Examines what a start would find now. */
-  readonly examine: () => Promise<Findings>;
+  readonly examine: () => Promise<CheckReport>;
 }
 
 export interface SnapshotLimits {
@@ -55,32 +55,32 @@ export class Snapshots {
   /** What was told the last time, for when the directory can't be read. */
   #count = 0;
   /** The next examination, while it waits. */
-  #next: Promise<Findings> | null = null;
+  #next: Promise<CheckReport> | null = null;
 
   constructor(parts: SnapshotParts, limits: SnapshotLimits, tell: (line: string) => void) {
     this.#parts = parts;
     this.#limits = limits;
     this.#tell = tell;
-    const { forest, log, dumps } = parts;
-    this.#lists = new SnapshotLists(forest, log, dumps, limits.replyBytesMax);
+    const { forest, wal, dumps } = parts;
+    this.#lists = new SnapshotLists(forest, wal, dumps, limits.replyBytesMax);
   }
 
   dump(request: Request, reply: Reply): void {
-    const { forest, dumper } = this.#parts;
+    const { forest, checkpointer } = this.#parts;
     const tree = forest.find(request.bytes, request.nameStart, request.nameEnd);
     if (tree === null) return reply.notFound("Tree", nameOf(request));
     reply.shape = "text";
     reply.text = `Tree "${tree.name}" saved`;
     const name = encoder.encode(tree.name);
     reply.pending = this.#told(reply, async () => {
-      if (!await dumper.dump(tree)) reply.notFound("Tree", name);
+      if (!await checkpointer.dump(tree)) reply.notFound("Tree", name);
     });
   }
 
   dumpAll(request: Request, reply: Reply): void {
     reply.shape = "ok";
-    const dumped = this.#parts.dumper.dumpAll("a request");
-    if (request.dialect === "v1") return; // failures are in the log; the reply does not wait
+    const dumped = this.#parts.checkpointer.dumpAll("a request");
+    if (request.protocol === "v1") return; // failures are in the log; the reply does not wait
     reply.pending = dumped.then((failures) => {
       if (failures > 0) reply.fail("internal_error", "Not everything could be dumped");
     });
@@ -96,11 +96,11 @@ export class Snapshots {
   }
 
   load(request: Request, reply: Reply): void {
-    const { forest, dumps, ledger } = this.#parts;
+    const { forest, dumps, stateWriter } = this.#parts;
     const name = nameOf(request);
     const file = name.length > NAME_BYTES_MAX ? "" : decoder.decode(name);
     if (file === "") {
-      const rule = `${request.dialect === "v1" ? "tree_name" : "file"} must name a dump file`;
+      const rule = `${request.protocol === "v1" ? "tree_name" : "file"} must name a dump file`;
       return reply.fail("validation_error", `Field ${rule}`);
     }
     reply.shape = "text";
@@ -111,10 +111,10 @@ export class Snapshots {
         const dumped = await dumps.load(file, makeTree);
         if (dumped === null) return reply.notFound("Dump", encoder.encode(dumpedName(file)));
         reply.text = `Tree "${dumped.tree.name}" loaded`;
-        isDone(await ledger.put(dumped.tree), reply);
+        isApplied(await stateWriter.put(dumped.tree), reply);
       } catch (error) {
         if (!(error instanceof HostError && error.cause instanceof MemoryFullError)) throw error;
-        isDone("memory", reply);
+        isApplied("memory", reply);
       } finally {
         for (const tree of made) if (!forest.has(tree)) forest.discard(tree);
       }
@@ -122,19 +122,19 @@ export class Snapshots {
   }
 
   info(request: Request, reply: Reply): void {
-    const { log, ledger, dumps, registries } = this.#parts;
+    const { wal, stateWriter, dumps, dedupStore } = this.#parts;
     reply.pending = this.#told(reply, async () => {
-      const count = await dumps.shelf.count();
+      const count = await dumps.dumpIndex.count();
       reply.object(
         await this.#latest(request, (lastLsn, { rows, next }) => ({
           dump_count: count,
           latest_by_tree: rows,
           ...nextOf(request, next),
-          idempotency_snapshot: toldOfRegistry(registries),
+          idempotency_snapshot: dedupDumpJson(dedupStore),
           last_snapshot_lsn: lastLsn,
-          wal_enabled: ledger.isCounted,
-          wal_bytes: log.bytes,
-          wal_current_lsn: log.lsn,
+          wal_enabled: stateWriter.isCounted,
+          wal_bytes: wal.bytes,
+          wal_current_lsn: wal.lsn,
           dump_retention_per_tree: this.#limits.dumpsKept,
         })),
       );
@@ -143,7 +143,7 @@ export class Snapshots {
 
   /** Reads everything as a start would, as it is at one moment from now on. */
   verify(reply: Reply): void {
-    const { lsn } = this.#parts.log;
+    const { lsn } = this.#parts.wal;
     reply.pending = this.#told(reply, async () => {
       const { faults, amounts } = await this.#examined();
       const isShort = faults.length === 0 && amounts.lsn < lsn;
@@ -178,7 +178,7 @@ export class Snapshots {
 
   fetchChunk(request: Request, reply: Reply): void {
     const offset = request.details.get("offset") as number;
-    const { limit } = request;
+    const { pageSize: limit } = request;
     this.#give(request, reply, ({ file, bytes: size }, metadata) => {
       if (offset > size) {
         reply.fail("validation_error", "Field offset exceeds snapshot size");
@@ -227,7 +227,7 @@ export class Snapshots {
   }
 
   /** An examination that begins from now on, when no dump is being written: all who wait share it. */
-  #examined(): Promise<Findings> {
+  #examined(): Promise<CheckReport> {
     return this.#next ??= this.#parts.dumps.hold(() => {
       this.#next = null;
       return this.#parts.examine();
@@ -237,7 +237,7 @@ export class Snapshots {
   /** Sees what dumps there are; that it can't is told to the operator alone. */
   async #look(): Promise<void> {
     try {
-      this.#count = await this.#parts.dumps.shelf.count();
+      this.#count = await this.#parts.dumps.dumpIndex.count();
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#tell(error.message);
@@ -251,7 +251,7 @@ export class Snapshots {
   }
 
   #metadata({ tree, file, seconds, bytes, head }: Description): Json {
-    const lsn = head?.log === this.#parts.log.id ? head.lsn : 0; // others count otherwise
+    const lsn = head?.log === this.#parts.wal.id ? head.lsn : 0; // others count otherwise
     return { tree, file, timestamp: seconds, bytes, last_lsn: lsn, metadata_file: null };
   }
 
@@ -263,11 +263,13 @@ export class Snapshots {
   ): void {
     const name = nameOf(request);
     reply.pending = this.#told(reply, async () => {
-      const { shelf } = this.#parts.dumps;
+      const { dumpIndex } = this.#parts.dumps;
       const file = decoder.decode(name);
-      const description = await shelf.describe(file);
+      const description = await dumpIndex.describe(file);
       // A link would give out what it leads to, which may be any file that this process can read.
-      if (description === null || await shelf.isLink(file)) return reply.notFound("Snapshot", name);
+      if (description === null || await dumpIndex.isLink(file)) {
+        return reply.notFound("Snapshot", name);
+      }
       if (description.fault !== null) return reply.fail("internal_error", description.fault);
       const response = await give(description, this.#metadata(description));
       if (response !== null) reply.object(response);
@@ -281,7 +283,7 @@ export class Snapshots {
     count: number,
     response: (data: string) => Json,
   ): Promise<Json | null> {
-    const bytes = await this.#parts.dumps.shelf.bytes(file, offset, count);
+    const bytes = await this.#parts.dumps.dumpIndex.bytes(file, offset, count);
     return bytes === null ? null : response(bytes.toBase64());
   }
 

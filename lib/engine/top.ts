@@ -1,7 +1,7 @@
 // The top: the counters with the most of all that are offered, one after the other.
 //
 // Invariant: rows come in the order of descending values, and of equal ones of ascending keys.
-// Trade: a heap holds as many rows as are asked for, and no more, however many are offered.
+// Trade-off: a heap holds as many rows as are asked for, and no more, however many are offered.
 
 import { compareU64 } from "../bytes/u64.ts";
 

@@ -2,7 +2,7 @@
 //
 // Invariant: of trees that are there all the time each is told exactly once. A page begins behind the tree
 // that its cursor, a serial, says, be that tree gone; it ends where the reply would grow too long.
-// Trade: a list is walked with pauses, so it need not be of one moment. While no tree comes or goes, those
+// Trade-off: a list is walked with pauses, so it need not be of one moment. While no tree comes or goes, those
 // who ask for all share one walk.
 
 import { SendBuffer } from "../bytes/send_buffer.ts";
@@ -32,7 +32,7 @@ export class TreeList {
   }
 
   /** All names, or a page of them; null: too long for a reply. */
-  list({ dialect, limit, details }: Request): Promise<Bytes | null> {
+  list({ protocol: dialect, pageSize: limit, details }: Request): Promise<Bytes | null> {
     const bytesMax = this.#replyBytesMax || Infinity;
     if (dialect === "v1") return this.#all(Infinity);
     if (limit === 0 && !details.has("cursor")) return this.#all(bytesMax);

@@ -1,10 +1,10 @@
 // The time outside: today's date in a time zone, and the turns of the event loop.
 //
-// Invariant: `today` is the date at the moment of the call. Trade: the calendar is asked once a
+// Invariant: `today` is the date at the moment of the call. Trade-off: the calendar is asked once a
 // minute, since zones change their offset, and days begin, on whole minutes only.
 
 import { setImmediate } from "node:timers";
-import { Slices } from "./time_slices.ts";
+import { TimeSlices } from "./time_slices.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -123,8 +123,8 @@ export function sleep(ms: number): Promise<void> {
 /** Long work has one slice of each turn in the whole process, as there is one event loop. */
 let slices = slicesOfHost();
 
-function slicesOfHost(): Slices {
-  return new Slices({
+function slicesOfHost(): TimeSlices {
+  return new TimeSlices({
     now: () => performance.now(),
     nextTurn: (call) => void setTimeout(call, 0),
   });

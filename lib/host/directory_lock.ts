@@ -7,7 +7,7 @@
 // the directory that was locked: one that was moved away, removed or replaced is lost, and nothing
 // may be written, renamed or removed by a path any more.
 //
-// Trade: between a look and what is done next somebody may still swap the directory; only paths
+// Trade-off: between a look and what is done next somebody may still swap the directory; only paths
 // through /proc could exclude that, and those are not permitted. Some runtimes only know how to wait
 // for a lock, so it is waited for, but not long.
 
@@ -32,7 +32,7 @@ export interface Holder {
   readonly holder: string;
 }
 
-export class DirectoryHold {
+export class DirectoryLock {
   readonly #directory: string;
   readonly #identity: Identity;
   /** The lock file that is held; null: none can be had just now. */
@@ -45,7 +45,7 @@ export class DirectoryHold {
   }
 
   /** Takes a directory for this process; returns who has it, if somebody does. */
-  static async take(directory: string): Promise<DirectoryHold | Holder> {
+  static async take(directory: string): Promise<DirectoryLock | Holder> {
     const handle = Deno.openSync(directory, { read: true });
     held.push(handle);
     // Not every file system locks directories (NFS does not); there the file must do.
@@ -55,7 +55,7 @@ export class DirectoryHold {
     const file = Deno.openSync(`${directory}/${NAME}`, { read: true, write: true, create: true });
     held.push(file);
     if (!await isLocked(file.lock(true))) return { holder: readHolder(directory) };
-    const hold = new DirectoryHold(directory, handle.statSync());
+    const hold = new DirectoryLock(directory, handle.statSync());
     hold.#sign(file);
     return hold;
   }

@@ -7,7 +7,7 @@
 
 import { existsSync } from "node:fs";
 import { sentenceOf } from "../errors.ts";
-import { type DirectoryHold, identityAt, isSame } from "./directory_lock.ts";
+import { type DirectoryLock, identityAt, isSame } from "./directory_lock.ts";
 import { readSmallFile } from "./small_file.ts";
 
 /** What space is reserved with. */
@@ -111,7 +111,7 @@ export interface Disk {
 
 export class HostDisk implements Disk {
   /** What this process has taken; null: nothing, and every directory is as good as another. */
-  hold: DirectoryHold | null = null;
+  hold: DirectoryLock | null = null;
 
   check(): void {
     this.hold?.check();

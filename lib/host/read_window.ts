@@ -15,7 +15,7 @@ const READ_BYTES = 262144;
 /** Room behind a small file for the read that meets its end, and for what is first asked for. */
 const SPARE_BYTES = 1024;
 
-export class Window {
+export class ReadWindow {
   readonly #file: Reading;
   bytes: Uint8Array<ArrayBuffer>;
   at = 0;

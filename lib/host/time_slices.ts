@@ -7,7 +7,7 @@
 // Invariant: in a turn, long work takes SLICE_MS, and by how much the steps that were let go took longer
 // than steps do. Who waits goes on in the order of arrival,
 // and before those who come later have used up the slice of that turn.
-// Trade: a turn that is given to others costs a timer's millisecond, in which the machine may idle. So a
+// Trade-off: a turn that is given to others costs a timer's millisecond, in which the machine may idle. So a
 // slice is not as short as it could be: with 2 ms, two fifths of an idle machine were not used.
 
 /** Long work gives way after so long in a turn: well below the 10 ms that others may wait. */
@@ -30,7 +30,7 @@ export interface Loop {
   nextTurn(call: () => void): void;
 }
 
-export class Slices {
+export class TimeSlices {
   readonly #loop: Loop;
   /** Those that wait, in the order of arrival. */
   #waiting: (() => void)[] = [];

@@ -9,12 +9,12 @@
 import { decode, encode } from "@std/msgpack";
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
-import { Answers } from "./idempotency_records.ts";
+import { IdempotencyRecords } from "./idempotency_records.ts";
 import { type Checkpoint, Checkpoints } from "./checkpoints.ts";
 import { type StreamChange, Streams } from "./streams.ts";
 
 // Kinds of notes.
-export const ANSWER = 1;
+export const IDEMPOTENCY_RECORD = 1;
 export const PRUNE = 2;
 export const STREAM = 3;
 export const CHECKPOINT = 4;
@@ -30,17 +30,17 @@ export interface Prune {
   readonly leave: number;
 }
 
-export interface RegistryLimits {
-  readonly answersMax: number;
+export interface DedupLimits {
+  readonly idempotencyRecordsMax: number;
   /** Bytes of all of them; without it there is no limit. */
-  readonly answersBytesMax?: number;
+  readonly idempotencyBytesMax?: number;
   /** 0: for ever. */
   readonly ageMaxSeconds: number;
   readonly streamsKeptMax: number;
 }
 
-export class Registry {
-  readonly answers: Answers;
+export class DedupState {
+  readonly records: IdempotencyRecords;
   readonly streams: Streams;
   readonly checkpoints: Checkpoints;
   /** What all of it may take, and the trees. */
@@ -51,10 +51,15 @@ export class Registry {
   isChanged = true;
   markLsn = -1;
 
-  constructor(limits: RegistryLimits, budget = new Budget()) {
-    const { answersMax, answersBytesMax, ageMaxSeconds, streamsKeptMax } = limits;
+  constructor(limits: DedupLimits, budget = new Budget()) {
+    const { idempotencyRecordsMax, idempotencyBytesMax, ageMaxSeconds, streamsKeptMax } = limits;
     this.budget = budget;
-    this.answers = new Answers(answersMax, ageMaxSeconds, answersBytesMax, budget);
+    this.records = new IdempotencyRecords(
+      idempotencyRecordsMax,
+      ageMaxSeconds,
+      idempotencyBytesMax,
+      budget,
+    );
     this.streams = new Streams(streamsKeptMax, ageMaxSeconds, budget);
     this.checkpoints = new Checkpoints(budget);
   }
@@ -68,13 +73,13 @@ export class Registry {
   /** Applies the note of a kind whose bytes are words[at...]. */
   apply(kind: number, words: Uint32Array<ArrayBuffer>, at: number, bytes: number): void {
     this.isChanged = true;
-    if (kind === ANSWER) return this.answers.remember(words, at);
+    if (kind === IDEMPOTENCY_RECORD) return this.records.remember(words, at);
     const payload = new Uint8Array(words.buffer, words.byteOffset + 4 * at, bytes);
     const value = decode(payload) as unknown;
     switch (kind) {
       case PRUNE: {
         const { before, leave } = value as Prune;
-        this.pruned = this.answers.prune(before, Math.max(0, this.answers.size - leave));
+        this.pruned = this.records.prune(before, Math.max(0, this.records.size - leave));
         return;
       }
       case STREAM:
@@ -87,7 +92,7 @@ export class Registry {
 
   /** Asserts the invariants of its parts. */
   check(): void {
-    this.answers.check();
+    this.records.check();
     this.streams.check();
     this.checkpoints.check();
   }

@@ -8,12 +8,12 @@
 // came, at most so many and so many bytes of them, and a page in which none is left is given back, wherever
 // it stands. Bytes are those of the answers alone, so that replay, which may lay them out in other pages,
 // forgets the same ones.
-// Trade: the dead in a page take room as long as one lives in it. Answers die in the order in which
+// Trade-off: the dead in a page take room as long as one lives in it. Answers die in the order in which
 // they came, unless a clock goes back, so that is a page or two.
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
-import { Places } from "../bytes/hash_index.ts";
+import { HashIndex } from "../bytes/hash_index.ts";
 import {
   ANSWER_HEAD_WORDS,
   answerWords,
@@ -47,7 +47,7 @@ interface Page {
   createdMin: number;
 }
 
-export class Answers {
+export class IdempotencyRecords {
   readonly #recordsMax: number;
   readonly #ageMaxSeconds: number;
   readonly #wordsMax: number;
@@ -61,7 +61,7 @@ export class Answers {
   /** The words of a page that was given back. */
   #spare: Uint32Array<ArrayBuffer> | null = null;
   #pagesBegun = 0;
-  readonly #places = new Places((place) => this.#hashAt(place));
+  readonly #places = new HashIndex((place) => this.#hashAt(place));
   #size = 0;
   /** Words of all answers that are held. */
   #words = 0;

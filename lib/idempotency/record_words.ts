@@ -6,7 +6,7 @@
 // `created` is in seconds since 1970; `day` is the day that the request was carried out on if it
 // named none, else 0; the fingerprint is half a SHA-256. A dead answer has no bytes of key.
 //
-// Trade: an answer is kept as it was given, so that giving it again costs a copy. One of sixteen limits on
+// Trade-off: an answer is kept as it was given, so that giving it again costs a copy. One of sixteen limits on
 // trees with long names, with its receipt, takes 11 KB so.
 
 import { assert } from "../assert.ts";

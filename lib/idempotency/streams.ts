@@ -4,7 +4,7 @@
 // Invariant: the chunks of a stream are 1 to `lastChunk`, each with its fingerprint; a stream that
 // replaces a tree fills another one meanwhile (`staged`), which takes the tree's place at its end.
 // A change is checked by whoever asks for it and then happens as it is told: replay tells the same.
-// Trade: streams that were committed are remembered, so that a client that did not hear of it may
+// Trade-off: streams that were committed are remembered, so that a client that did not hear of it may
 // ask again, but only the latest of them, and only for so long.
 
 import { assert } from "../assert.ts";

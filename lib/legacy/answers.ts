@@ -3,7 +3,7 @@
 //
 // Invariant: an entry that was written under a key was carried out under it, so its answer takes the
 // place of an older one. Karma 1.x finds out about a repeat before it writes anything.
-// Trade: the log does not tell when. Karma 1.x takes the time of its start (or one that the client
+// Trade-off: the log does not tell when. Karma 1.x takes the time of its start (or one that the client
 // made up, which it does not believe otherwise); so do we, rather than the time at which the log
 // began: a key that is kept for too long costs memory, one that is forgotten too soon counts twice.
 
@@ -13,7 +13,7 @@ import { metadata, type Moment } from "./coverage.ts";
 import type { JsonReader } from "./json_reader.ts";
 import type { Source } from "./source.ts";
 import type { Ingest } from "./ingest.ts";
-import type { Tally } from "./migration_report.ts";
+import type { MigrationReport } from "./migration_report.ts";
 
 export const FILE = "karma.idempotency.json";
 export const METADATA = `${FILE}.meta.json`;
@@ -44,8 +44,8 @@ export class Answers {
   }
 
   /** Reads the file; its streams go to `ingest`. Returns when it was written, null if nothing tells. */
-  async read(source: Source, ingest: Ingest, tally: Tally): Promise<Moment | null> {
-    const moment = await metadata(source, FILE, tally);
+  async read(source: Source, ingest: Ingest, report: MigrationReport): Promise<Moment | null> {
+    const moment = await metadata(source, FILE, report);
     this.lsn = moment?.lsn ?? 0;
     await source.readJson(FILE, (reader) => {
       reader.object(FILE_MEMBERS, (index) => {

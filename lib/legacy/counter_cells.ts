@@ -1,7 +1,7 @@
 // The cells of one counter of an original dump, as the columns that a branch is filled with.
 //
 // Invariant: after `tidy` days ascend and no value is zero, whatever was pushed.
-// Trade: cells that did not come in the order of their days are copied; few ever do not.
+// Trade-off: cells that did not come in the order of their days are copied; few ever do not.
 
 import { LANE } from "../bytes/u64.ts";
 import { LONG, LONG_CELLS_MIN, SLIM, WIDE, widthFor } from "../tree/run.ts";

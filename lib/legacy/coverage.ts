@@ -13,7 +13,7 @@ import { NameTable } from "../bytes/name_table.ts";
 import { DamagedError } from "../errors.ts";
 import type { JsonReader } from "./json_reader.ts";
 import type { Source } from "./source.ts";
-import type { Tally } from "./migration_report.ts";
+import type { MigrationReport } from "./migration_report.ts";
 
 export interface Snapshot {
   readonly tree: string;
@@ -55,12 +55,12 @@ export class Coverage {
     source: Source,
     snapshots: readonly Snapshot[],
     whole: Moment | null,
-    tally: Tally,
+    report: MigrationReport,
   ): Promise<void> {
     const moments: Moment[] = whole === null ? [] : [whole];
     const unknown: Snapshot[] = [];
     for (const snapshot of snapshots) {
-      const moment = await metadata(source, snapshot.file, tally);
+      const moment = await metadata(source, snapshot.file, report);
       if (moment === null || moment.lsn === 0) unknown.push(snapshot);
       else {
         moments.push(moment);
@@ -75,18 +75,18 @@ export class Coverage {
   }
 
   /** Tells what can't be right, or can't be known, about a log whose first entry is `first`. */
-  tell(first: number, tally: Tally): void {
+  tell(first: number, report: MigrationReport): void {
     for (const tree of this.#doubtful) {
       const replayed = `entries of the log after ${this.of(tree)} were replayed onto it`;
       const doubt = "if it held some of them already, these count twice";
       const { file } = this.#unknown.get(tree)!;
-      tally.notes.push(`Snapshot ${file} has no metadata: ${replayed}; ${doubt}`);
+      report.notes.push(`Snapshot ${file} has no metadata: ${replayed}; ${doubt}`);
     }
     for (const [tree, lsn] of this.#lsns) {
       if (first <= lsn + 1 || this.#unknown.has(tree)) continue;
       const gap = `its snapshot ends at log entry ${lsn}, and the log begins at ${first}`;
       const reason = "Karma 1.x had dropped it, or a newer snapshot is missing";
-      tally.notes.push(`Tree ${JSON.stringify(tree)}: ${gap}; ${reason}`);
+      report.notes.push(`Tree ${JSON.stringify(tree)}: ${gap}; ${reason}`);
     }
   }
 
@@ -109,7 +109,11 @@ function bounds(moments: readonly Moment[], seconds: number): [least: number, mo
 }
 
 /** When a snapshot was made and what it holds; null when nothing tells. */
-export async function metadata(source: Source, file: string, tally: Tally): Promise<Moment | null> {
+export async function metadata(
+  source: Source,
+  file: string,
+  report: MigrationReport,
+): Promise<Moment | null> {
   const name = `${file}.meta.json`;
   let [of, seconds, lsn] = ["", 0, 0];
   const read = (reader: JsonReader) => {
@@ -124,10 +128,10 @@ export async function metadata(source: Source, file: string, tally: Tally): Prom
   } catch (error) {
     // It only tells about a file that has its own checks, and a crash may have left it empty.
     if (!(error instanceof DamagedError)) throw error;
-    tally.notes.push(error.message);
+    report.notes.push(error.message);
     return null;
   }
   if (of === file) return { seconds, lsn };
-  tally.notes.push(`File ${name} is about ${JSON.stringify(of)} and was ignored`);
+  report.notes.push(`File ${name} is about ${JSON.stringify(of)} and was ignored`);
   return null;
 }

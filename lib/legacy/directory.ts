@@ -21,7 +21,7 @@ import type { JsonReader } from "./json_reader.ts";
 import { Replay } from "./replay.ts";
 import { Series } from "./series.ts";
 import { Source } from "./source.ts";
-import { counted, Tally } from "./migration_report.ts";
+import { counted, MigrationReport } from "./migration_report.ts";
 import { ACTIVE, segmentsOf, Wal } from "./wal.ts";
 
 const LSN_FILE = "karma.wal.lsn";
@@ -42,7 +42,7 @@ export interface Checkpoint {
   readonly updated: number;
 }
 
-export class Karma1Directory {
+export class LegacyDirectory {
   readonly #source: Source;
   readonly #segments: readonly string[];
   /** All files of Karma 1.x but its snapshots: to be kept aside once they were taken over. */
@@ -65,12 +65,12 @@ export class Karma1Directory {
   }
 
   /** Looks what is there; null: no log, no idempotency records and no checkpoints. */
-  static async open(directory: string, disk: Disk): Promise<Karma1Directory | null> {
+  static async open(directory: string, disk: Disk): Promise<LegacyDirectory | null> {
     const source = new Source(directory, disk);
     const files = await source.list();
     const found = segmentsOf(files).length > 0 || files.includes(FILE) ||
       files.includes(CHECKPOINTS);
-    return found ? new Karma1Directory(source, files) : null;
+    return found ? new LegacyDirectory(source, files) : null;
   }
 
   /** Replays the log onto a forest that holds these snapshots, and reads the rest. */
@@ -79,23 +79,23 @@ export class Karma1Directory {
     snapshots: readonly Snapshot[],
     nowSeconds: number,
   ): Promise<void> {
-    const tally = new Tally();
+    const report = new MigrationReport();
     const coverage = new Coverage();
     const series = new Series(forest, coverage);
-    const ingest = new Ingest(series, tally, nowSeconds);
+    const ingest = new Ingest(series, report, nowSeconds);
     const answers = new Answers();
-    const whole = await answers.read(this.#source, ingest, tally);
+    const whole = await answers.read(this.#source, ingest, report);
     ingest.heldLsn = answers.lsn;
-    await coverage.read(this.#source, snapshots, whole, tally);
-    const wal = new Wal(this.#source, this.#segments, tally);
-    const replay = new Replay(series, answers, ingest, tally, nowSeconds);
+    await coverage.read(this.#source, snapshots, whole, report);
+    const wal = new Wal(this.#source, this.#segments, report);
+    const replay = new Replay(series, answers, ingest, report, nowSeconds);
     await wal.read((entry) => replay.apply(entry));
     await this.#readCheckpoints();
-    await this.#tellGaps(wal, coverage, tally);
+    await this.#tellGaps(wal, coverage, report);
     this.answers = answers.all();
     this.streams = ingest.all();
-    this.notes = tally.told();
-    this.summary = this.#summarize(wal, tally);
+    this.notes = report.told();
+    this.summary = this.#summarize(wal, report);
   }
 
   async #readCheckpoints(): Promise<void> {
@@ -107,32 +107,32 @@ export class Karma1Directory {
   }
 
   /** Tells where entries seem to be missing. */
-  async #tellGaps({ first }: Wal, coverage: Coverage, tally: Tally): Promise<void> {
-    const cut = await this.#cutLsn(tally);
-    if (first > 0) coverage.tell(first, tally);
+  async #tellGaps({ first }: Wal, coverage: Coverage, report: MigrationReport): Promise<void> {
+    const cut = await this.#cutLsn(report);
+    if (first > 0) coverage.tell(first, report);
     if (first > cut + 1) {
       const begins = `it begins at entry ${first}, and ${LSN_FILE} says ${cut}`;
-      tally.notes.push(`Log of Karma 1.x: ${begins}; what came between is missing`);
+      report.notes.push(`Log of Karma 1.x: ${begins}; what came between is missing`);
     }
     if (this.files.includes(SLAVE)) {
       const what =
         "Karma 1.x was a slave here: what it got since its snapshots it kept in memory only";
-      tally.notes.push(what);
+      report.notes.push(what);
     }
   }
 
   /** The last entry that was cut off the log's beginning. */
-  async #cutLsn(tally: Tally): Promise<number> {
+  async #cutLsn(report: MigrationReport): Promise<number> {
     const text = await this.#source.read(LSN_FILE, async (window) => {
       await window.fill(32);
       return new TextDecoder().decode(window.bytes.subarray(window.at, window.end)).trim();
     });
     if (/^\d{1,15}$/.test(text ?? "0")) return Number(text);
-    tally.notes.push(`File ${LSN_FILE} holds no number and was ignored`);
+    report.notes.push(`File ${LSN_FILE} holds no number and was ignored`);
     return 0;
   }
 
-  #summarize({ first, last }: Wal, { counts }: Tally): string {
+  #summarize({ first, last }: Wal, { counts }: MigrationReport): string {
     const told = [first === 0 ? "no log entries" : entriesTold(first, last, counts)];
     const committed = this.streams.filter((stream) => stream.committed !== null).length;
     told.push(
@@ -144,7 +144,7 @@ export class Karma1Directory {
   }
 }
 
-function entriesTold(first: number, last: number, counts: Tally["counts"]): string {
+function entriesTold(first: number, last: number, counts: MigrationReport["counts"]): string {
   const { replayed, held, refused, leftOut } = counts;
   const parts = [`${replayed} replayed`, `${held} already in snapshots`];
   if (refused > 0) parts.push(`${refused} that 1.x itself refused`);

@@ -4,7 +4,7 @@
 // Invariant: a stream's chunks are 1 to `lastChunk`, each with its fingerprint. A chunk whose tree's
 // snapshot holds it already counts for its stream all the same; a stream that replaces a series has
 // its own tree until its end, which no snapshot holds.
-// Trade: of a chunk that is held nobody can tell whether Karma 1.x refused it for an overflow; it counts
+// Trade-off: of a chunk that is held nobody can tell whether Karma 1.x refused it for an overflow; it counts
 // as taken in, and another one of its number as refused.
 // Karma 1.x cuts the beginnings of open streams off its log at a snapshot of everything, and then
 // can't start; nobody can tell what the rest of such a stream means, so it is refused by name.
@@ -17,7 +17,14 @@ import type { Entry } from "./entry.ts";
 import { beginFingerprint, chunkFingerprint } from "./fingerprint.ts";
 import type { JsonReader } from "./json_reader.ts";
 import type { Series } from "./series.ts";
-import { HELD, leftOut, type Outcome, refused, REPLAYED, type Tally } from "./migration_report.ts";
+import {
+  HELD,
+  leftOut,
+  type MigrationReport,
+  type Outcome,
+  refused,
+  REPLAYED,
+} from "./migration_report.ts";
 
 const MODES = ["add", "set", "replace_series"] as const;
 export type Mode = typeof MODES[number];
@@ -53,7 +60,7 @@ const MEMBERS = new NameTable([
 
 export class Ingest {
   readonly #series: Series;
-  readonly #tally: Tally;
+  readonly #report: MigrationReport;
   readonly #nowSeconds: number;
   readonly #open = new Map<string, Stream>();
   /** In the order in which they were committed. */
@@ -62,9 +69,9 @@ export class Ingest {
   readonly #held = new Set<string>();
   heldLsn = 0;
 
-  constructor(series: Series, tally: Tally, nowSeconds: number) {
+  constructor(series: Series, report: MigrationReport, nowSeconds: number) {
     this.#series = series;
-    this.#tally = tally;
+    this.#report = report;
     this.#nowSeconds = nowSeconds;
   }
 
@@ -182,7 +189,7 @@ export class Ingest {
       outcome = mode === "add" ? series.addAll(entry, batch) : series.setAll(entry, batch, true);
     }
     if (outcome.kind === "refused") return outcome;
-    if (outcome !== HELD) this.#tally.leaveOut(batch.beyond, entry.lsn);
+    if (outcome !== HELD) this.#report.leaveOut(batch.beyond, entry.lsn);
     stream.lastChunk++;
     stream.items += stream.staged === null ? 0 : batch.count;
     chunkFingerprints.push(print);

@@ -2,7 +2,7 @@
 //
 // Invariant: no byte beyond the end is read, and lengths are compared with what is there before they
 // are believed. Where a value goes beyond the end, SHORT is thrown.
-// Trade: a throw costs microseconds, but it happens once a window, and every caller is spared a check.
+// Trade-off: a throw costs microseconds, but it happens once a window, and every caller is spared a check.
 
 /** Thrown where the bytes at hand end within a value. */
 export const SHORT = new Error("The bytes at hand end within a value");

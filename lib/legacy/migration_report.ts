@@ -25,7 +25,7 @@ export function leftOut(why: string): Outcome {
 /** Sentences about entries of one kind. */
 const TOLD_MAX = 10;
 
-export class Tally {
+export class MigrationReport {
   readonly counts = { replayed: 0, held: 0, refused: 0, leftOut: 0 };
   /** Items that were left out of entries that were replayed. */
   itemsLeftOut = 0;

@@ -12,7 +12,7 @@
 //
 // Invariant: a file loads whole, or a DamagedError names it, its fault and the byte; the tree then
 // holds a part and is to be dropped. No length is believed: memory follows the bytes that are there.
-// Trade: nothing is remembered within a counter. Where the window ends before the counter does, it
+// Trade-off: nothing is remembered within a counter. Where the window ends before the counter does, it
 // is begun again with more in the window; so a counter has a largest size (PIECE_BYTES_MAX).
 
 import { assert } from "../assert.ts";
@@ -22,7 +22,7 @@ import { DamagedError, MemoryFullError } from "../errors.ts";
 import type { Tree } from "../tree/tree.ts";
 import { CounterCells } from "./counter_cells.ts";
 import { MessagePackScanner, SHORT } from "./message_pack_scanner.ts";
-import type { Window } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/read_window.ts";
 
 /**
  * The most that is parsed in one go: a counter of a million days. Fewer than 2^21 cells of ten bytes
@@ -42,8 +42,8 @@ const TABLE = 0;
 const TOTAL = 1;
 
 /** Fills an empty tree from an original dump; `pause` lets others have their turn. */
-export async function readOriginal(
-  window: Window,
+export async function readOriginalDump(
+  window: ReadWindow,
   file: string,
   tree: Tree,
   log: (line: string) => void,
@@ -66,7 +66,7 @@ function counted(count: number, thing: string): string {
 }
 
 class Reader {
-  readonly #window: Window;
+  readonly #window: ReadWindow;
   readonly #file: string;
   readonly #tree: Tree;
   readonly #pause: () => Promise<void>;
@@ -85,7 +85,7 @@ class Reader {
   wrongTotals = 0;
   firstWrongTotal = "";
 
-  constructor(window: Window, file: string, tree: Tree, pause: () => Promise<void>) {
+  constructor(window: ReadWindow, file: string, tree: Tree, pause: () => Promise<void>) {
     this.#window = window;
     this.#file = file;
     this.#tree = tree;

@@ -14,7 +14,14 @@ import type { Command, Entry } from "./entry.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Series } from "./series.ts";
-import { HELD, leftOut, type Outcome, refused, REPLAYED, type Tally } from "./migration_report.ts";
+import {
+  HELD,
+  leftOut,
+  type MigrationReport,
+  type Outcome,
+  refused,
+  REPLAYED,
+} from "./migration_report.ts";
 
 /** Commands that are done once under an idempotency key. */
 const ONCE: ReadonlySet<Command> = new Set<Command>([
@@ -43,7 +50,7 @@ export class Replay {
   readonly #series: Series;
   readonly #answers: Answers;
   readonly #ingest: Ingest;
-  readonly #tally: Tally;
+  readonly #report: MigrationReport;
   readonly #nowSeconds: number;
   readonly #batch = new Batch();
   /** The keys that the last command took days of, and those without days. */
@@ -54,18 +61,18 @@ export class Replay {
     series: Series,
     answers: Answers,
     ingest: Ingest,
-    tally: Tally,
+    report: MigrationReport,
     nowSeconds: number,
   ) {
     this.#series = series;
     this.#answers = answers;
     this.#ingest = ingest;
-    this.#tally = tally;
+    this.#report = report;
     this.#nowSeconds = nowSeconds;
   }
 
   apply(entry: Entry): void {
-    this.#tally.count(this.#outcome(entry), entry.lsn);
+    this.#report.count(this.#outcome(entry), entry.lsn);
   }
 
   #outcome(entry: Entry): Outcome {
@@ -111,7 +118,7 @@ export class Replay {
       const isMissing = series.tree === null && NEEDS_SERIES.has(entry.command);
       outcome = isMissing ? refused(`${entry.command}, no such series`) : this.#change(entry);
     }
-    if (outcome === REPLAYED) this.#tally.leaveOut(this.#batch.beyond, entry.lsn);
+    if (outcome === REPLAYED) this.#report.leaveOut(this.#batch.beyond, entry.lsn);
     const isOnce = ONCE.has(entry.command) && entry.has("idempotency_key");
     if (isOnce && outcome.kind !== "refused") this.#remember(entry, outcome);
     return outcome;

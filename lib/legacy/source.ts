@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
-import { Window } from "../host/read_window.ts";
+import { ReadWindow } from "../host/read_window.ts";
 import { JsonReader } from "./json_reader.ts";
 
 export class Source {
@@ -27,11 +27,11 @@ export class Source {
   }
 
   /** Reads a file through a window; null when there is no such file. */
-  async read<T>(file: string, read: (window: Window, size: number) => Promise<T>) {
+  async read<T>(file: string, read: (window: ReadWindow, size: number) => Promise<T>) {
     let reading = null;
     try {
       reading = await this.#disk.open(join(this.#directory, file));
-      return reading === null ? null : await read(new Window(reading), reading.size);
+      return reading === null ? null : await read(new ReadWindow(reading), reading.size);
     } catch (error) {
       if (error instanceof AssertionFailed || error instanceof HostError) throw error;
       if (error instanceof DamagedError) throw damaged(file, error);

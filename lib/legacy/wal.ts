@@ -7,10 +7,10 @@
 
 import { ENDED, FAULTS } from "../bytes/json_string.ts";
 import { DamagedError } from "../errors.ts";
-import type { Window } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/read_window.ts";
 import { Entry } from "./entry.ts";
 import type { Source } from "./source.ts";
-import type { Tally } from "./migration_report.ts";
+import type { MigrationReport } from "./migration_report.ts";
 
 export const ACTIVE = "karma.wal";
 const SEGMENT = /^karma\.wal\.\d{20}\.segment$/;
@@ -32,7 +32,7 @@ export function segmentsOf(files: readonly string[]): string[] {
 export class Wal {
   readonly #source: Source;
   readonly #files: readonly string[];
-  readonly #tally: Tally;
+  readonly #report: MigrationReport;
   readonly #entry = new Entry();
   #each: (entry: Entry) => void = () => {};
   #file = "";
@@ -42,10 +42,10 @@ export class Wal {
   last = 0;
   #outOfOrder = 0;
 
-  constructor(source: Source, files: readonly string[], tally: Tally) {
+  constructor(source: Source, files: readonly string[], report: MigrationReport) {
     this.#source = source;
     this.#files = files;
-    this.#tally = tally;
+    this.#report = report;
   }
 
   /** Meets all entries. The one record for them is used again. */
@@ -58,10 +58,10 @@ export class Wal {
     }
     if (this.#outOfOrder === 0) return;
     const count = `${this.#outOfOrder} of its entries`;
-    this.#tally.notes.push(`Log of Karma 1.x: ${count} out of order; were there two servers?`);
+    this.#report.notes.push(`Log of Karma 1.x: ${count} out of order; were there two servers?`);
   }
 
-  async #lines(window: Window): Promise<void> {
+  async #lines(window: ReadWindow): Promise<void> {
     const isActive = this.#file === ACTIVE;
     while (await hasLine(window)) {
       for (let end = lineEnd(window, 0); end >= 0; end = lineEnd(window, 0)) {
@@ -126,7 +126,7 @@ export class Wal {
   }
 
   #note(what: string): void {
-    this.#tally.notes.push(`Log of Karma 1.x, line ${this.#line} of ${this.#file}: ${what}`);
+    this.#report.notes.push(`Log of Karma 1.x, line ${this.#line} of ${this.#file}: ${what}`);
   }
 
   #fault(what: string): DamagedError {
@@ -135,7 +135,7 @@ export class Wal {
 }
 
 /** Whether the window begins with a line; false at the end of the file, where there may be a last one. */
-async function hasLine(window: Window): Promise<boolean> {
+async function hasLine(window: ReadWindow): Promise<boolean> {
   for (let had = 0; lineEnd(window, had) < 0;) {
     had = window.end - window.at;
     if (had > LINE_BYTES_MAX) throw new DamagedError("a line does not end");
@@ -147,7 +147,7 @@ async function hasLine(window: Window): Promise<boolean> {
 }
 
 /** Where the line ends that the window begins with, searched for behind its first bytes; -1: not there. */
-function lineEnd({ bytes, at, end }: Window, behind: number): number {
+function lineEnd({ bytes, at, end }: ReadWindow, behind: number): number {
   const found = bytes.indexOf(LINE_FEED, at + behind);
   return found < end ? found : -1;
 }

@@ -17,11 +17,11 @@ import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
 import { fits, sumDays, type Tree } from "../tree/tree.ts";
 import { overflow } from "../engine/counters.ts";
 import { readBatch } from "../command/batch_reading.ts";
-import { isDone } from "../state/tree_resolver.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import { isApplied } from "../state/tree_resolver.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
-import type { Kept, Spans } from "./window_cache.ts";
+import type { CachedWindow, WindowCache } from "./window_cache.ts";
 
 /** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
 const ENVELOPE_BYTES = 256;
@@ -29,9 +29,9 @@ const LIMIT_BYTES = 160;
 
 export class Limiter {
   readonly #forest: Forest;
-  readonly #ledger: Ledger;
+  readonly #stateWriter: StateWriter;
   readonly #receipts: Receipts;
-  readonly #spans: Spans;
+  readonly #spans: WindowCache;
   readonly #verdict = new Verdict();
   readonly #replyBytesMax: number;
   readonly #sum = new Uint32Array(2);
@@ -40,19 +40,19 @@ export class Limiter {
   readonly #trees: (Tree | null)[] = [];
   readonly #branches: (Branch | null)[] = [];
   readonly #slots: number[] = [];
-  readonly #windows: Kept[] = [];
+  readonly #windows: CachedWindow[] = [];
   today = 0;
 
   /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
   constructor(
     forest: Forest,
-    ledger: Ledger,
+    stateWriter: StateWriter,
     receipts: Receipts,
-    spans: Spans,
+    spans: WindowCache,
     replyBytesMax: number,
   ) {
     this.#forest = forest;
-    this.#ledger = ledger;
+    this.#stateWriter = stateWriter;
     this.#receipts = receipts;
     this.#spans = spans;
     this.#replyBytesMax = replyBytesMax;
@@ -146,7 +146,7 @@ export class Limiter {
   /** Charges every counter once, or, if the reply says why not, none. */
   #charge({ limits, mode }: Request, reply: Reply): boolean {
     const { applied } = this.#verdict;
-    const { undo } = this.#ledger;
+    const { undo } = this.#stateWriter;
     const isPart = mode === "saturate";
     undo.begin();
     for (let index = 0; index < limits.count; index++) {
@@ -161,7 +161,7 @@ export class Limiter {
       if (lo === 0 && hi === 0) continue;
       const keyLo = limits.lo(index, SUBJECT);
       const keyHi = limits.hi(index, SUBJECT);
-      if (!isDone(this.#ledger.add(tree, keyLo, keyHi, this.today, lo, hi), reply)) {
+      if (!isApplied(this.#stateWriter.add(tree, keyLo, keyHi, this.today, lo, hi), reply)) {
         undo.takeBack();
         return false;
       }
@@ -175,9 +175,9 @@ export class Limiter {
     const name = treeName(bytes, 0, bytes.length)!;
     const tree = this.#forest.named(name);
     if (tree !== null) return tree;
-    if (!isDone(this.#ledger.create(name), reply)) return null;
+    if (!isApplied(this.#stateWriter.create(name), reply)) return null;
     const made = this.#forest.named(name)!;
-    this.#ledger.undo.made(made);
+    this.#stateWriter.undo.made(made);
     return made;
   }
 
@@ -214,11 +214,11 @@ export class Limiter {
     }
     if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;
     const bytesMax = request.wantsReceipt ? this.#receipts.bytesMax(request) : 0;
-    if (bytesMax > 0 && !isDone(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
+    if (bytesMax > 0 && !isApplied(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
       return false;
     }
-    const hasRoom = this.#ledger.reserve(created + 1, bytesMax, limits.count);
-    return isDone(hasRoom ? "done" : "full", reply);
+    const hasRoom = this.#stateWriter.reserve(created + 1, bytesMax, limits.count);
+    return isApplied(hasRoom ? "done" : "full", reply);
   }
 
   /** Whether the server may have all trees that would be created; several counters may be in one of them. */
@@ -228,7 +228,7 @@ export class Limiter {
       const name = limits.name(index);
       if (this.#trees[limits.first(index)] === null) names.add(treeName(name, 0, name.length)!);
     }
-    return isDone(names.size > this.#forest.room ? "crowded" : "done", reply);
+    return isApplied(names.size > this.#forest.room ? "crowded" : "done", reply);
   }
 
   #addUsed({ limits, mode }: Request): void {

@@ -13,11 +13,11 @@ import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import type { Clock } from "../host/clock.ts";
 import { answerWords, writeAnswer } from "../idempotency/idempotency_records.ts";
-import { ANSWER, type Registry } from "../idempotency/dedup_state.ts";
+import { type DedupState, IDEMPOTENCY_RECORD } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
-import { isDone } from "../state/tree_resolver.ts";
-import { isFitting } from "../command/reply_size.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import { isApplied } from "../state/tree_resolver.ts";
+import { fitsReply } from "../command/reply_size.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 
 /** What the key of a receipt begins with: no text does, and so no client's idempotency key. */
 const PREFIX = 0xff;
@@ -46,22 +46,22 @@ interface Receipt {
 
 export class Receipts {
   readonly #forest: Forest;
-  readonly #registry: Registry;
-  readonly #ledger: Ledger;
+  readonly #dedup: DedupState;
+  readonly #stateWriter: StateWriter;
   readonly #clock: Clock;
   readonly #replyBytesMax: number;
 
   /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
   constructor(
     forest: Forest,
-    registry: Registry,
-    ledger: Ledger,
+    dedup: DedupState,
+    stateWriter: StateWriter,
     clock: Clock,
     replyBytesMax: number,
   ) {
     this.#forest = forest;
-    this.#registry = registry;
-    this.#ledger = ledger;
+    this.#dedup = dedup;
+    this.#stateWriter = stateWriter;
     this.#clock = clock;
     this.#replyBytesMax = replyBytesMax;
   }
@@ -77,7 +77,7 @@ export class Receipts {
 
   /** Whether there is memory for a receipt of so many bytes. */
   hasMemory(bytes: number): boolean {
-    return this.#registry.answers.hasRoom(Math.ceil(bytes / 4));
+    return this.#dedup.records.hasRoom(Math.ceil(bytes / 4));
   }
 
   /** Notes what was just charged; returns the receipt's text. There must be room (`bytesMax`). */
@@ -105,7 +105,7 @@ export class Receipts {
   /** Gives back what a receipt is for, unless that was done. */
   refund(request: Request, reply: Reply): void {
     const text = request.text("receipt");
-    const { answers } = this.#registry;
+    const { records: answers } = this.#dedup;
     const key = keyOf(text);
     const isKnown = answers.find(key, 0, key.length, this.#seconds());
     // Bytes that are no text may be a client's key and begin as ours do; its answers have fingerprints.
@@ -121,15 +121,17 @@ export class Receipts {
     });
     reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
     reply.isKept = false; // a receipt is used up once, and needs no key for that
-    if (isRefunded || !isFitting(reply, this.#replyBytesMax)) return;
+    if (isRefunded || !fitsReply(reply, this.#replyBytesMax)) return;
     const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
-    if (!isDone(this.#ledger.reserve(1, bytes, charges.length) ? "done" : "full", reply)) return;
+    if (!isApplied(this.#stateWriter.reserve(1, bytes, charges.length) ? "done" : "full", reply)) {
+      return;
+    }
     for (const { series, key, amount } of charges) {
       const [back, number] = [BigInt(amount), BigInt(key)];
       if (back === 0n) continue;
       const tree = this.#forest.named(series)!;
       const [keyLo, keyHi] = [lowLane(number), highLane(number)];
-      this.#ledger.subtract(tree, keyLo, keyHi, day, lowLane(back), highLane(back));
+      this.#stateWriter.subtract(tree, keyLo, keyHi, day, lowLane(back), highLane(back));
     }
     this.#keep(text, { day, charges, isRefunded: true }, created);
   }
@@ -149,7 +151,7 @@ export class Receipts {
     const response = encoder.encode(JSON.stringify(receipt));
     const words = new Uint32Array(answerWords(key.length, response.length));
     writeAnswer(words, 0, created, 0, NO_PRINT, key, 0, key.length, response);
-    this.#ledger.note(ANSWER, new Uint8Array(words.buffer));
+    this.#stateWriter.note(IDEMPOTENCY_RECORD, new Uint8Array(words.buffer));
   }
 
   #seconds(): number {

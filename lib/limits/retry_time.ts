@@ -5,7 +5,7 @@
 
 import { u64ToBigInt } from "../bytes/u64.ts";
 import { dayOf, isDay, ordinal } from "../command/day.ts";
-import { nextOf, type Span, spanOf, type Window } from "../command/window.ts";
+import { type DaySpan, type LimitWindow, nextOf, spanOf } from "../command/window.ts";
 import { DAY_MAX } from "../command/request.ts";
 import { Cells } from "../tree/cells.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -26,7 +26,7 @@ interface Counted {
  * first one after it that there is: zones left days out when they moved across the date line.
  */
 export function retryDayOf(
-  window: Window,
+  window: LimitWindow,
   today: number,
   tree: Tree | null,
   keyLo: number,
@@ -54,7 +54,7 @@ export function retryDayOf(
 
 /** Windows follow each other; one that has nothing in it has room. */
 function retryOfCalendar(
-  window: Window,
+  window: LimitWindow,
   today: number,
   counted: readonly Counted[],
   room: bigint,
@@ -71,7 +71,7 @@ function retryOfCalendar(
   }
 }
 
-function usedIn({ from, to }: Span, counted: readonly Counted[]): bigint {
+function usedIn({ from, to }: DaySpan, counted: readonly Counted[]): bigint {
   return counted.reduce((sum, { day, value }) => day >= from && day <= to ? sum + value : sum, 0n);
 }
 

@@ -4,7 +4,7 @@
 // Invariant: what is kept is of `today`; a new day begins anew.
 
 import { dayOf, ordinal } from "../command/day.ts";
-import { nextOf, type Span, spanOf, type Window } from "../command/window.ts";
+import { type DaySpan, type LimitWindow, nextOf, spanOf } from "../command/window.ts";
 import type { Calendar } from "../host/clock.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -14,29 +14,29 @@ const SPANS_MAX = 1024;
 
 const encoder = new TextEncoder();
 
-export interface Kept extends Span {
+export interface CachedWindow extends DaySpan {
   /** As told: when the next one begins. Rolling windows depend on what they hold. */
   readonly resetsAt: Uint8Array;
 }
 
 /** When a day begins, and which one then begins: zones have left days out. */
-interface Moment {
+interface DayBoundary {
   readonly resetsAt: Uint8Array;
   readonly retryAt: Uint8Array;
   readonly day: number;
 }
 
-const NEVER = momentOf("null", 0);
+const NEVER = timestampOf("null", 0);
 
-function momentOf(text: string, day: number): Moment {
+function timestampOf(text: string, day: number): DayBoundary {
   const resetsAt = encoder.encode(`,"resets_at":${text}`);
   return { resetsAt, retryAt: encoder.encode(`,"retry_at":${text}`), day };
 }
 
-export class Spans {
+export class WindowCache {
   readonly #calendar: Calendar;
-  readonly #spans = new Map<Window, Kept>();
-  readonly #moments = new Map<number, Moment>();
+  readonly #spans = new Map<LimitWindow, CachedWindow>();
+  readonly #moments = new Map<number, DayBoundary>();
   #today = 0;
 
   constructor(calendar: Calendar) {
@@ -44,7 +44,7 @@ export class Spans {
   }
 
   /** The window that today lies in. */
-  of(window: Window, today: number): Kept {
+  of(window: LimitWindow, today: number): CachedWindow {
     if (today !== this.#today || this.#spans.size > SPANS_MAX) {
       this.#today = today;
       this.#spans.clear();
@@ -59,7 +59,7 @@ export class Spans {
   }
 
   /** The day on which a counter's rolling window loses the oldest that it holds; 0: it holds nothing. */
-  lossDay(days: number, span: Span, tree: Tree | null, keyLo: number, keyHi: number): number {
+  lossDay(days: number, span: DaySpan, tree: Tree | null, keyLo: number, keyHi: number): number {
     const oldest = tree === null ? 0 : tree.firstDay(keyLo, keyHi, span.from);
     return oldest === 0 || oldest > span.to ? 0 : dayOf(ordinal(oldest) + days);
   }
@@ -79,12 +79,12 @@ export class Spans {
     return this.#moment(day).day;
   }
 
-  #moment(day: number): Moment {
+  #moment(day: number): DayBoundary {
     const known = this.#moments.get(day);
     if (known !== undefined) return known;
     const ms = this.#calendar.startOf(day);
     const text = new Date(ms).toISOString().replace(".000Z", "Z");
-    const moment = momentOf(`"${text}"`, this.#calendar.dayAt(ms));
+    const moment = timestampOf(`"${text}"`, this.#calendar.dayAt(ms));
     if (this.#moments.size >= MOMENTS_MAX) this.#moments.clear();
     this.#moments.set(day, moment);
     return moment;

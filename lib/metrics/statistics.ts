@@ -2,7 +2,7 @@
 // and `system.metrics`, with the names and the order of Karma 1.x.
 //
 // Invariant: each figure is in one list, with its name in both, so that they never disagree.
-// Trade: the counters are plain fields, incremented where things happen, without a call. They are
+// Trade-off: the counters are plain fields, incremented where things happen, without a call. They are
 // exact up to 2^53; what clients report to be added up may be more, and is in bigints.
 
 import { type Json, Real } from "../command/json.ts";

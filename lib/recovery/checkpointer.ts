@@ -1,19 +1,19 @@
-// The dumper: dumps all trees and the registry, and so shortens the log.
+// The checkpointer: dumps all trees and the registry, and so shortens the log.
 //
 // Invariant: a segment of the log is removed only when every tree, and the registry, is in dumps that
-// hold all that was changed in it: newer ones, or older ones of what has not changed since (catalogue.ts).
+// hold all that was changed in it: newer ones, or older ones of what has not changed since (catalog.ts).
 // One run goes on at a time; who asks meanwhile shares the next.
 
 import { batchFrom } from "../dump/batch.ts";
-import type { RegistryStore } from "../dump/dedup_store.ts";
+import type { DedupStore } from "../dump/dedup_store.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { HostError } from "../errors.ts";
 import { sleep } from "../host/clock.ts";
-import type { Log } from "../wal/wal.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { Wal } from "../wal/wal.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
-import type { Ledger } from "../state/state_writer.ts";
+import type { StateWriter } from "../state/state_writer.ts";
 import { bytesText, Progress, secondsText } from "./progress.ts";
 
 /** How long after dumps that removed nothing they are tried again, when the log is too large. */
@@ -32,13 +32,13 @@ class Run {
   hasRegistry = false;
 }
 
-export class Dumper {
+export class Checkpointer {
   readonly #forest: Forest;
   readonly #dumps: DumpStore;
-  readonly #log: Log;
-  readonly #ledger: Ledger;
-  readonly #registries: RegistryStore;
-  readonly #registry: Registry;
+  readonly #wal: Wal;
+  readonly #stateWriter: StateWriter;
+  readonly #dedupStore: DedupStore;
+  readonly #dedup: DedupState;
   readonly #tell: (line: string) => void;
   #run: Promise<number> = Promise.resolve(0);
   #nextRun: Promise<number> | null = null;
@@ -49,18 +49,18 @@ export class Dumper {
   constructor(
     forest: Forest,
     dumps: DumpStore,
-    log: Log,
-    ledger: Ledger,
-    registries: RegistryStore,
-    registry: Registry,
+    wal: Wal,
+    stateWriter: StateWriter,
+    dedupStore: DedupStore,
+    dedup: DedupState,
     tell: (line: string) => void,
   ) {
     this.#forest = forest;
     this.#dumps = dumps;
-    this.#log = log;
-    this.#ledger = ledger;
-    this.#registries = registries;
-    this.#registry = registry;
+    this.#wal = wal;
+    this.#stateWriter = stateWriter;
+    this.#dedupStore = dedupStore;
+    this.#dedup = dedup;
     this.#tell = tell;
   }
 
@@ -72,7 +72,7 @@ export class Dumper {
     const began = performance.now();
     let tree = this.#forest.named(name);
     while (tree !== null) {
-      const [{ entry, error }] = await this.#dumps.writeAll([tree], this.#log, "all");
+      const [{ entry, error }] = await this.#dumps.writeAll([tree], this.#wal, "all");
       if (error !== null) throw error;
       if (entry !== null) {
         const { file, bytes = 0 } = entry;
@@ -103,11 +103,11 @@ export class Dumper {
   async shorten(): Promise<void> {
     if (this.#isShortening) return;
     this.#isShortening = true;
-    while (this.#log.isLarge) {
-      const oldest = this.#log.segments[0]?.lsn;
+    while (this.#wal.isLarge) {
+      const oldest = this.#wal.segments[0]?.lsn;
       await this.dumpAll("the size of the log");
       // What came meanwhile may well be as much again; what doesn't help waits.
-      if (this.#log.segments[0]?.lsn === oldest) await sleep(RETRY_MS);
+      if (this.#wal.segments[0]?.lsn === oldest) await sleep(RETRY_MS);
     }
     this.#isShortening = false;
   }
@@ -115,17 +115,17 @@ export class Dumper {
   async #dumpForest(causes: string): Promise<number> {
     const run = new Run();
     // A tree that is on its way is in no dump at the end: its records must stay.
-    const needed = this.#ledger.firstStaged;
-    const begun = this.#log.begin();
+    const needed = this.#stateWriter.firstStaged;
+    const begun = this.#wal.begin();
     const trees = this.#forest.trees();
-    const catalogue = new Map(trees.map(({ serial, name }) => [serial, name])); // as the segment's
-    await this.#attempt(run, () => this.#dumps.shelf.look()); // a dump that was removed is made again
+    const catalog = new Map(trees.map(({ serial, name }) => [serial, name])); // as the segment's
+    await this.#attempt(run, () => this.#dumps.dumpIndex.look()); // a dump that was removed is made again
     await this.#dumpTrees(run, trees);
     await this.#attempt(run, async () => {
-      run.hasRegistry = await this.#registries.writeChanged(this.#registry, this.#log);
+      run.hasRegistry = await this.#dedupStore.writeChanged(this.#dedup, this.#wal);
     });
     if (run.failures === 0 && begun !== null) {
-      await this.#attempt(run, () => this.#removeOld(Math.min(begun, needed), catalogue));
+      await this.#attempt(run, () => this.#removeOld(Math.min(begun, needed), catalog));
     }
     this.#report(run, causes);
     return run.failures;
@@ -138,7 +138,7 @@ export class Dumper {
       at += batch.length;
       const left = batch.filter((tree) => this.#forest.has(tree)); // not dropped or replaced meanwhile
       await this.#attempt(run, async () => {
-        const outcomes = await this.#dumps.writeAll(left, this.#log, "changed");
+        const outcomes = await this.#dumps.writeAll(left, this.#wal, "changed");
         for (const { tree, entry, error } of outcomes) {
           if (error !== null) this.#fail(run, error);
           else if (entry !== null) {
@@ -164,13 +164,13 @@ export class Dumper {
   }
 
   /** Removes what the dumps have made useless. */
-  async #removeOld(lsn: number, catalogue: ReadonlyMap<number, string>): Promise<void> {
-    await this.#log.removeBefore(lsn);
-    await this.#registries.removeOld();
+  async #removeOld(lsn: number, catalog: ReadonlyMap<number, string>): Promise<void> {
+    await this.#wal.removeBefore(lsn);
+    await this.#dedupStore.removeOld();
     // Trees that were hidden before have other names by now, or are gone. One that got its name while
     // all was dumped may be in no other dump, and the log still begins with it as a hidden one.
     await this.#dumps.removeHidden((name, serial) => {
-      return catalogue.get(serial) === name || this.#forest.named(name)?.serial === serial;
+      return catalog.get(serial) === name || this.#forest.named(name)?.serial === serial;
     });
   }
 

@@ -1,7 +1,7 @@
 // The damage of a directory in full: all that is damaged in it, what lies behind damage in the log, and
 // what would be lost if Karma went on from what can be read.
 //
-// Invariant: nothing on the disk is changed. Trade: it reads everything up to three times, and takes the
+// Invariant: nothing on the disk is changed. Trade-off: it reads everything up to three times, and takes the
 // memory that a server with the same data takes.
 
 import { join } from "@std/path";
@@ -10,7 +10,7 @@ import type { Disk } from "../host/disk.ts";
 import { segmentLsn } from "../wal/format.ts";
 import { survey } from "../wal/survey.ts";
 import { Forest } from "../tree/forest.ts";
-import { decodeCatalogue } from "../state/catalog.ts";
+import { decodeCatalog } from "../state/catalog.ts";
 import { CREATE, nameAt, NOTE, PUT, recordWords } from "../state/state_machine.ts";
 import type { Opening } from "./integrity_check.ts";
 import type { Recovery } from "./recovery.ts";
@@ -39,7 +39,7 @@ export interface Damage {
 const NAMES_MAX = 20;
 
 /** Reads all that can be read of a damaged directory, and tells the rest. */
-export async function assess(place: Place): Promise<Damage> {
+export async function assessDamage(place: Place): Promise<Damage> {
   const passOver = new Set<string>();
   const told: string[] = [];
   for (;;) {
@@ -85,7 +85,7 @@ async function behindDamage(
   const count = (words: Uint32Array<ArrayBuffer>, from: number, to: number, records: number) => {
     if (records === 0) {
       const bytes = new Uint8Array(words.buffer, 4 * from, 4 * (to - from));
-      for (const { number, name } of decodeCatalogue(bytes).trees) names.set(number, name);
+      for (const { number, name } of decodeCatalog(bytes).trees) names.set(number, name);
     }
     for (let at = from; records > 0; records--) {
       const size = recordWords(words, at);

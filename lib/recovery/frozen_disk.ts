@@ -2,7 +2,7 @@
 //
 // Invariant: what comes later is not there: files by their names, the log also by its bytes, since it
 // grows. So what is read is what a start would have found then. Files that are removed meanwhile are
-// missing all the same. Nothing can be written. Trade: reads are small, and give way to others.
+// missing all the same. Nothing can be written. Trade-off: reads are small, and give way to others.
 
 import { basename } from "@std/path";
 import { assert } from "../assert.ts";
@@ -11,7 +11,7 @@ import { pace } from "../host/clock.ts";
 import type { Disk, Reading } from "../host/disk.ts";
 import { segmentLsn } from "../wal/format.ts";
 import { MARK_FILE } from "../wal/mark.ts";
-import type { Log } from "../wal/wal.ts";
+import type { Wal } from "../wal/wal.ts";
 
 /** What is done with so many bytes takes a millisecond or two. */
 const READ_BYTES_MAX = 65536;
@@ -20,7 +20,7 @@ function refuse(): never {
   assert(false, "the disk of an examination is only read");
 }
 
-export class StillDisk implements Disk {
+export class FrozenDisk implements Disk {
   readonly #disk: Disk;
   readonly #directory: string;
   /** The files in the directory, but for the log's. */
@@ -42,16 +42,16 @@ export class StillDisk implements Disk {
   }
 
   /** The disk as it is now; it holds every record of the log so far. */
-  static async of(disk: Disk, directory: string, log: Log): Promise<StillDisk> {
+  static async of(disk: Disk, directory: string, wal: Wal): Promise<FrozenDisk> {
     // The log last: it must be as far as what is in the files.
     const files = await disk.list(directory).catch((error) => {
       throw new HostError(`Directory ${directory} could not be listed`, error);
     });
     // The mark goes on with the log, and may be ahead of what it is now.
     const names = files.filter((name) => segmentLsn(name) === null && name !== MARK_FILE);
-    await log.sync();
-    const segments = log.segments.map(({ file, bytes }): [string, number] => [file, bytes]);
-    return new StillDisk(disk, directory, new Set(names), new Map(segments));
+    await wal.sync();
+    const segments = wal.segments.map(({ file, bytes }): [string, number] => [file, bytes]);
+    return new FrozenDisk(disk, directory, new Set(names), new Map(segments));
   }
 
   list(directory: string): Promise<string[]> {

@@ -2,7 +2,7 @@
 // without starting.
 //
 // Invariant: nothing is changed, and nothing is written. Everything is read as a start would read it, by the
-// same functions: that is the only proof that it can be. Trade: `karma check` has it all in memory at the end.
+// same functions: that is the only proof that it can be. Trade-off: `karma check` has it all in memory at the end.
 // Beside a server there is no memory for that: trees stay hollow, and of answers hardly any are kept.
 
 import type { DumpStore } from "../dump/store.ts";
@@ -17,7 +17,7 @@ import type { Recovery } from "./recovery.ts";
 export type Opening = (disk: Disk, forest: Forest) => { dumps: DumpStore; recovery: Recovery };
 
 /** How much a start would find; of the log as far as it can be read. */
-export interface Amounts {
+export interface CheckCounts {
   readonly dumps: number;
   /** Dumps that are not Karma's own, and so have no head. */
   readonly originals: number;
@@ -30,10 +30,10 @@ export interface Amounts {
 }
 
 /** What is damaged, and what else there is to say. */
-export interface Findings {
+export interface CheckReport {
   readonly faults: readonly string[];
   readonly notes: readonly string[];
-  readonly amounts: Amounts;
+  readonly amounts: CheckCounts;
 }
 
 /**
@@ -43,30 +43,30 @@ export interface Findings {
 const ATTEMPTS_MAX = 50;
 
 /** Of the registry so much is kept where nothing is to be: nothing that happens later needs an answer. */
-export const HOLLOW_LIMITS = { answersMax: 1, answersBytesMax: 1 };
+export const HOLLOW_LIMITS = { idempotencyRecordsMax: 1, idempotencyBytesMax: 1 };
 
 /** As `examine`, in little memory, beside the forest that a server has; its counters are told. */
-export async function examineBeside(
+export async function checkBeside(
   open: Opening,
   forest: Forest,
   view: () => Promise<Disk>,
-): Promise<Findings> {
+): Promise<CheckReport> {
   let keys = 0;
   const look = async () => {
     const disk = await view();
     ({ keys } = forest);
     return disk;
   };
-  const { amounts, ...findings } = await examine(open, look, () => new HollowForest());
+  const { amounts, ...findings } = await checkDirectory(open, look, () => new HollowForest());
   return { ...findings, amounts: { ...amounts, keys } };
 }
 
 /** Examines all dumps and the log; `view` tells for each attempt what disk to look at. */
-export async function examine(
+export async function checkDirectory(
   open: Opening,
   view: () => Promise<Disk>,
   makeForest = () => new Forest(),
-): Promise<Findings> {
+): Promise<CheckReport> {
   let before = "";
   for (let attempt = 1;; attempt++) {
     try {
@@ -84,7 +84,7 @@ async function look(
   disk: Disk,
   open: Opening,
   makeForest: () => Forest,
-): Promise<Findings> {
+): Promise<CheckReport> {
   const faults: string[] = [];
   const notes: string[] = [];
   const { dumps } = open(disk, makeForest());
@@ -92,7 +92,7 @@ async function look(
   let originals = 0;
   for (const file of files) {
     const isWhole = await noted(faults, () => dumps.load(file));
-    if (isWhole && (await dumps.shelf.describe(file))?.head === null) originals++;
+    if (isWhole && (await dumps.dumpIndex.describe(file))?.head === null) originals++;
   }
   const forest = makeForest();
   const { recovery } = open(disk, forest);

@@ -1,18 +1,18 @@
-// The takeover of what Karma 1.x left beside its snapshots: from its files into forest and registry,
+// The migration of what Karma 1.x left beside its snapshots: from its files into forest and registry,
 // and, once all of that is safe in files of ours, its files out of the way.
 //
 // Invariant: until the new log has begun nothing of the old one is moved, and only snapshots of Karma
-// 1.x count: dumps of ours are then those of a takeover that a crash ended, and would count twice.
+// 1.x count: dumps of ours are then those of a migration that a crash ended, and would count twice.
 
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { HostError } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
-import { Karma1Directory } from "../legacy/directory.ts";
+import { LegacyDirectory } from "../legacy/directory.ts";
 import { answerWords, writeAnswer } from "../idempotency/idempotency_records.ts";
 import { SOURCES_MAX } from "../idempotency/checkpoints.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import { PRINT_WORDS } from "../idempotency/streams.ts";
 import type { Forest } from "../tree/forest.ts";
 import { HIDDEN } from "../tree/tree_name.ts";
@@ -25,22 +25,22 @@ const RESPONSE_BYTES_MAX = 65535;
 
 const encoder = new TextEncoder();
 
-export class Takeover {
+export class Migration {
   readonly #directory: string;
   readonly #disk: Disk;
-  readonly #karma1: Karma1Directory;
+  readonly #karma1: LegacyDirectory;
   #isRead = false;
 
-  private constructor(directory: string, disk: Disk, karma1: Karma1Directory) {
+  private constructor(directory: string, disk: Disk, karma1: LegacyDirectory) {
     this.#directory = directory;
     this.#disk = disk;
     this.#karma1 = karma1;
   }
 
   /** Looks whether Karma 1.x was here; null: it was not. */
-  static async open(directory: string, disk: Disk): Promise<Takeover | null> {
-    const karma1 = await Karma1Directory.open(directory, disk);
-    return karma1 === null ? null : new Takeover(directory, disk, karma1);
+  static async open(directory: string, disk: Disk): Promise<Migration | null> {
+    const karma1 = await LegacyDirectory.open(directory, disk);
+    return karma1 === null ? null : new Migration(directory, disk, karma1);
   }
 
   /** What was read, in lines. */
@@ -53,7 +53,7 @@ export class Takeover {
   async read(
     dumps: DumpStore,
     forest: Forest,
-    registry: Registry,
+    dedup: DedupState,
     nowSeconds: number,
   ): Promise<void> {
     const snapshots: { tree: string; file: string }[] = [];
@@ -64,10 +64,10 @@ export class Takeover {
     }
     await this.#karma1.replay(forest, snapshots, nowSeconds);
     this.#isRead = true;
-    this.#takeAnswers(registry);
-    this.#takeStreams(forest, registry);
+    this.#takeAnswers(dedup);
+    this.#takeStreams(forest, dedup);
     const { checkpoints } = this.#karma1;
-    for (const checkpoint of checkpoints.slice(-SOURCES_MAX)) registry.checkpoints.put(checkpoint);
+    for (const checkpoint of checkpoints.slice(-SOURCES_MAX)) dedup.checkpoints.put(checkpoint);
   }
 
   /** Moves its files out of the way: everything that they held is in ours. */
@@ -89,18 +89,18 @@ export class Takeover {
     tell(`Files of Karma 1.x${reason} are kept in ${aside}: ${files.join(", ")}`);
   }
 
-  #takeAnswers(registry: Registry): void {
+  #takeAnswers(dedup: DedupState): void {
     for (const { key, created, fingerprintHex, response } of this.#karma1.answers) {
       const answer = encoder.encode(response);
       if (key.length > KEY_BYTES_MAX || answer.length > RESPONSE_BYTES_MAX) continue;
       const words = new Uint32Array(answerWords(key.length, answer.length));
       const print = printOf(fingerprintHex);
       writeAnswer(words, 0, created, 0, print, key, 0, key.length, answer);
-      registry.answers.remember(words, 0);
+      dedup.records.remember(words, 0);
     }
   }
 
-  #takeStreams(forest: Forest, registry: Registry): void {
+  #takeStreams(forest: Forest, dedup: DedupState): void {
     for (const { id, mode, granularity, tree, ...stream } of this.#karma1.streams) {
       const { lastChunk, items, committed, chunkFingerprints } = stream;
       const prints = new Uint32Array(PRINT_WORDS * chunkFingerprints.length);
@@ -112,7 +112,7 @@ export class Takeover {
         forest.put(stream.staged);
       }
       const taken = { id, mode, granularity, tree, staged, lastChunk, items, committed, prints };
-      registry.streams.take(taken);
+      dedup.streams.take(taken);
     }
   }
 }

@@ -11,36 +11,36 @@
 // says which trees there are: dumps of others are left alone.
 
 import { join } from "@std/path";
-import type { RegistryStore } from "../dump/dedup_store.ts";
+import type { DedupStore } from "../dump/dedup_store.ts";
 import { batchFrom } from "../dump/batch.ts";
 import type { DumpStore } from "../dump/store.ts";
-import type { Journal } from "../dump/tree_io.ts";
+import type { WalSource } from "../dump/tree_io.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Disk } from "../host/disk.ts";
-import { type LogPosition, LogReader } from "../wal/reader.ts";
+import { type WalPosition, WalReader } from "../wal/reader.ts";
 import { idText, segmentLsn, SPACE_BYTES } from "../wal/format.ts";
 import { removeMark } from "../wal/mark.ts";
 import { TEMPORARY } from "../wal/segment.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Progress } from "./progress.ts";
 import { Replay } from "./replay.ts";
-import { encodeCatalogue } from "../state/catalog.ts";
+import { encodeCatalog } from "../state/catalog.ts";
 import { Rescue } from "./rescue.ts";
-import { Takeover } from "./migration.ts";
+import { Migration } from "./migration.ts";
 
 export class Recovery {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #dumps: DumpStore;
   readonly #forest: Forest;
-  readonly #registries: RegistryStore;
-  readonly #registry: Registry;
+  readonly #dedupStore: DedupStore;
+  readonly #dedup: DedupState;
   readonly #clock: Clock;
-  #reader: LogReader | null = null;
+  #reader: WalReader | null = null;
   #replay: Replay | null = null;
-  #takeover: Takeover | null = null;
+  #migration: Migration | null = null;
   /** Is told now and then how far `read` is; whoever waits for it sets it. */
   progress: Progress | null = null;
 
@@ -49,16 +49,16 @@ export class Recovery {
     disk: Disk,
     dumps: DumpStore,
     forest: Forest,
-    registries: RegistryStore,
-    registry: Registry,
+    dedupStore: DedupStore,
+    dedup: DedupState,
     clock: Clock,
   ) {
     this.#directory = directory;
     this.#disk = disk;
     this.#dumps = dumps;
     this.#forest = forest;
-    this.#registries = registries;
-    this.#registry = registry;
+    this.#dedupStore = dedupStore;
+    this.#dedup = dedup;
     this.#clock = clock;
   }
 
@@ -93,19 +93,19 @@ export class Recovery {
 
   /** What there is to tell of data that is read for the first time. */
   get news(): readonly string[] {
-    return this.#reader === null && this.#takeover !== null ? this.#takeover.told : [];
+    return this.#reader === null && this.#migration !== null ? this.#migration.told : [];
   }
 
   /** Brings the forest to the state that is on the disk; `rest` is awaited now and then. */
   async read(rest: (() => Promise<void>) | null = null): Promise<void> {
     // Before the log: where a server goes on meanwhile (`karma check`), none is ahead of it then.
     const newest = await this.#dumps.newest();
-    this.#takeover = await Takeover.open(this.#directory, this.#disk);
-    const reader = await LogReader.open(this.#directory, this.#disk);
+    this.#migration = await Migration.open(this.#directory, this.#disk);
+    const reader = await WalReader.open(this.#directory, this.#disk);
     this.#reader = reader;
-    if (reader === null && this.#takeover !== null) {
+    if (reader === null && this.#migration !== null) {
       const seconds = Math.floor(this.#clock.now() / 1000);
-      return await this.#takeover.read(this.#dumps, this.#forest, this.#registry, seconds);
+      return await this.#migration.read(this.#dumps, this.#forest, this.#dedup, seconds);
     }
     if (reader === null) {
       for (const dump of newest) {
@@ -113,13 +113,13 @@ export class Recovery {
       }
       return;
     }
-    const registryLsn = await this.#registries.read(this.#registry, reader.id);
+    const registryLsn = await this.#dedupStore.read(this.#dedup, reader.id);
     const { progress } = this;
     this.#replay = new Replay(
       reader,
       this.#dumps,
       this.#forest,
-      this.#registry,
+      this.#dedup,
       registryLsn,
       null,
       progress,
@@ -136,7 +136,7 @@ export class Recovery {
   async rescue(passOver: ReadonlySet<string>): Promise<Rescue> {
     const faults: DamagedError[] = [];
     const open = () => {
-      return LogReader.open(this.#directory, this.#disk, (error) => faults.push(error));
+      return WalReader.open(this.#directory, this.#disk, (error) => faults.push(error));
     };
     // First only to its end: which dumps are good depends on how far the log goes.
     const first = await open();
@@ -147,12 +147,12 @@ export class Recovery {
     if (reader === null || !hasTrees) await this.#rescueDumps(rescue, reader?.id ?? null);
     if (reader !== null) {
       const { id } = reader;
-      const registryLsn = await this.#registries.read(this.#registry, id, passOver);
+      const registryLsn = await this.#dedupStore.read(this.#dedup, id, passOver);
       if ((registryLsn ?? 0) > rescue.end) {
         const kept = "Idempotency keys, ingest streams and checkpoints";
         rescue.lose(`${kept} are taken from a dump that holds records up to ${registryLsn}`);
       }
-      const parts = [reader, this.#dumps, this.#forest, this.#registry, registryLsn] as const;
+      const parts = [reader, this.#dumps, this.#forest, this.#dedup, registryLsn] as const;
       this.#replay = new Replay(...parts, rescue);
       await this.#replay.run(); // where nothing can be read, it changes nothing
     }
@@ -173,11 +173,11 @@ export class Recovery {
     );
     if (log === null) rescue.lose("Idempotency keys, ingest streams and checkpoints are lost");
     const done = new Set<string>();
-    for (const dump of await this.#dumps.shelf.dumps()) {
+    for (const dump of await this.#dumps.dumpIndex.dumps()) {
       const { file, group } = dump;
       if (done.has(group)) continue;
       try {
-        if (log !== null && (await this.#dumps.shelf.head(dump))?.log !== log) continue;
+        if (log !== null && (await this.#dumps.dumpIndex.head(dump))?.log !== log) continue;
         this.#forest.put((await this.#dumps.restore({ file })).tree);
         done.add(group);
       } catch (error) {
@@ -189,18 +189,18 @@ export class Recovery {
   }
 
   /** What a log that goes on from here begins with. */
-  catalogue(lsn: number): Uint8Array {
-    return encodeCatalogue(this.#forest, this.#registry, lsn);
+  catalog(lsn: number): Uint8Array {
+    return encodeCatalog(this.#forest, this.#dedup, lsn);
   }
 
   /** Makes what was read the beginning of a new log, whose files come after all that are there. */
-  async rebase(): Promise<LogPosition> {
+  async rebase(): Promise<WalPosition> {
     const files = await listed(this.#disk, this.#directory);
     const lsns = files.map((file) => segmentLsn(file) ?? 0);
     return await this.#dumpAnew(newId(), Math.max(this.lsn, ...lsns));
   }
 
-  async #dumpAnew(id: string, lsn: number): Promise<LogPosition> {
+  async #dumpAnew(id: string, lsn: number): Promise<WalPosition> {
     for (const tree of this.#forest.trees()) await this.#dumps.write(tree, journalOf(id, lsn));
     return await this.#beginLog(id, lsn);
   }
@@ -209,7 +209,7 @@ export class Recovery {
    * Makes the disk ready for the log to go on: cuts what a crash left unfinished; where there is no
    * log, takes over the trees that were read. Returns where the log goes on.
    */
-  async settle(tell: (line: string) => void): Promise<LogPosition> {
+  async settle(tell: (line: string) => void): Promise<WalPosition> {
     const reader = this.#reader;
     if (reader === null) return await this.#takeOver(tell);
     const { cut, segments, id, lsn } = reader;
@@ -236,11 +236,11 @@ export class Recovery {
 
   /** Moves away what the new log has made useless; to be called when that has begun. */
   async finish(tell: (line: string) => void): Promise<void> {
-    await this.#takeover?.settle(tell);
+    await this.#migration?.settle(tell);
   }
 
   /** Leaves everything on the disk alone; the log goes on as a new one, of an empty forest. */
-  async startEmpty(tell: (line: string) => void): Promise<LogPosition> {
+  async startEmpty(tell: (line: string) => void): Promise<WalPosition> {
     const files = await listed(this.#disk, this.#directory);
     const logs = files.filter((file) => segmentLsn(file) !== null).sort();
     const dumps = await this.#dumps.list();
@@ -256,7 +256,7 @@ export class Recovery {
     return await this.#beginLog(newId(), segmentLsn(logs.at(-1) ?? "") ?? 0);
   }
 
-  async #takeOver(tell: (line: string) => void): Promise<LogPosition> {
+  async #takeOver(tell: (line: string) => void): Promise<WalPosition> {
     const id = newId();
     const trees = this.#forest.trees();
     for (const line of this.news) tell(line);
@@ -266,7 +266,7 @@ export class Recovery {
       for (const { error } of outcomes) if (error !== null) throw error;
       at += batch.length;
     }
-    if (trees.length > 0 && this.#takeover === null) {
+    if (trees.length > 0 && this.#migration === null) {
       const names = trees.map(({ name }) => JSON.stringify(name)).join(", ");
       tell(`There was no log: took over the newest dumps of ${names}, and dumped them anew`);
     }
@@ -274,14 +274,14 @@ export class Recovery {
   }
 
   /** A new log goes on from the registry as it is: its first segment relies on that. */
-  async #beginLog(id: string, lsn: number): Promise<LogPosition> {
-    await this.#registries.write(this.#registry, journalOf(id, lsn));
+  async #beginLog(id: string, lsn: number): Promise<WalPosition> {
+    await this.#dedupStore.write(this.#dedup, journalOf(id, lsn));
     return { id, lsn, segments: [] };
   }
 }
 
 /** A log that has no records yet: there is nothing to wait for. */
-function journalOf(id: string, lsn: number): Journal {
+function journalOf(id: string, lsn: number): WalSource {
   return { id, lsn, sync: () => Promise.resolve() };
 }
 

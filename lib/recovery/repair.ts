@@ -6,21 +6,21 @@
 //
 // Invariant: a check changes nothing, and so does a repair that is not meant. Until the new log is there
 // a crash leaves the directory as damaged as it was, afterwards one that starts: the old log's files
-// are then older than the new one, and read no more. Nothing is deleted. Trade: everything is dumped
+// are then older than the new one, and read no more. Nothing is deleted. Trade-off: everything is dumped
 // anew, which takes the space of one dump of each tree.
 
 import { join } from "@std/path";
 import { DamagedError, HostError } from "../errors.ts";
 import { segmentLsn } from "../wal/format.ts";
-import { Log } from "../wal/wal.ts";
+import { Wal } from "../wal/wal.ts";
 import { removeMark } from "../wal/mark.ts";
 import { Forest } from "../tree/forest.ts";
-import { assess, type Damage, type Place } from "./damage.ts";
-import { examine } from "./integrity_check.ts";
+import { assessDamage, type Damage, type Place } from "./damage.ts";
+import { checkDirectory } from "./integrity_check.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** What there is to tell, and whether the directory is whole now. */
-export interface Outcome {
+export interface RepairOutcome {
   readonly lines: string[];
   readonly isWhole: boolean;
 }
@@ -28,24 +28,24 @@ export interface Outcome {
 const WHOLE = "No damage";
 
 /** Tells what a start would find, and all that is damaged. */
-export async function check(place: Place): Promise<Outcome> {
-  const { faults, notes } = await examine(place.open, () => Promise.resolve(place.disk));
+export async function check(place: Place): Promise<RepairOutcome> {
+  const { faults, notes } = await checkDirectory(place.open, () => Promise.resolve(place.disk));
   if (faults.length === 0) return { lines: [...notes, WHOLE], isWhole: true };
   const hint = `What can be done: karma repair --directory=${place.directory}`;
-  const damage = await isReadable(place) ? null : await assess(place);
+  const damage = await isReadable(place) ? null : await assessDamage(place);
   if (damage === null) return { lines: [...notes, ...faults, hint], isWhole: false };
   const more = damage.faults.filter((fault) => !faults.includes(fault));
   return { lines: [...notes, ...faults, ...more, ...damage.notes, hint], isWhole: false };
 }
 
 /** Repairs a directory that nobody else has, if that `isMeant`; else tells what it would do. */
-export async function repair(place: Place, isMeant: boolean): Promise<Outcome> {
-  const { faults } = await examine(place.open, () => Promise.resolve(place.disk));
+export async function repair(place: Place, isMeant: boolean): Promise<RepairOutcome> {
+  const { faults } = await checkDirectory(place.open, () => Promise.resolve(place.disk));
   if (faults.length === 0) {
     return { lines: [`${WHOLE}: there is nothing to repair`], isWhole: true };
   }
   const useless = await damagedDumps(place);
-  const damage = await isReadable(place) ? null : await assess(place);
+  const damage = await isReadable(place) ? null : await assessDamage(place);
   const told = new Set([...faults, ...damage?.faults ?? []]);
   const lines = [...told, ...damage?.notes ?? [], ...planOf(damage)];
   const files = new Set([...useless, ...damage?.files ?? [], ...await oldLog(place, damage)]);
@@ -113,14 +113,14 @@ async function beginAnew({ directory, disk }: Place, recovery: Recovery): Promis
   const { promise: lost, reject } = Promise.withResolvers<never>();
   lost.catch(() => {});
   const told: string[] = [];
-  const log = new Log(directory, options, position, disk, {
-    preamble: (lsn) => recovery.catalogue(lsn),
+  const wal = new Wal(directory, options, position, disk, {
+    catalog: (lsn) => recovery.catalog(lsn),
     onLarge() {},
     lost: reject,
     tell: (line) => told.push(line),
   });
-  if (log.begin() === null) throw new HostError("The new log could not be begun", told.join("; "));
-  await Promise.race([log.close(), lost]);
+  if (wal.begin() === null) throw new HostError("The new log could not be begun", told.join("; "));
+  await Promise.race([wal.close(), lost]);
 }
 
 async function moveAside({ directory, disk }: Place, files: string[], to: string): Promise<void> {

@@ -9,14 +9,13 @@ import type { Coverage } from "../dump/coverage.ts";
 import type { DumpStore } from "../dump/store.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
 import { nextTurn } from "../host/clock.ts";
-import type { LogReader } from "../wal/reader.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { WalReader } from "../wal/reader.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 import { Tree } from "../tree/tree.ts";
-import { decodeCatalogue } from "../state/catalog.ts";
+import { decodeCatalog } from "../state/catalog.ts";
 import {
   ADOPT,
-  Changes,
   CREATE,
   DROP,
   hasKey,
@@ -30,10 +29,11 @@ import {
   ROWS,
   serialAt,
   STAGE,
+  StateMachine,
 } from "../state/state_machine.ts";
 import type { Progress } from "./progress.ts";
 import type { Rescue } from "./rescue.ts";
-import { settleNow } from "../state/range_delete_sweeper.ts";
+import { applyRangeDeletesNow } from "../state/range_delete_sweeper.ts";
 
 /** Dumps are restored for so long before others may be due. */
 const SLICE_MS = 8;
@@ -42,10 +42,10 @@ const SLICE_MS = 8;
 const REST_RECORDS = 256;
 
 export class Replay {
-  readonly #reader: LogReader;
+  readonly #reader: WalReader;
   readonly #dumps: DumpStore;
   readonly #forest: Forest;
-  readonly #changes: Changes;
+  readonly #stateMachine: StateMachine;
   /** The last record that the registry's dump holds; null: there is no dump of it. */
   readonly #registryLsn: number | null;
   /** What of each tree's records, by its number, its dump holds; null once that is passed. */
@@ -63,10 +63,10 @@ export class Replay {
   readonly #progress: Progress | null;
 
   constructor(
-    reader: LogReader,
+    reader: WalReader,
     dumps: DumpStore,
     forest: Forest,
-    registry: Registry,
+    dedup: DedupState,
     registryLsn: number | null,
     rescue: Rescue | null = null,
     progress: Progress | null = null,
@@ -76,7 +76,7 @@ export class Replay {
     this.#rescue = rescue;
     this.#dumps = dumps;
     this.#forest = forest;
-    this.#changes = new Changes(forest, registry);
+    this.#stateMachine = new StateMachine(forest, dedup);
     this.#registryLsn = registryLsn;
   }
 
@@ -109,7 +109,7 @@ export class Replay {
 
   /** The trees that the log begins with come from dumps. */
   async #begin(preamble: Uint8Array): Promise<void> {
-    const { nextSerial, trees, hasRegistry, registryMark } = decodeCatalogue(preamble);
+    const { nextSerial, trees, hasRegistry, registryMark } = decodeCatalog(preamble);
     const lsn = registryMark ?? this.#reader.lsn;
     if (hasRegistry && (this.#registryLsn ?? -1) < lsn) {
       const fault =
@@ -208,7 +208,7 @@ export class Replay {
   }
 
   #replayNote(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
-    if (lsn > (this.#registryLsn ?? 0)) this.#changes.apply(words, at);
+    if (lsn > (this.#registryLsn ?? 0)) this.#stateMachine.apply(words, at);
   }
 
   #replayOfCounters(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
@@ -226,8 +226,8 @@ export class Replay {
       }
     }
     if (this.#absent.size > 0 && this.#absent.has(number)) return;
-    if (!this.#changes.apply(words, at, limit[0], limit[1])) throw unreadable(lsn);
-    if (isOfAll(words, at)) settleNow(this.#forest.at(number)!);
+    if (!this.#stateMachine.apply(words, at, limit[0], limit[1])) throw unreadable(lsn);
+    if (isOfAll(words, at)) applyRangeDeletesNow(this.#forest.at(number)!);
   }
 
   /**
@@ -260,7 +260,7 @@ export class Replay {
 
   #applyOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
     try {
-      this.#changes.apply(words, at);
+      this.#stateMachine.apply(words, at);
       while (this.#forest.reclaim());
     } catch (error) {
       if (error instanceof AssertionFailed || error instanceof DamagedError) {
@@ -282,12 +282,12 @@ export class Replay {
     this.#forest.nextSerial = Math.max(this.#forest.nextSerial, serial + 1);
     if (kind === STAGE) return false;
     // The log may begin behind the first parts of a tree, when it was dumped since.
-    const isStaged = this.#changes.isStaged(serial);
+    const isStaged = this.#stateMachine.isStaged(serial);
     if (kind === ROWS) return !isStaged;
     const name = nameAt(words, at);
     if (kind === PUT) this.#replaced(name);
     const fault = await this.#restore(name, number, serial, undefined, kind === PUT && !isStaged);
-    if (fault === null) this.#changes.unstage(serial);
+    if (fault === null) this.#stateMachine.unstage(serial);
     if (fault !== null && kind === PUT && !isStaged) this.#miss(name, number, serial, fault);
     return fault === null || kind === PUT && !isStaged;
   }
@@ -300,7 +300,7 @@ export class Replay {
   }
 }
 
-function ahead(dump: string, lsn: number, reader: LogReader): DamagedError {
+function ahead(dump: string, lsn: number, reader: WalReader): DamagedError {
   return new DamagedError(`${dump} holds record ${lsn}, and the log ends at ${reader.lsn}`);
 }
 

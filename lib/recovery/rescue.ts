@@ -7,7 +7,7 @@
 //
 // Invariant: nothing on the disk is changed here, and whatever is not as it was is told in `losses`.
 
-import type { DumpStore, Found } from "../dump/store.ts";
+import type { DumpStore, NewestDump } from "../dump/store.ts";
 import type { DamagedError } from "../errors.ts";
 
 export class Rescue {
@@ -37,8 +37,8 @@ export class Rescue {
     serial: number,
     held: number,
     isNeeded: boolean,
-  ): Promise<Found | null> {
-    let best: Found | null = null;
+  ): Promise<NewestDump | null> {
+    let best: NewestDump | null = null;
     let rank = 0;
     const later: string[] = [];
     const damaged = (file: string, error: DamagedError) => {

@@ -12,8 +12,8 @@ import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
 import { Access } from "../command/access.ts";
-import { Interpreter } from "../protocol/json/codec.ts";
-import { Known } from "../protocol/json/request_line.ts";
+import { Codec } from "../protocol/json/codec.ts";
+import { DecodeCaches } from "../protocol/json/request_line.ts";
 import type { Backend } from "../command/backend.ts";
 import { sentenceOf } from "../errors.ts";
 import { nextTurn, sleep } from "../host/clock.ts";
@@ -21,7 +21,7 @@ import { BufferBound } from "./buffer_bound.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { drain, HOST_LOOP } from "./drain.ts";
 import { ExchangePool } from "./exchange.ts";
-import { Turns } from "./turn_budget.ts";
+import { TurnBudget } from "./turn_budget.ts";
 import { addressOf, Gate } from "./gate.ts";
 import { Notices } from "./notices.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
@@ -84,7 +84,7 @@ export class Acceptor {
   readonly #bound: BufferBound;
   readonly #sessions = new Set<Session>();
   readonly #exchanges: ExchangePool;
-  readonly #turns: Turns;
+  readonly #turnBudget: TurnBudget;
   /** As many as are there may stay: there were no descriptors for more. Infinity: there are enough. */
   #affordable = Infinity;
   /** When that was looked at last. */
@@ -101,16 +101,16 @@ export class Acceptor {
   ) {
     this.#listener = listener;
     this.#backend = backend;
-    this.#turns = new Turns(backend.statistics);
+    this.#turnBudget = new TurnBudget(backend.statistics);
     this.#options = options;
     this.#descriptors = descriptors;
     this.#notices = new Notices(log);
     const { access, batchItemsMax, replyBytesMax } = options;
     this.#gate = new Gate(access, options.authTimeoutMs, this.#notices);
-    const known = new Known();
+    const known = new DecodeCaches();
     const pool = new BufferPool(budget);
     this.#exchanges = new ExchangePool(() => {
-      return new Interpreter(access, batchItemsMax, replyBytesMax, known);
+      return new Codec(access, batchItemsMax, replyBytesMax, known);
     }, pool);
     this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
   }
@@ -126,8 +126,8 @@ export class Acceptor {
     for (let accepted = 1; !this.#stopping; accepted++) {
       try {
         this.#welcome(await this.#listener.accept());
-        this.#turns.spend(ACCEPT_WORK);
-        if (accepted % ACCEPTS_A_TURN === 0) await this.#turns.giveWay();
+        this.#turnBudget.spend(ACCEPT_WORK);
+        if (accepted % ACCEPTS_A_TURN === 0) await this.#turnBudget.giveWay();
       } catch (error) {
         if (this.#stopping) return;
         await this.#failed(error);
@@ -184,7 +184,7 @@ export class Acceptor {
       connection,
       this.#backend,
       this.#exchanges,
-      this.#turns,
+      this.#turnBudget,
       this.#options,
       this.#gate,
       this.#bound,
@@ -235,7 +235,7 @@ const REFUSAL = (() => {
   const reply = new Reply();
   const out = new SendBuffer(128);
   reply.fail("too_many_connections", "Too many connections");
-  new Interpreter(new Access(null, null), 0, 0).encode(new Request(), reply, out);
+  new Codec(new Access(null, null), 0, 0).encode(new Request(), reply, out);
   return out.bytes.slice(0, out.length);
 })();
 

@@ -6,7 +6,7 @@
 // as large ones who has waited longest. A request that is larger than all that waits is refused itself.
 // Connections without a right token (gate.ts) hold no more than a sixteenth, by the same rule among themselves.
 //
-// Trade: who is to go is looked for among all connections that hold more than an idle one. That
+// Trade-off: who is to go is looked for among all connections that hold more than an idle one. That
 // happens only where the bound is reached, and takes some 10 ns for each of them.
 
 import { BufferPool } from "../bytes/buffer_pool.ts";
@@ -20,7 +20,7 @@ const COLLECTED_BYTES_MIN = 32 << 20;
 const NUDGES = 40;
 
 /** A connection with more memory than an idle one. */
-export interface Holder {
+export interface BufferHolder {
   /** Bytes of its buffers. */
   readonly heldBytes: number;
   /**
@@ -47,9 +47,9 @@ const STRANGERS_PART = 1 / 16;
 export class BufferBound {
   readonly pool: BufferPool;
   readonly bytesMax: number;
-  readonly #holders = new Set<Holder>();
+  readonly #holders = new Set<BufferHolder>();
   /** What those hold that were cut, until they have ended. */
-  readonly #leaving = new Map<Holder, number>();
+  readonly #leaving = new Map<BufferHolder, number>();
   #leavingBytes = 0;
   /** Lets go what is kept for later only. */
   readonly #trim: () => void;
@@ -78,12 +78,12 @@ export class BufferBound {
   }
 
   /** Tells that a connection holds more than an idle one. */
-  enter(holder: Holder): void {
+  enter(holder: BufferHolder): void {
     this.#holders.add(holder);
   }
 
   /** Tells that a connection holds no more than an idle one, or has ended. */
-  leave(holder: Holder): void {
+  leave(holder: BufferHolder): void {
     this.#holders.delete(holder);
     this.#leavingBytes -= this.#leaving.get(holder) ?? 0;
     this.#leaving.delete(holder);
@@ -99,7 +99,7 @@ export class BufferBound {
       this.#trim();
       this.pool.trim();
     }
-    this.#dropped += this.pool.takeDropped();
+    this.#dropped += this.pool.acquireDropped();
     if (this.#dropped >= COLLECTED_BYTES_MIN) {
       this.#dropped = 0;
       this.#nudges = NUDGES;
@@ -110,19 +110,19 @@ export class BufferBound {
   }
 
   /** Makes room so that a buffer of the asker may become so large. False: it may not. */
-  admits(length: number, asker: Holder): boolean {
+  admits(length: number, asker: BufferHolder): boolean {
     const heldMin = Math.max(length, HOLDER_BYTES_MIN);
     if (asker.isStranger && !this.#makeStrangersRoom(length, asker, heldMin)) return false;
     return this.#makeRoom(this.pool.cost(length), asker, heldMin);
   }
 
   /** Makes room for a reply that is there already. */
-  makeRoom(asker: Holder): void {
+  makeRoom(asker: BufferHolder): void {
     this.#makeRoom(0, asker, HOLDER_BYTES_MIN);
   }
 
   /** Makes room for `bytes` by ending connections that hold at least `heldMin`. */
-  #makeRoom(bytes: number, asker: Holder, heldMin: number): boolean {
+  #makeRoom(bytes: number, asker: BufferHolder, heldMin: number): boolean {
     if (this.#fits(bytes)) return true;
     this.#trim();
     this.pool.trim();
@@ -136,7 +136,7 @@ export class BufferBound {
   }
 
   /** Makes room for `bytes` among those of strangers. */
-  #makeStrangersRoom(bytes: number, asker: Holder, heldMin: number): boolean {
+  #makeStrangersRoom(bytes: number, asker: BufferHolder, heldMin: number): boolean {
     let held = bytes;
     for (const holder of this.#holders) if (holder.isStranger) held += holder.heldBytes;
     const now = performance.now();
@@ -149,7 +149,7 @@ export class BufferBound {
     return true;
   }
 
-  #cut(holder: Holder): void {
+  #cut(holder: BufferHolder): void {
     this.#leaving.set(holder, holder.heldBytes);
     this.#leavingBytes += holder.heldBytes;
     this.#holders.delete(holder);
@@ -160,8 +160,13 @@ export class BufferBound {
     return this.pool.held + bytes - this.#leavingBytes <= this.bytesMax;
   }
 
-  #largest(asker: Holder, heldMin: number, now: number, areStrangers: boolean): Holder | null {
-    let largest: Holder | null = null;
+  #largest(
+    asker: BufferHolder,
+    heldMin: number,
+    now: number,
+    areStrangers: boolean,
+  ): BufferHolder | null {
+    let largest: BufferHolder | null = null;
     for (const holder of this.#holders) {
       if (holder === asker || holder.waitsSince === 0 || holder.heldBytes < heldMin) continue;
       if (areStrangers && !holder.isStranger) continue;
@@ -172,11 +177,11 @@ export class BufferBound {
 }
 
 /** Whether one connection is to go rather than another. */
-function isBefore(one: Holder, other: Holder, now: number): boolean {
+function isBefore(one: BufferHolder, other: BufferHolder, now: number): boolean {
   const difference = weightOf(one, now) - weightOf(other, now);
   return difference > 0 || difference === 0 && one.waitsSince < other.waitsSince;
 }
 
-function weightOf({ heldBytes, waitsSince }: Holder, now: number): number {
+function weightOf({ heldBytes, waitsSince }: BufferHolder, now: number): number {
   return now - waitsSince >= STALE_MS ? heldBytes : FRESH_WEIGHT * heldBytes;
 }

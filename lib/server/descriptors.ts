@@ -1,7 +1,7 @@
 // Descriptors: some are kept back for the files of dumps, for when connections have taken all others.
 //
 // Invariant: those that are kept back are given up at most until as many, and some more, can be had again.
-// Trade: whether there are any is found out by opening them, since the system tells no count.
+// Trade-off: whether there are any is found out by opening them, since the system tells no count.
 
 /** Something that holds a file descriptor. */
 export interface Spare {

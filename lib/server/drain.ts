@@ -12,7 +12,7 @@
 // Invariant: every drain ends. A client that goes on sending is dismissed between two requests when it
 // has sent more than the system's buffers may have held, or often enough to have sent all of it; one that takes no replies
 // is cut when STALL_MS pass without a byte; DRAIN_MS bounds it all.
-// Trade: counts of turns say more than a clock does on a machine that is busy, or where the process was
+// Trade-off: counts of turns say more than a clock does on a machine that is busy, or where the process was
 // stopped; where both are asked for, the clock only adds to them. An idle server takes some 50 ms to stop.
 
 import { afterTurn, nextTurn } from "../host/clock.ts";

@@ -6,13 +6,13 @@
 //
 // Invariant: an exchange belongs to one session at a time, from a read to the write of its replies; no
 // two requests that are not answered yet have the same records.
-// Trade: with records for each session those of a turn's sessions filled the processor's caches.
+// Trade-off: with records for each session those of a turn's sessions filled the processor's caches.
 
 import { BufferPool } from "../bytes/buffer_pool.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
-import type { Interpreter } from "../protocol/json/codec.ts";
+import type { Codec } from "../protocol/json/codec.ts";
 
 /** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
 export const SEND_BYTES = 65536;
@@ -33,13 +33,13 @@ const LARGE_SPARES_MAX = 64;
 /** Records kept for requests that take time. */
 const SPARE_RECORDS_MAX = 64;
 
-export class Records {
+export class CallContext {
   readonly request = new Request();
   readonly reply = new Reply();
-  readonly interpreter: Interpreter;
+  readonly codec: Codec;
 
-  constructor(interpreter: Interpreter) {
-    this.interpreter = interpreter;
+  constructor(codec: Codec) {
+    this.codec = codec;
   }
 }
 
@@ -48,7 +48,7 @@ export class Exchange {
   /** How many requests this read has brought so far. */
   requests = 0;
   /** Those of a request that is not answered yet. */
-  kept: Records | null = null;
+  kept: CallContext | null = null;
 
   constructor(pool: BufferPool) {
     this.out = new SendBuffer(BEGIN_BYTES, pool);
@@ -57,17 +57,17 @@ export class Exchange {
 
 export class ExchangePool {
   readonly #spare: Exchange[] = [];
-  readonly #spareRecords: Records[] = [];
-  readonly #interpreter: () => Interpreter;
+  readonly #spareRecords: CallContext[] = [];
+  readonly #codec: () => Codec;
   readonly #buffers: BufferPool;
   /** Those for the next request. */
-  records: Records;
+  records: CallContext;
 
-  /** `interpreter` makes one for each new set of records. */
-  constructor(interpreter: () => Interpreter, buffers = new BufferPool()) {
-    this.#interpreter = interpreter;
+  /** `codec` makes one for each new set of records. */
+  constructor(codec: () => Codec, buffers = new BufferPool()) {
+    this.#codec = codec;
     this.#buffers = buffers;
-    this.records = new Records(interpreter());
+    this.records = new CallContext(codec());
   }
 
   take(): Exchange {
@@ -77,7 +77,7 @@ export class ExchangePool {
   /** Lets an exchange keep the records until its request is answered. */
   keep(exchange: Exchange): void {
     exchange.kept = this.records;
-    this.records = this.#spareRecords.pop() ?? new Records(this.#interpreter());
+    this.records = this.#spareRecords.pop() ?? new CallContext(this.#codec());
   }
 
   /** Takes the records back that were kept. */

@@ -11,7 +11,7 @@
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { sleep } from "../host/clock.ts";
 import type { Activity } from "./drain.ts";
-import type { Turns } from "./turn_budget.ts";
+import type { TurnBudget } from "./turn_budget.ts";
 import type { Connection } from "./connection.ts";
 import { beginRead, type Payer, readInTurn } from "./in_turn.ts";
 
@@ -34,7 +34,7 @@ export async function linger(
   connection: Connection,
   received: ReceiveBuffer,
   lineState: "over" | "on" | "none",
-  turns: Turns,
+  turnBudget: TurnBudget,
   payer: Payer,
   cut: () => void,
 ): Promise<void> {
@@ -44,7 +44,7 @@ export async function linger(
     await connection.closeWrite();
     for (;;) {
       received.drop();
-      const { reading } = await beginRead(connection, received.space(), turns, payer);
+      const { reading } = await beginRead(connection, received.space(), turnBudget, payer);
       if (isOver && !await comesSoon(reading)) {
         cut();
         await reading.catch(() => {}); // until then its buffer is in use
@@ -75,14 +75,14 @@ export async function part(
   connection: Connection,
   received: ReceiveBuffer,
   activity: Activity,
-  turns: Turns,
+  turnBudget: TurnBudget,
   payer: Payer,
 ): Promise<void> {
   await connection.closeWrite();
   for (;;) {
     received.drop();
     const space = received.space();
-    const count = await readInTurn(connection, space, turns, payer);
+    const count = await readInTurn(connection, space, turnBudget, payer);
     if (count === null) return;
     activity.noteRead(count, space.length);
   }

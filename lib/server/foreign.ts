@@ -10,7 +10,7 @@ import { SendBuffer } from "../bytes/send_buffer.ts";
 import { Access } from "../command/access.ts";
 import { Reply } from "../command/reply.ts";
 import { Request } from "../command/request.ts";
-import { Interpreter } from "../protocol/json/codec.ts";
+import { Codec } from "../protocol/json/codec.ts";
 
 export type Foreign = "http" | "tls" | "proxy";
 
@@ -69,7 +69,7 @@ function answerLine(sentence: string): Uint8Array<ArrayBuffer> {
   const reply = new Reply();
   const out = new SendBuffer(256);
   reply.fail("unsupported_protocol", sentence);
-  new Interpreter(new Access(null, null), 0, 0).encode(new Request(), reply, out);
+  new Codec(new Access(null, null), 0, 0).encode(new Request(), reply, out);
   return out.bytes.slice(0, out.length);
 }
 

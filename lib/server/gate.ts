@@ -4,7 +4,7 @@
 // came first goes, unless it came a moment ago. Together strangers hold a small part of the buffers
 // (buffer_bound.ts). Where no tokens are set, there are no strangers.
 //
-// Trade: a stranger's request may be as large as anybody's, since its token is known only when all of it has come:
+// Trade-off: a stranger's request may be as large as anybody's, since its token is known only when all of it has come:
 // a client may begin a connection with a batch. While many strangers send large requests, the largest are cut,
 // right token or not. (Each may send 8 KiB, was tried: batches on new connections of a pool were refused.)
 
@@ -12,7 +12,7 @@ import type { Access } from "../command/access.ts";
 import type { Line } from "../bytes/line.ts";
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
-import type { Dialect, Interpreter } from "../protocol/json/codec.ts";
+import type { Codec, ProtocolName } from "../protocol/json/codec.ts";
 import type { Notices } from "./notices.ts";
 
 /** A stranger's buffer grows beyond this only for a request that needs it, not to read more at once. */
@@ -28,7 +28,7 @@ export interface Stranger {
   /** When it came. */
   readonly since: number;
   /** It has shown a right token. */
-  admit(): void;
+  authenticate(): void;
   close(): void;
 }
 
@@ -68,17 +68,17 @@ export class Gate {
   /** Decodes a line of a stranger. One with a right token makes it known. */
   decode(
     stranger: Stranger,
-    interpreter: Interpreter,
+    codec: Codec,
     line: Line,
-    spoken: Dialect,
+    spoken: ProtocolName,
     request: Request,
     reply: Reply,
   ): boolean {
     this.access.forget();
-    const isDecoded = interpreter.decode(line, spoken, request, reply);
-    if (this.access.isAdmitted && reply.code !== "unauthorized") {
+    const isDecoded = codec.decode(line, spoken, request, reply);
+    if (this.access.isAuthenticated && reply.code !== "unauthorized") {
       this.leave(stranger);
-      stranger.admit();
+      stranger.authenticate();
     }
     return isDecoded;
   }

@@ -1,14 +1,14 @@
 // A holding: what the buffers of one connection hold, and since when its client keeps them waiting.
 //
 // Invariant: a connection that holds more than HOLDER_BYTES_MIN is known to the bound of all buffers, and ends if
-// that asks for it. Trade: it stays known to the bound until it ends, though it may hold less by then.
+// that asks for it. Trade-off: it stays known to the bound until it ends, though it may hold less by then.
 
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
-import type { Turns } from "./turn_budget.ts";
+import type { TurnBudget } from "./turn_budget.ts";
 import { growInTurn, type Payer, READ_BYTES_MAX, readInTurn } from "./in_turn.ts";
-import { type BufferBound, type Holder, HOLDER_BYTES_MIN } from "./buffer_bound.ts";
+import { type BufferBound, type BufferHolder, HOLDER_BYTES_MIN } from "./buffer_bound.ts";
 
 /** Who has so much of a request, and not all of it, reads on when its turn has come. */
 const LARGE_PART_BYTES = 8192;
@@ -23,7 +23,7 @@ export interface Owner extends Payer {
   cut(): void;
 }
 
-export class Holding implements Holder {
+export class Holding implements BufferHolder {
   readonly received: ReceiveBuffer;
   readonly #bound: BufferBound;
   readonly #owner: Owner;
@@ -73,12 +73,12 @@ export class Holding implements Holder {
   }
 
   /** Makes the buffer larger, giving way meanwhile. False: it is full, and there is no room for more. */
-  async grow(turns: Turns): Promise<boolean> {
+  async grow(turnBudget: TurnBudget): Promise<boolean> {
     const { received } = this;
     if (!this.#bound.admits(received.largerSize, this)) return !received.isFull;
     if (received.largerSize >= HOLDER_BYTES_MIN) this.#enter();
     if (received.left < LARGE_PART_BYTES) received.growWhole();
-    else await growInTurn(received, turns, this.#owner);
+    else await growInTurn(received, turnBudget, this.#owner);
     return true;
   }
 
@@ -92,10 +92,10 @@ export class Holding implements Holder {
   read(
     connection: Connection,
     space: Uint8Array<ArrayBuffer>,
-    turns: Turns,
+    turnBudget: TurnBudget,
   ): Promise<number | null> {
     if (this.received.left < LARGE_PART_BYTES) return connection.read(space);
-    return readInTurn(connection, space, turns, this.#owner);
+    return readInTurn(connection, space, turnBudget, this.#owner);
   }
 
   /** Notes since when a part of a request lies there. `isNew`: something came before it in the same read. */

@@ -2,13 +2,13 @@
 // sends, making a buffer larger. It is done in slices of the turns (fairness.ts), and counts as the session's.
 //
 // Invariant: in one slice at most READ_BYTES_MAX are read, or one piece of a buffer is copied.
-// Trade: a read costs a queue's place and a closure. A read that is merely counted afterwards is cheaper, but all
+// Trade-off: a read costs a queue's place and a closure. A read that is merely counted afterwards is cheaper, but all
 // sessions that were let through in a turn then read at its end, when nobody looks at the clock: a thousand
 // unfinished requests of a mebibyte had turns in which 64 MB were read.
 
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import type { Connection } from "./connection.ts";
-import type { Job, Turns } from "./turn_budget.ts";
+import type { Job, TurnBudget } from "./turn_budget.ts";
 
 /** So much is read at once of a large request: some 50 µs. */
 export const READ_BYTES_MAX = 65536;
@@ -52,7 +52,7 @@ export interface Begun {
 export async function beginRead(
   connection: Connection,
   space: Uint8Array<ArrayBuffer>,
-  turns: Turns,
+  turnBudget: TurnBudget,
   payer: Payer,
 ): Promise<Begun> {
   const begun: Begun[] = [];
@@ -60,9 +60,9 @@ export async function beginRead(
     const reading = connection.read(space);
     reading.catch(() => {}); // it may fail before the session looks at it
     begun.push({ reading });
-    turns.spend(space.length / READ_BYTES_A_WORK);
+    turnBudget.spend(space.length / READ_BYTES_A_WORK);
   });
-  const turn = turns.run(slice);
+  const turn = turnBudget.run(slice);
   if (turn !== null) await turn;
   return begun[0];
 }
@@ -71,24 +71,24 @@ export async function beginRead(
 export async function readInTurn(
   connection: Connection,
   space: Uint8Array<ArrayBuffer>,
-  turns: Turns,
+  turnBudget: TurnBudget,
   payer: Payer,
 ): Promise<number | null> {
-  const { reading } = await beginRead(connection, space, turns, payer);
+  const { reading } = await beginRead(connection, space, turnBudget, payer);
   return await reading;
 }
 
 /** Makes a buffer larger, a piece at a time. */
-export async function growInTurn(received: ReceiveBuffer, turns: Turns, payer: Payer) {
+export async function growInTurn(received: ReceiveBuffer, turnBudget: TurnBudget, payer: Payer) {
   let isThere = false;
   let addedBytes = received.largerSize; // cleared by whoever makes the array
   const slice = new Slice(payer, () => {
     isThere = received.grow();
-    turns.spend(GROW_WORK + addedBytes / GROWN_BYTES_A_WORK);
+    turnBudget.spend(GROW_WORK + addedBytes / GROWN_BYTES_A_WORK);
     addedBytes = 0;
   });
   while (!isThere) {
-    const turn = turns.run(slice);
+    const turn = turnBudget.run(slice);
     if (turn !== null) await turn;
   }
 }

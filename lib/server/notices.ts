@@ -1,7 +1,7 @@
 // Notices: what may happen thousands of times a second is told to the operator at most once a second.
 //
 // Invariant: nothing is left out of the counts: what is not told at once is told, with how often it
-// happened, when its second is over. Trade: of those that were only counted, the last one gives its
+// happened, when its second is over. Trade-off: of those that were only counted, the last one gives its
 // details for all.
 
 /** How long a kind of notice is only counted after it was told. */

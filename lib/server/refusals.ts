@@ -1,11 +1,16 @@
 // Refusals: what a client is told before its connection ends because of what its requests would hold.
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
-import type { Dialect } from "../protocol/json/codec.ts";
-import type { Records } from "./exchange.ts";
+import type { ProtocolName } from "../protocol/json/codec.ts";
+import type { CallContext } from "./exchange.ts";
 
 /** Its request is longer than requests may be. */
-export function tooLong(records: Records, spoken: Dialect, bytesMax: number, out: SendBuffer) {
+export function tooLong(
+  records: CallContext,
+  spoken: ProtocolName,
+  bytesMax: number,
+  out: SendBuffer,
+) {
   refuse(records, spoken, `Request exceeds ${bytesMax} bytes`, out);
 }
 
@@ -15,8 +20,8 @@ export function tooLong(records: Records, spoken: Dialect, bytesMax: number, out
  * `isStranger`: it has not shown a right token, and there is less room for those
  */
 export function tooMuchAtOnce(
-  records: Records,
-  spoken: Dialect,
+  records: CallContext,
+  spoken: ProtocolName,
   isStranger: boolean,
   out: SendBuffer,
 ) {
@@ -26,10 +31,15 @@ export function tooMuchAtOnce(
   refuse(records, spoken, sentence, out);
 }
 
-function refuse(records: Records, spoken: Dialect, sentence: string, out: SendBuffer): void {
-  const { request, reply, interpreter } = records;
-  request.dialect = spoken;
+function refuse(
+  records: CallContext,
+  spoken: ProtocolName,
+  sentence: string,
+  out: SendBuffer,
+): void {
+  const { request, reply, codec } = records;
+  request.protocol = spoken;
   reply.clear();
   reply.fail("request_too_large", sentence);
-  interpreter.encode(request, reply, out);
+  codec.encode(request, reply, out);
 }

@@ -8,7 +8,7 @@
 // Invariant: every round ends: when all sessions wait, when turns are no longer full, or when for a while nothing
 // comes. In it no session reads more often than READS_MAX, unless it does little each time. So none waits longer
 // than all others take for as many.
-// Trade: a few reads for each and not one, because what belongs to a hundred connections stays in the
+// Trade-off: a few reads for each and not one, because what belongs to a hundred connections stays in the
 // processor's caches, and what belongs to a thousand does not: with one read each the longest wait of a thousand
 // clients is 40 ms instead of 200, and together they get a fifth less. While a round lasts the loop
 // turns without sleeping.
@@ -48,7 +48,7 @@ export class Quota {
   work = 0;
 }
 
-export class Rounds {
+export class RoundRobin {
   readonly #statistics: Statistics;
   /** Resolves at the end of the round; null: there is none. */
   #end: PromiseWithResolvers<void> | null = null;

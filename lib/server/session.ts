@@ -7,19 +7,19 @@
 
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
-import type { Dialect } from "../protocol/json/codec.ts";
+import type { ProtocolName } from "../protocol/json/codec.ts";
 import type { Backend } from "../command/backend.ts";
 import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Activity, type Leaver } from "./drain.ts";
 import {
+  type CallContext,
   type Exchange,
   type ExchangePool,
-  type Records,
   SEND_BYTES,
   SLICE_BYTES,
 } from "./exchange.ts";
-import { CALL_WORK, type Job, type Turns } from "./turn_budget.ts";
+import { CALL_WORK, type Job, type TurnBudget } from "./turn_budget.ts";
 import { linger, part } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
 import { type Gate, type Stranger, STRANGER_BYTES_BUSY } from "./gate.ts";
@@ -38,7 +38,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   readonly #holding: Holding;
   readonly #received: ReceiveBuffer;
   readonly #limits: SessionLimits;
-  readonly #turns: Turns;
+  readonly #turnBudget: TurnBudget;
   readonly #gate: Gate;
   isStranger: boolean;
   readonly #quota = new Quota();
@@ -49,7 +49,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   #exchange: Exchange | null = null;
   #state: State = "done";
   /** What the client spoke last. */
-  #spoken: Dialect = "v2";
+  #spoken: ProtocolName = "v2";
   /** Whether it has turned out that the client speaks another protocol. */
   #isForeign = false;
   #closed = false;
@@ -65,7 +65,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     connection: Connection,
     backend: Backend,
     exchanges: ExchangePool,
-    turns: Turns,
+    turnBudget: TurnBudget,
     limits: SessionLimits,
     gate: Gate,
     bound: BufferBound,
@@ -73,7 +73,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     this.#connection = connection;
     this.#backend = backend;
     this.#exchanges = exchanges;
-    this.#turns = turns;
+    this.#turnBudget = turnBudget;
     this.#limits = limits;
     this.#gate = gate;
     this.isStranger = !gate.isOpen;
@@ -134,26 +134,26 @@ export class Session implements Job, Owner, Stranger, Leaver {
     for (;;) {
       if (this.#isDismissed) {
         this.idle = this.isTalking = true;
-        return await part(this.#connection, this.#received, this.activity, this.#turns, this);
+        return await part(this.#connection, this.#received, this.activity, this.#turnBudget, this);
       }
-      if (this.#holding.wantsMore() && !await this.#holding.grow(this.#turns)) {
+      if (this.#holding.wantsMore() && !await this.#holding.grow(this.#turnBudget)) {
         return await this.#deny();
       }
       this.idle = this.isTalking = true;
       if (this.#limits.readTimeoutMs > 0) this.#holding.readSince = performance.now();
       const space = this.#holding.space();
-      const count = await this.#holding.read(this.#connection, space, this.#turns);
+      const count = await this.#holding.read(this.#connection, space, this.#turnBudget);
       this.idle = this.isTalking = false;
       if (this.#closed) return; // what came in that moment is not begun: the last dumps may be
       this.activity.noteRead(count ?? 0, space.length);
       if (this.#isDismissed) continue;
       this.#isEnded = count === null;
       if (count !== null) this.#received.filled(count);
-      this.#turns.read();
+      this.#turnBudget.read();
       this.#worked = CALL_WORK + ((count ?? 0) >> 2);
       try {
         do {
-          const turn = this.#turns.run(this); // calls `work`
+          const turn = this.#turnBudget.run(this); // calls `work`
           if (turn !== null) await turn;
           const exchange = this.#exchange!;
           if (exchange.kept !== null) await this.#complete(exchange, exchange.kept);
@@ -171,7 +171,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
       }
       if (this.#state === "refused") return await this.#linger();
       if (this.#isEnded) return;
-      const others = this.#turns.rounds.wait(this.#quota, this.#worked);
+      const others = this.#turnBudget.roundRobin.wait(this.#quota, this.#worked);
       if (others !== null) await others;
     }
   }
@@ -182,18 +182,18 @@ export class Session implements Job, Owner, Stranger, Leaver {
     const { out, requests } = exchange;
     const received = this.#received;
     const before = received.left - out.length;
-    if (this.#turns.begin()) this.#backend.beginTurn();
+    if (this.#turnBudget.begin()) this.#backend.beginTurn();
     this.#state = this.#answerAll(exchange);
     const worked = before - received.left + out.length;
     this.#worked += worked;
-    this.#turns.spend(worked);
-    this.#turns.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
+    this.#turnBudget.spend(worked);
+    this.#turnBudget.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
   }
 
   #answerAll(exchange: Exchange): State {
     const received = this.#received;
     const { out } = exchange;
-    const { request, reply, interpreter } = this.#exchanges.records;
+    const { request, reply, codec } = this.#exchanges.records;
     const enough = Math.max(0, received.left - SLICE_BYTES);
     for (;;) {
       let frame = received.next();
@@ -206,28 +206,28 @@ export class Session implements Job, Owner, Stranger, Leaver {
       reply.clear();
       exchange.requests++;
       const isDecoded = this.isStranger
-        ? this.#gate.decode(this, interpreter, received, this.#spoken, request, reply)
-        : interpreter.decode(received, this.#spoken, request, reply);
+        ? this.#gate.decode(this, codec, received, this.#spoken, request, reply)
+        : codec.decode(received, this.#spoken, request, reply);
       if (isDecoded) {
         this.#backend.execute(request, reply);
       } else if (reply.code === "invalid_json") {
         const foreign = foreignLine(received.bytes, received.start, received.end);
         if (foreign !== null) return this.#refuse(foreign, exchange);
       } else if (reply.code === "unauthorized") this.#gate.unauthorized(this.#connection);
-      this.#spoken = request.dialect;
+      this.#spoken = request.protocol;
       if (reply.pending !== null || reply.isWalked) { // it is completed before the next is looked at
         this.#exchanges.keep(exchange);
         return "pause";
       }
-      interpreter.encode(request, reply, out);
+      codec.encode(request, reply, out);
       if (reply.code !== null) this.#backend.statistics.errors++;
-      if (out.length >= SEND_BYTES || this.#turns.isSliceOver) return "pause";
+      if (out.length >= SEND_BYTES || this.#turnBudget.isSliceOver) return "pause";
       if (received.left < enough) return "pause";
     }
   }
 
   /** It has shown a right token. */
-  admit(): void {
+  authenticate(): void {
     this.isStranger = false;
     this.#received.limit(this.#limits.requestBytesMax);
   }
@@ -251,8 +251,8 @@ export class Session implements Job, Owner, Stranger, Leaver {
   }
 
   /** Sends what was answered before it, and completes a reply that takes time or is long. */
-  async #complete(exchange: Exchange, kept: Records): Promise<void> {
-    const { request, reply, interpreter } = kept;
+  async #complete(exchange: Exchange, kept: CallContext): Promise<void> {
+    const { request, reply, codec } = kept;
     const { pending } = reply;
     const began = performance.now();
     try {
@@ -260,7 +260,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     } finally {
       await pending; // it fills in the reply, which must stay ours until then
     }
-    interpreter.encode(request, reply, exchange.out);
+    codec.encode(request, reply, exchange.out);
     if (reply.isWalked) await this.#walk(exchange, kept);
     if (reply.code !== null) this.#backend.statistics.errors++;
     this.#backend.statistics.turn(1, performance.now() - began);
@@ -268,17 +268,23 @@ export class Session implements Job, Owner, Stranger, Leaver {
   }
 
   /** Writes the rest of a reply about a whole tree, a branch at a time. */
-  async #walk(exchange: Exchange, records: Records): Promise<void> {
-    const { request, reply, interpreter } = records;
+  async #walk(exchange: Exchange, records: CallContext): Promise<void> {
+    const { request, reply, codec } = records;
     const { out } = exchange;
-    if (request.dialect === "v1") { // which has no other way: however long it is, it is sent
-      this.tag = await stream(records, out, this.#turns, this.tag, () => this.#flush(exchange));
-      return interpreter.encodeEnd(request, reply, out, 0);
+    if (request.protocol === "v1") { // which has no other way: however long it is, it is sent
+      this.tag = await stream(
+        records,
+        out,
+        this.#turnBudget,
+        this.tag,
+        () => this.#flush(exchange),
+      );
+      return codec.encodeEnd(request, reply, out, 0);
     }
     const end = await this.#backend.read(reply.deadline, () => writeWhole(records, out));
-    if (end === "end") return interpreter.encodeEnd(request, reply, out, 0);
+    if (end === "end") return codec.encodeEnd(request, reply, out, 0);
     if (end === "timeout") this.#backend.timeOut(reply);
-    interpreter.refuse(request, reply, out, 0);
+    codec.refuse(request, reply, out, 0);
   }
 
   async #flush({ out }: Pick<Exchange, "out">): Promise<void> {
@@ -294,7 +300,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     const received = this.#received;
     const lineState = this.#isForeign ? "none" : received.isLineOver ? "over" : "on";
     this.isTalking = true;
-    await linger(this.#connection, received, lineState, this.#turns, this, () => this.close());
+    await linger(this.#connection, received, lineState, this.#turnBudget, this, () => this.close());
   }
 
   /** Tells the client that there is no room for its request. */

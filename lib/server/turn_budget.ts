@@ -16,7 +16,7 @@
 //
 // Invariant: between two turns of the loop sessions work for TURN_MS, for EXTRA_WORK, and for the slice that was
 // begun last. Tags that wait differ by CREDIT_WORK and a slice at most, so nobody waits for ever.
-// Trade: work is counted in bytes, and by lib/bytes/effort.ts where bytes don't tell. The clock is looked at only once
+// Trade-off: work is counted in bytes, and by lib/bytes/effort.ts where bytes don't tell. The clock is looked at only once
 // for each STEP_WORK of it, since a look takes 0.1 µs. While sessions are busy a timer tells that the loop
 // has turned. It must be a timer, because nothing else makes the runtime look at its sockets: while
 // immediates of half a millisecond each kept the loop turning, a byte waited for 15 ms and more.
@@ -24,7 +24,7 @@
 import { effort } from "../bytes/effort.ts";
 import type { Statistics } from "../metrics/statistics.ts";
 import { afterMillisecond } from "../host/clock.ts";
-import { Rounds } from "./round_robin.ts";
+import { RoundRobin } from "./round_robin.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
 /** Longer than the timer takes to fire (0.5 to 2 ms), so that a busy server never sleeps. */
@@ -78,7 +78,7 @@ interface Place {
   readonly reject: (error: unknown) => void;
 }
 
-export class Turns {
+export class TurnBudget {
   readonly #statistics: Statistics;
   readonly #loop: Loop;
   readonly #queue = new WaitingQueue<Place>();
@@ -98,12 +98,12 @@ export class Turns {
   #batchBegan = 0;
   #answered = 0;
   #reads = 0;
-  readonly rounds: Rounds;
+  readonly roundRobin: RoundRobin;
 
   constructor(statistics: Statistics, loop: Loop = HOST_LOOP) {
     this.#statistics = statistics;
     this.#loop = loop;
-    this.rounds = new Rounds(statistics);
+    this.roundRobin = new RoundRobin(statistics);
   }
 
   /**
@@ -206,7 +206,7 @@ export class Turns {
     this.#isArmed = this.#isUsedUp = false;
     this.#extra = EXTRA_WORK;
     this.#spent = this.#lookAt = 0; // so that the first work begins another
-    this.rounds.timed();
+    this.roundRobin.timed();
     while (this.#queue.length > 0 && !this.#isUsedUp) {
       const { job, tag, resolve, reject } = this.#queue.shift();
       this.#raise(tag);
@@ -223,7 +223,7 @@ export class Turns {
     this.#isBatch = false;
     this.#statistics.turn(this.#answered, this.#loop.now() - this.#batchBegan);
     // Without reads, what had been waiting for something else went on.
-    if (this.#reads > 0) this.rounds.turned(this.#reads);
+    if (this.#reads > 0) this.roundRobin.turned(this.#reads);
     this.#reads = this.#answered = 0;
   }
 }

@@ -2,7 +2,7 @@
 // whoever came first.
 //
 // Invariant: a binary heap: each place is behind its parent, by tag and then by arrival.
-// Trade: a list would take constant time where all tags are the same; finding a place among five thousand
+// Trade-off: a list would take constant time where all tags are the same; finding a place among five thousand
 // takes some 0.3 µs, and the least that one of them then does 10.
 
 import { assert } from "../assert.ts";

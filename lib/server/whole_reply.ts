@@ -3,23 +3,23 @@
 //
 // Invariant: the first gives way as all long work does, a branch at a time; the second is written in the turns of
 // its session.
-// Trade: the first is held in memory until it is sent; `--max-response-bytes` bounds it.
+// Trade-off: the first is held in memory until it is sent; `--max-response-bytes` bounds it.
 
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { writeCounters } from "../command/response.ts";
 import { pace } from "../host/clock.ts";
-import { type Records, SEND_BYTES } from "./exchange.ts";
-import type { Job, Turns } from "./turn_budget.ts";
+import { type CallContext, SEND_BYTES } from "./exchange.ts";
+import type { Job, TurnBudget } from "./turn_budget.ts";
 
 /** Writes all that a reply's walk tells, but for the end of the reply. */
 export async function writeWhole(
-  { request, reply, interpreter }: Records,
+  { request, reply, codec }: CallContext,
   out: SendBuffer,
 ): Promise<"end" | "timeout" | "too long"> {
   const rest = pace();
   while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
     if (performance.now() > reply.deadline) return "timeout";
-    if (interpreter.isTooLong(request, reply, out.length)) return "too long";
+    if (codec.isTooLong(request, reply, out.length)) return "too long";
     await rest();
   }
   return "end";
@@ -27,31 +27,31 @@ export async function writeWhole(
 
 /** Writes and sends all that a reply's walk tells, but for the end of the reply; returns the session's tag. */
 export async function stream(
-  records: Records,
+  records: CallContext,
   out: SendBuffer,
-  turns: Turns,
+  turnBudget: TurnBudget,
   tag: number,
   flush: () => Promise<void>,
 ): Promise<number> {
-  const writing = new Writing(records, out, turns, tag);
+  const writing = new Writing(records, out, turnBudget, tag);
   for (;; await flush()) {
-    await turns.run(writing);
+    await turnBudget.run(writing);
     if (writing.isOver) return writing.tag;
   }
 }
 
 /** Writes as much at a time as is sent at once. */
 class Writing implements Job {
-  readonly #records: Records;
+  readonly #records: CallContext;
   readonly #out: SendBuffer;
-  readonly #turns: Turns;
+  readonly #turnBudget: TurnBudget;
   tag: number;
   isOver = false;
 
-  constructor(records: Records, out: SendBuffer, turns: Turns, tag: number) {
+  constructor(records: CallContext, out: SendBuffer, turnBudget: TurnBudget, tag: number) {
     this.#records = records;
     this.#out = out;
-    this.#turns = turns;
+    this.#turnBudget = turnBudget;
     this.tag = tag;
   }
 
@@ -62,6 +62,6 @@ class Writing implements Job {
     while (!this.isOver && out.length < SEND_BYTES) {
       this.isOver = writeCounters(reply, request.dayFrom, request.dayTo, out) !== "more";
     }
-    this.#turns.spend(out.length - before);
+    this.#turnBudget.spend(out.length - before);
   }
 }

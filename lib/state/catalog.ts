@@ -1,4 +1,4 @@
-// The catalogue: which trees there are. Every segment of the log begins with it, so that the log
+// The catalog: which trees there are. Every segment of the log begins with it, so that the log
 // can be read from there on.
 //
 //   next serial (2) | trees | for each: number | serial (2) | bytes of the name | name ... | flags
@@ -12,7 +12,7 @@
 
 import { LANE } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 
 const encoder = new TextEncoder();
@@ -20,7 +20,7 @@ const encoder = new TextEncoder();
 const HAS_REGISTRY = 1;
 const HAS_MARKS = 2;
 
-/** A tree as the catalogue has it. `mark`: the record that its dump must hold; null: it doesn't say. */
+/** A tree as the catalog has it. `mark`: the record that its dump must hold; null: it doesn't say. */
 export interface Listed {
   readonly number: number;
   readonly serial: number;
@@ -28,7 +28,7 @@ export interface Listed {
   readonly mark: number | null;
 }
 
-export interface Catalogue {
+export interface Catalog {
   readonly nextSerial: number;
   /** The oldest first. */
   readonly trees: readonly Listed[];
@@ -44,9 +44,9 @@ interface Marked {
 }
 
 /** What `decodeCatalogue` reads back, as of the last record `lsn` of the log. */
-export function encodeCatalogue(
+export function encodeCatalog(
   forest: Forest,
-  registry: Registry,
+  dedup: DedupState,
   lsn: number,
 ): Uint8Array<ArrayBuffer> {
   let words = new Uint32Array(16384);
@@ -59,7 +59,7 @@ export function encodeCatalogue(
     words = larger;
     bytes = new Uint8Array(words.buffer);
   };
-  const marks = [markOf(registry, lsn)];
+  const marks = [markOf(dedup, lsn)];
   let at = 3;
   for (let tree = forest.after(0); tree !== null; tree = forest.after(tree.serial)) {
     const { number, serial, name } = tree;
@@ -89,8 +89,8 @@ function markOf({ isChanged, markLsn }: Marked, lsn: number): number {
   return isChanged ? lsn : markLsn;
 }
 
-/** Reads a catalogue from bytes whose checksum was right. */
-export function decodeCatalogue(bytes: Uint8Array): Catalogue {
+/** Reads a catalog from bytes whose checksum was right. */
+export function decodeCatalog(bytes: Uint8Array): Catalog {
   const words = new Uint32Array(bytes.slice().buffer);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const trees: { number: number; serial: number; name: string; mark: number | null }[] = [];

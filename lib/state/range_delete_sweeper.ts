@@ -5,7 +5,7 @@
 // arrival, since many at once would make each branch do all of them when it is next touched. Sweeps of
 // different trees don't wait for each other; one of all trees waits for all before it, and those behind
 // it wait for it.
-// Trade: what is swept is told apart by name, because the tree of a name is found only when its turn comes.
+// Trade-off: what is swept is told apart by name, because the tree of a name is found only when its turn comes.
 
 import { pace } from "../host/clock.ts";
 import type { Forest } from "../tree/forest.ts";
@@ -13,7 +13,7 @@ import type { Tree } from "../tree/tree.ts";
 import { Walk } from "../tree/walk.ts";
 
 /** Walks a swept tree to the end, giving way to others. False: the deadline passed before. */
-export async function settle(tree: Tree, deadline = Infinity): Promise<boolean> {
+export async function applyRangeDeletes(tree: Tree, deadline = Infinity): Promise<boolean> {
   const walk = new Walk(tree);
   const rest = pace();
   do {
@@ -31,7 +31,7 @@ export async function reclaim(forest: Forest): Promise<void> {
 }
 
 /** As `settle`, where nobody waits. */
-export function settleNow(tree: Tree): void {
+export function applyRangeDeletesNow(tree: Tree): void {
   const walk = new Walk(tree);
   while (walk.next() !== null);
   tree.settle();

@@ -24,7 +24,7 @@ import { assert } from "../assert.ts";
 import { compareU64, LANE } from "../bytes/u64.ts";
 import { decodeBranch } from "../dump/format.ts";
 import { TreeBuilder } from "../dump/tree_io.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -75,15 +75,15 @@ export function writeRecord(
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-export class Changes {
+export class StateMachine {
   readonly #forest: Forest;
-  readonly #registry: Registry;
+  readonly #dedup: DedupState;
   /** Trees that are to come, by their serials; whole already if they don't come from records. */
   readonly #staged = new Map<number, TreeBuilder | Tree>();
 
-  constructor(forest: Forest, registry: Registry) {
+  constructor(forest: Forest, dedup: DedupState) {
     this.#forest = forest;
-    this.#registry = registry;
+    this.#dedup = dedup;
   }
 
   /** Announces a tree that is complete already: the next `put` with its serial takes it. */
@@ -136,7 +136,7 @@ export class Changes {
         return tree.set(words[at + 1], words[at + 2], words[at + 3], lo, words[at + 5]);
       }
       case NOTE:
-        this.#registry.apply(words[at + 1], words, at + 4, words[at + 3]);
+        this.#dedup.apply(words[at + 1], words, at + 4, words[at + 3]);
         return true;
       default:
         this.#applyToForest(words, at);

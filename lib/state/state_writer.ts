@@ -1,4 +1,4 @@
-// The ledger: the one way to the state. Every change is written as a record into the log's buffer,
+// The state writer: the one way to the state. Every change is written as a record into the WAL's buffer,
 // applied from there, and kept in the log if it happened.
 //
 // Invariant: what comes back as "done" has happened and is in the log; anything else changed nothing.
@@ -9,15 +9,14 @@
 import { ITEM_WORDS, type Items } from "../command/items.ts";
 import { parts } from "../dump/tree_io.ts";
 import { pace } from "../host/clock.ts";
-import type { Log } from "../wal/wal.ts";
-import type { Registry } from "../idempotency/dedup_state.ts";
+import type { Wal } from "../wal/wal.ts";
+import type { DedupState } from "../idempotency/dedup_state.ts";
 import type { Forest } from "../tree/forest.ts";
 import { type Refusal, type Tree, treeBytes } from "../tree/tree.ts";
 import { isHidden } from "../tree/tree_name.ts";
 import {
   ADD,
   ADOPT,
-  Changes,
   COMPACT,
   CREATE,
   DROP,
@@ -28,6 +27,7 @@ import {
   ROWS,
   SET,
   STAGE,
+  StateMachine,
   SUBTRACT,
   SWEEP,
   TOUCH,
@@ -49,12 +49,12 @@ const REMOVE_WORDS = 5;
  */
 const FIRST_BYTES = 1 << 19;
 
-export class Ledger {
+export class StateWriter {
   readonly #forest: Forest;
-  readonly #log: Log;
+  readonly #wal: Wal;
   /** Whether what is counted is in the log. */
   readonly isCounted: boolean;
-  readonly #changes: Changes;
+  readonly #stateMachine: StateMachine;
   /** For each tree that is on its way into the log, the first of its records. */
   readonly #stagings = new Set<number>();
   /** Of a batch: one for each item that created its counter, and what the items' days held before. */
@@ -63,14 +63,14 @@ export class Ledger {
   /** For requests of several changes, one of which may be refused. */
   readonly undo: Undo;
   /** The item that made a batch overflow. */
-  culprit = 0;
+  overflowIndex = 0;
 
-  constructor(forest: Forest, registry: Registry, log: Log, isCounted: boolean) {
+  constructor(forest: Forest, dedup: DedupState, wal: Wal, isCounted: boolean) {
     this.#forest = forest;
-    this.#log = log;
+    this.#wal = wal;
     this.isCounted = isCounted;
-    this.#changes = new Changes(forest, registry);
-    this.undo = new Undo(forest, log);
+    this.#stateMachine = new StateMachine(forest, dedup);
+    this.undo = new Undo(forest, wal);
   }
 
   /** The first record that a tree needs which is on its way; all others are in the forest. */
@@ -81,18 +81,18 @@ export class Ledger {
   /** Makes room for changes that belong together: so many records, with so many bytes and changes of days. */
   reserve(records: number, bytes: number, amounts: number): boolean {
     const words = records * RECORD_WORDS_MAX + Math.ceil(bytes / 4) + amounts * AMOUNT_WORDS;
-    return this.#log.hasRoom(words);
+    return this.#wal.hasRoom(words);
   }
 
   /** Adds a value to a day of a counter, which it creates. */
   add(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
-    if (this.isCounted && !this.#log.hasRoom(AMOUNT_WORDS)) return "full";
+    if (this.isCounted && !this.#wal.hasRoom(AMOUNT_WORDS)) return "full";
     return this.#amount(ADD, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
   }
 
   /** Takes a value, or what there is if that is less, from a day of a counter, which it creates. */
   subtract(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
-    if (this.isCounted && !this.#log.hasRoom(AMOUNT_WORDS)) return "full";
+    if (this.isCounted && !this.#wal.hasRoom(AMOUNT_WORDS)) return "full";
     return this.#amount(SUBTRACT, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
   }
 
@@ -108,16 +108,16 @@ export class Ledger {
 
   /** Creates a counter without days, unless there is one. */
   touch(tree: Tree, keyLo: number, keyHi: number): Outcome {
-    if (this.isCounted && !this.#log.hasRoom(3)) return "full";
+    if (this.isCounted && !this.#wal.hasRoom(3)) return "full";
     this.#keyed(TOUCH, tree, keyLo, keyHi);
     return this.#count(3) ? "done" : tree.refusal;
   }
 
   /** Takes away the days in [dayFrom, dayTo] of a counter. */
   remove(tree: Tree, keyLo: number, keyHi: number, dayFrom: number, dayTo: number): Outcome {
-    if (this.isCounted && !this.#log.hasRoom(REMOVE_WORDS)) return "full";
+    if (this.isCounted && !this.#wal.hasRoom(REMOVE_WORDS)) return "full";
     const at = this.#keyed(REMOVE, tree, keyLo, keyHi);
-    const { words } = this.#log;
+    const { words } = this.#wal;
     words[at] = dayFrom;
     words[at + 1] = dayTo;
     this.#count(REMOVE_WORDS);
@@ -126,8 +126,8 @@ export class Ledger {
 
   /** Takes away the days in [dayFrom, dayTo] of every counter; walk the tree afterwards (`settle`). */
   sweep(tree: Tree, dayFrom: number, dayTo: number): Outcome {
-    if (this.isCounted && !this.#log.hasRoom(3)) return "full";
-    const { words, at } = this.#log;
+    if (this.isCounted && !this.#wal.hasRoom(3)) return "full";
+    const { words, at } = this.#wal;
     words[at] = SWEEP | tree.number << 8;
     words[at + 1] = dayFrom;
     words[at + 2] = dayTo;
@@ -137,8 +137,8 @@ export class Ledger {
 
   /** Takes away the counters without days; walk the tree afterwards (`settle`). */
   compact(tree: Tree): Outcome {
-    if (this.isCounted && !this.#log.hasRoom(1)) return "full";
-    const { words, at } = this.#log;
+    if (this.isCounted && !this.#wal.hasRoom(1)) return "full";
+    const { words, at } = this.#wal;
     words[at] = COMPACT | tree.number << 8;
     this.#count(1);
     return "done";
@@ -146,9 +146,9 @@ export class Ledger {
 
   /** Changes the registry. */
   note(kind: number, payload: Uint8Array): Outcome {
-    const log = this.#log;
-    if (!log.hasRoom(RECORD_WORDS_MAX + Math.ceil(payload.length / 4))) return "full";
-    this.#count(writeRecord(log.words, log.at, NOTE, kind, payload));
+    const wal = this.#wal;
+    if (!wal.hasRoom(RECORD_WORDS_MAX + Math.ceil(payload.length / 4))) return "full";
+    this.#count(writeRecord(wal.words, wal.at, NOTE, kind, payload));
     return "done";
   }
 
@@ -162,11 +162,11 @@ export class Ledger {
   }
 
   drop(tree: Tree): Outcome {
-    if (!this.#log.hasRoom(1)) return "full";
-    const { words, at } = this.#log;
+    if (!this.#wal.hasRoom(1)) return "full";
+    const { words, at } = this.#wal;
     words[at] = DROP | tree.number << 8;
-    this.#changes.apply(words, at);
-    this.#log.append(1);
+    this.#stateMachine.apply(words, at);
+    this.#wal.append(1);
     reclaim(this.#forest);
     return "done";
   }
@@ -181,9 +181,9 @@ export class Ledger {
   /** Puts a tree in the place of its name: into the log branch by branch, then for all at once. */
   async put(tree: Tree): Promise<Outcome> {
     if (this.#isCrowded(tree.name)) return "crowded";
-    const log = this.#log;
+    const wal = this.#wal;
     const serial = this.#forest.nextSerial++;
-    const first = log.lsn + 1;
+    const first = wal.lsn + 1;
     this.#stagings.add(first);
     try {
       if (this.#record(STAGE, serial, tree.nameBytes, false) === "full") return "full";
@@ -194,10 +194,10 @@ export class Ledger {
       }
       const number = this.#forest.freeNumber();
       if (number === null || this.#isCrowded(tree.name)) return "crowded";
-      this.#changes.stage(serial, tree);
+      this.#stateMachine.stage(serial, tree);
       return this.#record(PUT | number << 8, serial, tree.nameBytes, true);
     } finally {
-      this.#changes.unstage(serial);
+      this.#stateMachine.unstage(serial);
       this.#stagings.delete(first);
     }
   }
@@ -209,27 +209,27 @@ export class Ledger {
 
   /** Writes a record with bytes; a tree that is here already needs no part of it applied. */
   #record(head: number, serial: number, bytes: Uint8Array, isApplied: boolean): Outcome {
-    const log = this.#log;
-    if (!log.hasRoom(RECORD_WORDS_MAX + Math.ceil(bytes.length / 4))) return "full";
-    const { words, at } = log;
+    const wal = this.#wal;
+    if (!wal.hasRoom(RECORD_WORDS_MAX + Math.ceil(bytes.length / 4))) return "full";
+    const { words, at } = wal;
     const size = writeRecord(words, at, head, serial, bytes);
-    if (isApplied) this.#changes.apply(words, at);
-    log.append(size);
+    if (isApplied) this.#stateMachine.apply(words, at);
+    wal.append(size);
     if (isApplied) reclaim(this.#forest); // of the tree whose place was taken, if any was
     return "done";
   }
 
   /** Lets all items of a batch happen, each as a record; at one that overflows takes all back. */
   #all(kind: number, tree: Tree, items: Items): Outcome {
-    const log = this.#log;
+    const wal = this.#wal;
     const { count, words: from } = items;
-    if (!log.hasRoom(AMOUNT_WORDS * count)) return "full";
+    if (!wal.hasRoom(AMOUNT_WORDS * count)) return "full";
     if (this.#created.length < count) {
       this.#created = new Uint8Array(2 * count);
       this.#before = new Uint32Array(4 * count);
     }
-    const { words } = log;
-    let at = log.at;
+    const { words } = wal;
+    let at = wal.at;
     for (let index = 0, item = 0; index < count; index++, item += ITEM_WORDS) {
       words[at] = kind | tree.number << 8;
       words[at + 1] = from[item];
@@ -237,9 +237,9 @@ export class Ledger {
       words[at + 3] = from[item + 2];
       words[at + 4] = from[item + 3];
       words[at + 5] = from[item + 4];
-      if (!this.#changes.apply(words, at)) {
+      if (!this.#stateMachine.apply(words, at)) {
         const { refusal } = tree;
-        this.culprit = index;
+        this.overflowIndex = index;
         this.#forest.budget.leniently(() => this.#takeBack(kind, tree, items));
         return refusal;
       }
@@ -250,13 +250,13 @@ export class Ledger {
       }
       at += AMOUNT_WORDS;
     }
-    if (this.isCounted) log.append(AMOUNT_WORDS * count, count);
+    if (this.isCounted) wal.append(AMOUNT_WORDS * count, count);
     return "done";
   }
 
   /** Undoes the items before the culprit, from the last to the first. */
   #takeBack(kind: number, tree: Tree, { words }: Items): void {
-    for (let index = this.culprit - 1; index >= 0; index--) {
+    for (let index = this.overflowIndex - 1; index >= 0; index--) {
       const [keyLo, keyHi, day, lo, hi] = words.subarray(ITEM_WORDS * index);
       if (kind === ADD) tree.subtract(keyLo, keyHi, day, lo, hi);
       else tree.set(keyLo, keyHi, day, this.#before[2 * index], this.#before[2 * index + 1]);
@@ -274,7 +274,7 @@ export class Ledger {
     hi: number,
   ): boolean {
     const at = this.#keyed(kind, tree, keyLo, keyHi);
-    const { words } = this.#log;
+    const { words } = this.#wal;
     words[at] = day;
     words[at + 1] = lo;
     words[at + 2] = hi;
@@ -283,7 +283,7 @@ export class Ledger {
 
   /** Begins the record of a counter's change; returns where its fields go on. */
   #keyed(kind: number, tree: Tree, keyLo: number, keyHi: number): number {
-    const { words, at } = this.#log;
+    const { words, at } = this.#wal;
     words[at] = kind | tree.number << 8;
     words[at + 1] = keyLo;
     words[at + 2] = keyHi;
@@ -292,9 +292,9 @@ export class Ledger {
 
   /** Lets the change of what is counted happen that was written as so many words. False: it is refused. */
   #count(words: number): boolean {
-    const log = this.#log;
-    if (!this.#changes.apply(log.words, log.at)) return false;
-    if (this.isCounted) log.append(words);
+    const wal = this.#wal;
+    if (!this.#stateMachine.apply(wal.words, wal.at)) return false;
+    if (this.isCounted) wal.append(words);
     return true;
   }
 }

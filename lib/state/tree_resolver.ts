@@ -1,21 +1,21 @@
-// The finder: the tree that a request is about, and what becomes of the request if it isn't there.
+// The tree resolver: the tree that a request is about, and what becomes of the request if it isn't there.
 
 import type { Reply } from "../command/reply.ts";
 import type { Request } from "../command/request.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
-import type { Ledger, Outcome } from "./state_writer.ts";
+import type { Outcome, StateWriter } from "./state_writer.ts";
 
-export class Finder {
+export class TreeResolver {
   readonly #forest: Forest;
-  readonly #ledger: Ledger;
+  readonly #stateWriter: StateWriter;
   /** Whether the tree that was found last was created for it. */
   isNew = false;
 
-  constructor(forest: Forest, ledger: Ledger) {
+  constructor(forest: Forest, stateWriter: StateWriter) {
     this.#forest = forest;
-    this.#ledger = ledger;
+    this.#stateWriter = stateWriter;
   }
 
   /** The tree, created if the request says so. Null: the reply says why, or is that of an empty tree. */
@@ -40,13 +40,13 @@ export class Finder {
     const name = treeName(bytes, nameStart, nameEnd);
     if (name === null) reply.fail("validation_error", `Field tree_name ${TREE_NAME_RULE}`);
     if (name === null || missing === "empty") return null;
-    if (!isDone(this.#ledger.create(name), reply)) return null;
+    if (!isApplied(this.#stateWriter.create(name), reply)) return null;
     return this.#forest.find(bytes, nameStart, nameEnd);
   }
 }
 
 /** Whether a change was made; else the reply says why not, but for an overflow. */
-export function isDone(outcome: Outcome, reply: Reply): boolean {
+export function isApplied(outcome: Outcome, reply: Reply): boolean {
   if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
   if (outcome === "memory") reply.fail("memory_full", "Memory is full: nothing was changed");
   if (outcome === "crowded") reply.fail("too_many_trees", "There are too many trees");

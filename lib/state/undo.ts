@@ -1,12 +1,12 @@
-// Undo: takes back changes of one request that are in the log's buffer and in memory, because a later one of
+// Undo: takes back changes of one request that are in the WAL's buffer and in memory, because a later one of
 // the same request was refused.
 //
 // Invariant: between `begin` and `takeBack` nothing was written, which one `reserve` for all of it sees to,
 // and nobody else had a turn. Afterwards the state and the log are as they were before; only a serial that
 // was given to a tree stays used.
-// Trade: the batch of one tree, which may have thousands of items, keeps what it needs itself (ledger.ts).
+// Trade-off: the batch of one tree, which may have thousands of items, keeps what it needs itself (state writer.ts).
 
-import type { Log } from "../wal/wal.ts";
+import type { Wal } from "../wal/wal.ts";
 import type { Forest } from "../tree/forest.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -23,21 +23,21 @@ interface Added {
 
 export class Undo {
   readonly #forest: Forest;
-  readonly #log: Log;
+  readonly #wal: Wal;
   #at = 0;
   #lsn = 0;
   #added: Added[] = [];
   #made: Tree[] = [];
 
-  constructor(forest: Forest, log: Log) {
+  constructor(forest: Forest, wal: Wal) {
     this.#forest = forest;
-    this.#log = log;
+    this.#wal = wal;
   }
 
   /** From here on changes may be taken back; there must be room in the log for all of them. */
   begin(): void {
-    this.#at = this.#log.at;
-    this.#lsn = this.#log.lsn;
+    this.#at = this.#wal.at;
+    this.#lsn = this.#wal.lsn;
     this.#added = [];
     this.#made = [];
   }
@@ -61,7 +61,7 @@ export class Undo {
       }
     });
     for (const tree of this.#made) this.#forest.remove(tree);
-    const log = this.#log;
-    log.append(this.#at - log.at, this.#lsn - log.lsn);
+    const wal = this.#wal;
+    wal.append(this.#at - wal.at, this.#lsn - wal.lsn);
   }
 }

@@ -2,7 +2,7 @@
 // pauses while trees come and go.
 //
 // Invariant: serials ascend; where a tree is gone its number is NONE.
-// Trade: a search by halving for each step, 0.1 µs, and places of trees that are gone until they are half
+// Trade-off: a search by halving for each step, 0.1 µs, and places of trees that are gone until they are half
 // of all. A serial is the cursor of a walk: it stays right whatever comes and goes, and after a restart.
 
 import { assert } from "../assert.ts";

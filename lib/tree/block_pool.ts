@@ -11,7 +11,7 @@
 //
 // Invariant: a block has one owner, from `take` to `give`. Only the first branch of a small tree and a
 // counter with decades of days have arrays of their own, of other sizes.
-// Trade: a chunk goes back to the system as a whole, when none of its blocks is in use.
+// Trade-off: a chunk goes back to the system as a whole, when none of its blocks is in use.
 //
 // What is taken here counts in the tree's budget. `take` never refuses: `hasRoom` is asked before.
 
@@ -71,7 +71,7 @@ class Chunk {
 /** What all trees without chunks have; it is never written to. */
 const NO_CHUNKS: readonly Chunk[] = [];
 
-export class Blocks {
+export class BlockPool {
   #chunks = NO_CHUNKS;
   #budget: Budget;
   /** Bytes that count in the budget. */
@@ -129,7 +129,7 @@ export class Blocks {
   }
 
   /** A place of `size` words, which hold anything; an array of its own unless that is the size of a block. */
-  take(size: number): Block {
+  acquire(size: number): Block {
     const { longs } = this;
     if (size !== BLOCK_WORDS) {
       this.count(costOf(size));
@@ -142,7 +142,7 @@ export class Blocks {
   }
 
   /** Takes back a place that its branch no longer needs; it must not be touched afterwards. */
-  give({ words, start, size }: Block): void {
+  release({ words, start, size }: Block): void {
     if (size !== BLOCK_WORDS) {
       this.count(-costOf(size));
       return free(words);

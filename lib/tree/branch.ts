@@ -7,7 +7,7 @@
 //
 // Invariant: `words` below `top` is slots, runs and `dead` words, and nothing else. The newest cell
 // is in the slot, so that a run holds one cell less than its counter has.
-// Trade: a run that outgrows its room moves to `top` and leaves dead words behind. There are no free
+// Trade-off: a run that outgrows its room moves to `top` and leaves dead words behind. There are no free
 // lists: when a branch is full its tree lays it out anew (layout.ts), which compacts, grows and
 // splits in one operation. A branch is small: this takes microseconds.
 

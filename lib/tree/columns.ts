@@ -7,11 +7,11 @@
 //   highs   | hi | hi | hi | ...            left out when all are zero
 //
 // Invariant: what `branch` builds has passed every check that a tree's invariants need, because the
-// columns come from a file. Trade: the arrays are reused for one branch after the other.
+// columns come from a file. Trade-off: the arrays are reused for one branch after the other.
 
 import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
 import { DamagedError } from "../errors.ts";
-import type { Blocks } from "./block_pool.ts";
+import type { BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { sizeFor } from "./layout.ts";
 import { LONG, LONG_CELLS_MIN, runRoom, SLIM, WIDE, widthFor } from "./run.ts";
@@ -69,7 +69,7 @@ export class Columns {
 
   /** Builds a branch of these counters, whose keys must be in [start, end), an end of 0 being none. */
   branch(
-    blocks: Blocks,
+    blocks: BlockPool,
     startLo: number,
     startHi: number,
     endLo: number,
@@ -78,7 +78,7 @@ export class Columns {
     if (this.keyCount > BRANCH_KEYS_MAX) throw new DamagedError("too many counters in one branch");
     const runWords = this.#check();
     const branch = new Branch(
-      blocks.take(sizeFor(this.keyCount, runWords)),
+      blocks.acquire(sizeFor(this.keyCount, runWords)),
       this.keyCount,
       runWords,
     );

@@ -4,7 +4,7 @@
 // are thousands, in a long run outside of the branch (long_run.ts).
 //
 // Invariant: the cells of a counter have the indexes from 0 on, ascending by day; the newest is the last.
-// Trade: each question looks at the width again; readings of whole branches have a loop of their own (day_range.ts).
+// Trade-off: each question looks at the width again; readings of whole branches have a loop of their own (day_range.ts).
 
 import { cellsWork, chunkedWork, effort } from "../bytes/effort.ts";
 import { LANE_MAX } from "../bytes/u64.ts";

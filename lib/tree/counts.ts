@@ -2,7 +2,7 @@
 //
 // Invariant: the total is exact, whatever was added and taken away: its lanes are whole numbers in doubles
 // (below 2^53), and what they can't hold is carried on. A lane may be negative in between.
-// Trade: an increment adds two doubles instead of carrying at once; carries come once in 2^20 or more.
+// Trade-off: an increment adds two doubles instead of carrying at once; carries come once in 2^20 or more.
 
 import { LANE } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";

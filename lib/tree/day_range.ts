@@ -1,7 +1,7 @@
 // A range of days, made ready to add up the days in it of one counter after the other.
 //
 // Invariant: `sum` gives what `Branch.seek` and `Branch.sum` give, for each counter.
-// Trade: it reads the words of branches itself and not by their methods, and the codes of its ends are found
+// Trade-off: it reads the words of branches itself and not by their methods, and the codes of its ends are found
 // once. Of five million counters of thirty days each that takes 2 ns a cell instead of 9.
 
 import { LANE } from "../bytes/u64.ts";

@@ -4,17 +4,17 @@
 //
 // Invariant: every tree is in three tables, by the hash of its name's bytes, by its number, and by its
 // serial. A number is a small one that no other tree has now; a serial one that no other ever had.
-// Trade: tables by hash and by number, because a request carries bytes, and making a string of them to find a tree
+// Trade-off: tables by hash and by number, because a request carries bytes, and making a string of them to find a tree
 // would cost as much as everything else an increment does; and so would a name in the log. They are
 // typed arrays: in a Map each tree took 150 bytes more, and of a million its growing took 0.1 s at once.
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/budget.ts";
-import { Names } from "../bytes/name_index.ts";
-import { Places } from "../bytes/hash_index.ts";
+import { NameIndex } from "../bytes/name_index.ts";
+import { HashIndex } from "../bytes/hash_index.ts";
 import { Ages } from "./ages.ts";
 import { free } from "./block_pool.ts";
-import { NO_TALLY, type Tally } from "./ranges.ts";
+import { type KeyCount, UNCOUNTED } from "./ranges.ts";
 import { Tree } from "./tree.ts";
 import { HIDDEN, isHidden } from "./tree_name.ts";
 
@@ -34,14 +34,14 @@ export class Forest {
   /** How many trees clients may have. Those who create some for them ask first (`room`). */
   readonly #treesMax: number;
   readonly #byNumber: (Tree | null)[] = [];
-  readonly #names = new Names();
+  readonly #names = new NameIndex();
   /** Of a tree with number n the place n + 1. */
-  readonly #places: Places = new Places((place) => {
+  readonly #places: HashIndex = new HashIndex((place) => {
     return this.#names.hashOf(place - 1, this.#places.hash);
   });
   readonly #ages = new Ages();
   #hidden = 0;
-  readonly #tally: Tally = { keys: 0 };
+  readonly #tally: KeyCount = { keys: 0 };
   /** The one that a client found last: the next will mostly ask for the same. */
   #last: Tree | null = null;
   /** Numbers below the highest that no tree has, and some that one has again. */
@@ -255,7 +255,7 @@ export class Forest {
       this.#hidden--;
     } else {
       tree.tally.keys -= tree.keys;
-      tree.tally = NO_TALLY;
+      tree.tally = UNCOUNTED;
     }
     this.#places.remove(number + 1);
     this.#names.remove(number);

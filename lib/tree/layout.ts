@@ -6,11 +6,11 @@
 // that blocks are always at least about 3/4 full: four full ones become five.
 //
 // Invariant: the new branches hold the same counters, in the same order of key ranges.
-// Trade: up to five blocks are copied at once (0.4 ms for counters of a week, 1 ms for counters of a
+// Trade-off: up to five blocks are copied at once (0.4 ms for counters of a week, 1 ms for counters of a
 // day, of which there are three times as many), once per block's worth of growth.
 
 import { compareU64 } from "../bytes/u64.ts";
-import { BLOCK_WORDS, type Blocks } from "./block_pool.ts";
+import { BLOCK_WORDS, type BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./slot_table.ts";
 
@@ -73,7 +73,7 @@ export function largestAfter(branch: Branch): number {
 const SPREAD_WORDS_MIN = 512;
 
 /** Copies a branch on its own; null when a block would not gain enough by it. */
-export function compacted(branch: Branch, blocks: Blocks): Branch | null {
+export function compacted(branch: Branch, blocks: BlockPool): Branch | null {
   const isArray = branch.size < BLOCK_WORDS;
   if (isArray && branch.size >= SPREAD_WORDS_MIN && branch.keys > 1) return null;
   const words = wordsNeeded(branch);
@@ -81,7 +81,7 @@ export function compacted(branch: Branch, blocks: Blocks): Branch | null {
   const size = isArray || branch.keys <= 1
     ? sizeFor(branch.keys + 1, branch.runWords + branch.wanted)
     : BLOCK_WORDS;
-  const copy = new Branch(blocks.take(size), branch.keys + 1, branch.runWords + branch.wanted);
+  const copy = new Branch(blocks.acquire(size), branch.keys + 1, branch.runWords + branch.wanted);
   branch.copyRange(copy, 0, 0, 0, 0);
   copy.swept = branch.swept;
   return copy;
@@ -121,7 +121,7 @@ export function spread(
   window: readonly Placed[],
   endLo: number,
   endHi: number,
-  blocks: Blocks,
+  blocks: BlockPool,
   growing: Growing | null = null,
 ): Placed[] {
   const total = window.reduce((words, { branch }) => words + wordsNeeded(branch), 0);
@@ -133,7 +133,7 @@ export function spread(
     const toHi = last ? endHi : plans[index + 1].startHi;
     const needed = sizeFor(part.keys + 1, part.runWords);
     const size = plans.length === 1 ? needed : Math.max(BLOCK_WORDS, needed);
-    const branch = new Branch(blocks.take(size), part.keys + 1, part.runWords);
+    const branch = new Branch(blocks.acquire(size), part.keys + 1, part.runWords);
     branch.swept = window[0].branch.swept;
     window.forEach((source, at) => {
       const next = window[at + 1] ?? { startLo: endLo, startHi: endHi };
@@ -180,15 +180,15 @@ function plan(window: readonly Placed[], share: number, growing: Growing | null)
 }
 
 /** Cuts off the last branch at its last key: what is below keeps its block, the key begins another. */
-export function cutOff(placed: Placed, keyLo: number, keyHi: number, blocks: Blocks): Placed[] {
+export function cutOff(placed: Placed, keyLo: number, keyHi: number, blocks: BlockPool): Placed[] {
   const { branch, startLo, startHi } = placed;
   const slot = branch.locate(keyLo, keyHi);
   const runWords = (slot < 0 ? 0 : branch.room(slot)) + branch.wanted;
-  const rest = new Branch(blocks.take(Math.max(BLOCK_WORDS, sizeFor(1, runWords))), 1, runWords);
+  const rest = new Branch(blocks.acquire(Math.max(BLOCK_WORDS, sizeFor(1, runWords))), 1, runWords);
   rest.swept = branch.swept;
   const cut = { branch: rest, startLo: keyLo, startHi: keyHi };
   if (slot < 0) return [placed, cut];
-  const below = new Branch(blocks.take(branch.size), branch.keys - 1, branch.runWords);
+  const below = new Branch(blocks.acquire(branch.size), branch.keys - 1, branch.runWords);
   below.swept = branch.swept;
   branch.copyRange(below, startLo, startHi, keyLo, keyHi);
   branch.copyRange(rest, keyLo, keyHi, 0, 0);
@@ -196,10 +196,10 @@ export function cutOff(placed: Placed, keyLo: number, keyHi: number, blocks: Blo
 }
 
 /** Copies neighbouring branches, all swept, into one. */
-export function joined(branches: readonly Branch[], blocks: Blocks): Branch {
+export function joined(branches: readonly Branch[], blocks: BlockPool): Branch {
   const keys = branches.reduce((keys, branch) => keys + branch.keys, 0);
   const runWords = branches.reduce((words, branch) => words + branch.runWords, 0);
-  const copy = new Branch(blocks.take(sizeFor(keys + 1, runWords)), keys + 1, runWords);
+  const copy = new Branch(blocks.acquire(sizeFor(keys + 1, runWords)), keys + 1, runWords);
   for (const branch of branches) branch.copyRange(copy, 0, 0, 0, 0);
   copy.swept = branches[0].swept;
   return copy;

@@ -8,7 +8,7 @@
 //
 // Invariant: chunks are never empty, days ascend from one to the next, `starts` are the indexes of their
 // first cells, and each knows the sum of its cells. There is nothing else: the newest cell is in the slot.
-// Trade: arrays of their own, with what the engine keeps about each, take a tenth more than a run in a branch; so
+// Trade-off: arrays of their own, with what the engine keeps about each, take a tenth more than a run in a branch; so
 // only counters of LONG_CELLS_MIN cells and more have one, and keep it until they have no cells.
 
 import { assert } from "../assert.ts";
@@ -24,14 +24,14 @@ const CARRIED_MIN = 2 ** 52;
 const part = new Uint32Array(2);
 
 /** Whoever counts what memory is taken. */
-export interface Memory {
+export interface RunMemory {
   count(bytes: number): void;
 }
 
-const NOBODY: Memory = { count: () => {} };
+const NOBODY: RunMemory = { count: () => {} };
 
 export class LongRun {
-  readonly #memory: Memory;
+  readonly #memory: RunMemory;
   /** What its chunks take. */
   bytes = 0;
   #chunks: Chunk[] = [];
@@ -60,7 +60,7 @@ export class LongRun {
     run: number,
     width: number,
     cells: number,
-    memory: Memory,
+    memory: RunMemory,
   ): LongRun {
     const long = new LongRun(memory);
     for (let index = 0; index < cells; index++) {
@@ -72,7 +72,7 @@ export class LongRun {
   }
 
   /** The cells of columns from `at` on. */
-  static ofColumns(columns: CellColumns, at: number, cells: number, memory: Memory): LongRun {
+  static ofColumns(columns: CellColumns, at: number, cells: number, memory: RunMemory): LongRun {
     const long = new LongRun(memory);
     const { days, lows, highs, hasHighs } = columns;
     for (let index = at; index < at + cells; index++) {

@@ -1,11 +1,11 @@
 // The long runs of a tree, by the numbers that its branches know them by.
 //
 // Invariant: a number belongs to one counter, from `add` to `remove`; what the runs take is counted.
-// Trade: whether there is memory is asked for a full chunk, so that it need not be asked exactly.
+// Trade-off: whether there is memory is asked for a full chunk, so that it need not be asked exactly.
 
 import { assert } from "../assert.ts";
 import { CHUNK_CELLS, GROWTH_BYTES } from "./chunk.ts";
-import type { LongRun, Memory } from "./long_run.ts";
+import type { LongRun, RunMemory } from "./long_run.ts";
 import { LONG_CELLS_MIN } from "./run.ts";
 
 /** The most that the first chunks of a long run take. */
@@ -13,12 +13,12 @@ const NEW_BYTES = (LONG_CELLS_MIN / CHUNK_CELLS + 1) * GROWTH_BYTES;
 
 export class LongRuns {
   /** Who counts what they take, and knows whether there is more. */
-  readonly memory: Memory & { fits(bytes: number): boolean };
+  readonly memory: RunMemory & { fits(bytes: number): boolean };
   readonly #runs: (LongRun | null)[] = [];
   readonly #free: number[] = [];
   #isRefused = false;
 
-  constructor(memory: Memory & { fits(bytes: number): boolean }) {
+  constructor(memory: RunMemory & { fits(bytes: number): boolean }) {
     this.memory = memory;
   }
 

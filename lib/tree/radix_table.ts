@@ -6,7 +6,7 @@
 // Ids that were given out in order, and random ones, lie evenly: of thousands of branches one or two are
 // left to choose from. A binary search over all of them would be mispredicted at every other step.
 //
-// Invariant: the branch of a key is one of first(bucket)..first(bucket + 1). Trade: it is made anew after
+// Invariant: the branch of a key is one of first(bucket)..first(bucket + 1). Trade-off: it is made anew after
 // branches were laid out, which takes microseconds where that took hundreds of them. Where keys lie so
 // unevenly that one bucket has most of the branches, nothing is gained.
 
@@ -15,7 +15,7 @@ const BUCKETS_PER_BRANCH = 2;
 
 const NONE = new Uint32Array(0);
 
-export class Guide {
+export class RadixTable {
   /** Whether the starts have changed since `learn`. */
   isStale = true;
   #firsts = NONE;

@@ -6,7 +6,7 @@
 // counter that came after it.
 //
 // Invariant: `swept` of a branch is the serial of the last sweep that it has gone through.
-// Trade: what is noted stays until every branch has gone through it and `settle` was told so.
+// Trade-off: what is noted stays until every branch has gone through it and `settle` was told so.
 
 import { compareU64 } from "../bytes/u64.ts";
 import type { Branch } from "./branch.ts";
@@ -26,7 +26,7 @@ interface Sweep {
   readonly endHi: number;
 }
 
-export class Sweeps {
+export class RangeDeletes {
   /** That of the last sweep. */
   serial = 0;
   #noted: Sweep[] = [];

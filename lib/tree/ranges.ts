@@ -16,10 +16,10 @@
 
 import { assert } from "../assert.ts";
 import type { Budget } from "../bytes/budget.ts";
-import { BLOCK_WORDS, Blocks } from "./block_pool.ts";
+import { BLOCK_WORDS, BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { Counts } from "./counts.ts";
-import { Guide } from "./radix_table.ts";
+import { RadixTable } from "./radix_table.ts";
 import { LongRuns } from "./long_runs.ts";
 import {
   chooseWindow,
@@ -35,18 +35,18 @@ import {
   wordsNeeded,
 } from "./layout.ts";
 import { SLOT_WORDS } from "./slot_table.ts";
-import { type Days, Sweeps } from "./range_deletes.ts";
+import { type Days, RangeDeletes } from "./range_deletes.ts";
 
 /** Words of the first branch of a tree: a tree may well hold three counters. */
 const FIRST_BRANCH_WORDS = 64;
 
 /** How many counters there are in many trees. */
-export interface Tally {
+export interface KeyCount {
   keys: number;
 }
 
 /** That of trees that nobody counts. */
-export const NO_TALLY: Tally = { keys: 0 };
+export const UNCOUNTED: KeyCount = { keys: 0 };
 
 /**
  * What all trees have until their first counter comes. Nothing fits in, so that nothing is written to
@@ -63,8 +63,8 @@ const EMPTY = new Branch(
   0,
 );
 const NO_BRANCHES: Branch[] = [EMPTY];
-const NO_SWEEPS = new Sweeps();
-const NO_GUIDE = new Guide();
+const NO_SWEEPS = new RangeDeletes();
+const NO_GUIDE = new RadixTable();
 const NO_COUNTS = new Counts();
 const FIRST_START = new Uint32Array(1);
 
@@ -75,19 +75,19 @@ export class Ranges {
   branches = NO_BRANCHES;
   #startsLo = FIRST_START;
   #startsHi = FIRST_START;
-  #guide = NO_GUIDE;
+  #radixTable = NO_GUIDE;
   #sweeps = NO_SWEEPS;
   /** What branches hold. What a sweep or compact takes away counts until its branch has done it (`isSettled`). */
   counts = NO_COUNTS;
   /** Where the counters of all trees are counted that clients know of; the forest sets it. */
-  tally = NO_TALLY;
+  tally = UNCOUNTED;
   /** The memory of the branches. */
-  readonly blocks: Blocks;
+  readonly blocks: BlockPool;
   /** Whether it was cleared. */
   isGone = false;
 
   constructor(budget?: Budget) {
-    this.blocks = new Blocks(budget);
+    this.blocks = new BlockPool(budget);
   }
 
   /** The branches that are its own: none while it is empty. */
@@ -115,11 +115,11 @@ export class Ranges {
     let low = 0;
     let high = this.branches.length;
     if (high >= GUIDED_BRANCHES_MIN) {
-      let guide = this.#guide;
-      if (guide.isStale) guide = this.#learn();
-      const bucket = guide.bucketOf(lo, hi);
-      low = guide.first(bucket);
-      high = guide.first(bucket + 1) + 1;
+      let radixTable = this.#radixTable;
+      if (radixTable.isStale) radixTable = this.#learn();
+      const bucket = radixTable.bucketOf(lo, hi);
+      low = radixTable.first(bucket);
+      high = radixTable.first(bucket + 1) + 1;
     }
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
@@ -130,10 +130,10 @@ export class Ranges {
     return low;
   }
 
-  #learn(): Guide {
-    if (this.#guide === NO_GUIDE) this.#guide = new Guide();
-    this.#guide.learn(this.#startsLo, this.#startsHi, this.branches.length);
-    return this.#guide;
+  #learn(): RadixTable {
+    if (this.#radixTable === NO_GUIDE) this.#radixTable = new RadixTable();
+    this.#radixTable.learn(this.#startsLo, this.#startsHi, this.branches.length);
+    return this.#radixTable;
   }
 
   /** The branch at an index, with every sweep done. All ways to a branch's counters lead through here. */
@@ -164,7 +164,7 @@ export class Ranges {
 
   #note(days: Days | null, endLo: number, endHi: number): void {
     if (this.branches === NO_BRANCHES) return;
-    if (this.#sweeps === NO_SWEEPS) this.#sweeps = new Sweeps();
+    if (this.#sweeps === NO_SWEEPS) this.#sweeps = new RangeDeletes();
     this.#sweeps.note(days, endLo, endHi);
   }
 
@@ -220,7 +220,7 @@ export class Ranges {
     const gone = this.blocks.abandon(this.own);
     this.branches = NO_BRANCHES;
     this.#startsLo = this.#startsHi = FIRST_START;
-    this.#guide = NO_GUIDE;
+    this.#radixTable = NO_GUIDE;
     this.#sweeps = NO_SWEEPS;
     this.counts = NO_COUNTS;
     this.isGone = true;
@@ -235,14 +235,14 @@ export class Ranges {
     const branch = this.branches[index];
     if (!this.blocks.hasRoom(largestAfter(branch))) return false;
     if (branch === EMPTY) {
-      this.branches = [new Branch(this.blocks.take(FIRST_BRANCH_WORDS), 0, 0)];
+      this.branches = [new Branch(this.blocks.acquire(FIRST_BRANCH_WORDS), 0, 0)];
       this.counts = new Counts();
       return true;
     }
     const copy = compacted(branch, this.blocks);
     if (copy !== null) {
       this.branches[index] = copy;
-      this.blocks.give(branch);
+      this.blocks.release(branch);
     } else if (this.#isFullLast(index) && isLast(branch, keyLo, keyHi)) {
       // Ids are often given out in order: what is full then stays full instead of being halved.
       this.#replace(index, 1, cutOff(this.#placed(index), keyLo, keyHi, this.blocks));
@@ -273,7 +273,9 @@ export class Ranges {
       this.counts = new Counts();
     }
     for (const gone of this.branches.slice(index, index + count)) {
-      if (gone !== EMPTY && !placed.some(({ branch }) => branch === gone)) this.blocks.give(gone);
+      if (gone !== EMPTY && !placed.some(({ branch }) => branch === gone)) {
+        this.blocks.release(gone);
+      }
     }
     const old = this.branches.length;
     const length = old + placed.length - count;
@@ -288,7 +290,7 @@ export class Ranges {
       this.#startsHi[index + at] = startHi;
     });
     this.branches.splice(index, count, ...placed.map(({ branch }) => branch));
-    this.#guide.isStale = true;
+    this.#radixTable.isStale = true;
   }
 }
 

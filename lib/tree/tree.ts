@@ -2,7 +2,7 @@
 //
 // Invariant: no cell is zero; the sum of a counter's days fits 64 bits. An operation that would break
 // the latter, or takes more memory than there is, is refused unchanged (`refusal` tells which).
-// Trade: the total of a counter is not stored but added up: 8 bytes a key less, and it can't drift.
+// Trade-off: the total of a counter is not stored but added up: 8 bytes a key less, and it can't drift.
 
 import { assert } from "../assert.ts";
 import type { Budget } from "../bytes/budget.ts";

@@ -60,7 +60,7 @@ export function idText(lo: number, hi: number): string {
 }
 
 /** Writes a segment's head into `words`. */
-export function encodeHead(words: Uint32Array<ArrayBuffer>, id: string, lsn: number): void {
+export function encodeSegmentHead(words: Uint32Array<ArrayBuffer>, id: string, lsn: number): void {
   words.set(MAGIC);
   words[2] = VERSION;
   words[3] = parseInt(id.slice(8), 16);
@@ -70,13 +70,15 @@ export function encodeHead(words: Uint32Array<ArrayBuffer>, id: string, lsn: num
   words[8] = MARK;
 }
 
-export interface Head {
+export interface SegmentHead {
   readonly id: string;
   readonly lsn: number;
 }
 
 /** What a segment's head says. */
-export function decodeHead(words: Uint32Array<ArrayBuffer>): Head | "damaged" | "other version" {
+export function decodeSegmentHead(
+  words: Uint32Array<ArrayBuffer>,
+): SegmentHead | "damaged" | "other version" {
   const whole = words[0] === MAGIC[0] && words[1] === MAGIC[1] &&
     words[7] === checksum(words, 0, 7) && words[8] === MARK;
   if (!whole) return "damaged";

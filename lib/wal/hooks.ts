@@ -4,7 +4,7 @@ import type { HostError } from "../errors.ts";
 
 export type SyncPolicy = "always" | "everysec" | "no";
 
-export interface LogOptions {
+export interface WalOptions {
   readonly policy: SyncPolicy;
   /** A segment that has so many bytes, and more records than head, is followed by another; 0: never. */
   readonly segmentBytes: number;
@@ -13,9 +13,9 @@ export interface LogOptions {
 }
 
 /** What the log asks of the one who writes to it. */
-export interface LogOwner {
+export interface WalHooks {
   /** What a reader must know that begins with the record behind the last one; of any length. */
-  preamble(lastLsn: number): Uint8Array;
+  catalog(lastLsn: number): Uint8Array;
   /** The log has become larger than it should be: time for dumps. */
   onLarge(): void;
   /** What was promised cannot be kept: the process must end. */

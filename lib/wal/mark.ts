@@ -8,7 +8,7 @@
 // moment, and a copy of a directory is whole if the mark was copied before the log. One that cannot
 // be read says nothing: it is replaced as a whole, so that no crash leaves half of it.
 //
-// Trade: what is lost of the last segment itself is told only up to where it began, or to where the
+// Trade-off: what is lost of the last segment itself is told only up to where it began, or to where the
 // last clean stop was: one write more for each segment, and none for what is counted.
 
 import { crc32 } from "node:zlib";
@@ -23,7 +23,7 @@ const TEMPORARY = ".karma-mark.tmp";
 /** More than a mark is long. */
 const BYTES_MAX = 256;
 
-export interface Mark {
+export interface HighWaterMark {
   /** The log's id. */
   readonly id: string;
   /** The LSN that its last segment is named after. */
@@ -32,13 +32,13 @@ export interface Mark {
   readonly lsn: number;
 }
 
-export function encodeMark({ id, segment, lsn }: Mark): Uint8Array<ArrayBuffer> {
+export function encodeMark({ id, segment, lsn }: HighWaterMark): Uint8Array<ArrayBuffer> {
   const text = `log ${id} reaches ${segmentFileName(segment)} and record ${lsn}, `;
   return new TextEncoder().encode(`${text}${sumOf(text)}\n`);
 }
 
 /** What a mark says; null if it is none, or damaged. */
-export function decodeMark(bytes: Uint8Array): Mark | null {
+export function decodeMark(bytes: Uint8Array): HighWaterMark | null {
   const line = new TextDecoder().decode(bytes);
   const found = /^(log ([0-9a-f]{16}) reaches (\d{20}\.wal) and record (\d+), )([0-9a-f]{8})\n$/
     .exec(line);
@@ -48,7 +48,7 @@ export function decodeMark(bytes: Uint8Array): Mark | null {
 }
 
 /** Reads the mark in a directory; null when there is none, or it says nothing. */
-export async function readMark(directory: string, disk: Disk): Promise<Mark | null> {
+export async function readMark(directory: string, disk: Disk): Promise<HighWaterMark | null> {
   const reading = await disk.open(join(directory, MARK_FILE));
   if (reading === null) return null;
   try {
@@ -76,7 +76,7 @@ export class Marker {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #tell: (line: string) => void;
-  #next: Mark | null = null;
+  #next: HighWaterMark | null = null;
   #writing: Promise<void> = Promise.resolve();
   #isTold = false;
 
@@ -90,7 +90,7 @@ export class Marker {
    * Writes a mark of what is on the disk already; resolves when it is there. One that cannot be written
    * is told once, and does no harm: the one before is still true.
    */
-  write(mark: Mark): Promise<void> {
+  write(mark: HighWaterMark): Promise<void> {
     this.#next = mark;
     return this.#writing = this.#writing.then(() => this.#write());
   }

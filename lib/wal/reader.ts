@@ -14,29 +14,29 @@
 import { join } from "@std/path";
 import { DamagedError } from "../errors.ts";
 import type { Disk, Reading } from "../host/disk.ts";
-import { Window } from "../host/read_window.ts";
+import { ReadWindow } from "../host/read_window.ts";
 import {
   GROUP_BYTES,
   GROUP_WORDS,
   groupLsn,
-  type Head,
   HEAD_BYTES,
   isGroup,
   isGroupHead,
   MARK_BYTES,
   mayBeTorn,
   segmentFileName,
+  type SegmentHead,
   segmentLsn,
 } from "./format.ts";
-import { type Mark, MARK_FILE, readMark } from "./mark.ts";
-import { type Fault, readHead, search, told } from "./scan.ts";
+import { type HighWaterMark, MARK_FILE, readMark } from "./mark.ts";
+import { type Fault, readSegmentHead, search, told } from "./scan.ts";
 import type { SegmentFile } from "./segment.ts";
 
 /** A segment by its name and what its head says. */
 interface Found {
   readonly file: string;
   readonly lsn: number;
-  readonly head: Head | Fault;
+  readonly head: SegmentHead | Fault;
 }
 
 /** What must go before the log can go on: all behind a point that is no record. */
@@ -50,7 +50,7 @@ export interface Cut {
 }
 
 /** Where a log goes on: what a reader found. */
-export interface LogPosition {
+export interface WalPosition {
   readonly id: string;
   /** The last LSN that is taken. */
   readonly lsn: number;
@@ -70,14 +70,14 @@ export type Visit = (
   records: number,
 ) => Promise<void> | void;
 
-export class LogReader {
+export class WalReader {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #segments: readonly Found[];
   /** Segments of older logs, which were put aside. */
   readonly aside: readonly string[];
   readonly id: string;
-  readonly #mark: Mark | null;
+  readonly #mark: HighWaterMark | null;
   readonly #tolerate: Tolerance | null;
   /** Where in the current segment the current group begins. */
   #offset = 0;
@@ -96,7 +96,7 @@ export class LogReader {
     segments: readonly Found[],
     aside: readonly string[],
     id: string,
-    mark: Mark | null,
+    mark: HighWaterMark | null,
     tolerate: Tolerance | null,
   ) {
     this.#directory = directory;
@@ -114,14 +114,14 @@ export class LogReader {
     directory: string,
     disk: Disk,
     tolerate: Tolerance | null = null,
-  ): Promise<LogReader | null> {
+  ): Promise<WalReader | null> {
     // The mark first: where a server goes on meanwhile (`karma check`), the log is not behind it then.
     const mark = await told("The log's mark could not be read", () => readMark(directory, disk));
     const names = await told("The log could not be listed", () => disk.list(directory));
     const found: Found[] = [];
     for (const file of names.filter((name) => segmentLsn(name) !== null).sort()) {
       const lsn = segmentLsn(file)!;
-      const read = () => readHead(directory, disk, file);
+      const read = () => readSegmentHead(directory, disk, file);
       let head = await told(`Log ${file} could not be read`, read);
       if (tolerate !== null && mark !== null && "torn" in head && !head.torn) {
         // What it says is known otherwise; whether it was of this log its first group will tell.
@@ -133,7 +133,7 @@ export class LogReader {
     const refuse = (error: DamagedError) => refused(error, tolerate);
     if (found.length === 0) return mark === null ? null : refuse(missing(mark));
     // The newest log is the one; older ones are what `--restore=false` put aside.
-    const last = found.findLast(({ head }) => "id" in head)?.head as Head | undefined;
+    const last = found.findLast(({ head }) => "id" in head)?.head as SegmentHead | undefined;
     if (last === undefined) return refuse(damaged(found[0].file, 0, (found[0].head as Fault).what));
     const begins = found.findIndex(({ head }) => "id" in head && head.id === last.id);
     const aside = found.slice(0, begins).map(({ file }) => file);
@@ -144,7 +144,7 @@ export class LogReader {
     const segments = found.slice(begins);
     const isShort = marked !== null && segments[segments.length - 1].lsn < marked.segment;
     if (isShort) refuse(missing(marked));
-    return new LogReader(
+    return new WalReader(
       directory,
       disk,
       segments,
@@ -188,7 +188,7 @@ export class LogReader {
     begin: ((preamble: Uint8Array) => Promise<void>) | null,
     visit: Visit,
   ): Promise<Fault> {
-    const window = new Window(reading);
+    const window = new ReadWindow(reading);
     await window.fill(HEAD_BYTES);
     window.at += HEAD_BYTES;
     let words = new Uint32Array(window.bytes.buffer);
@@ -271,11 +271,11 @@ export class LogReader {
 }
 
 /** The log, or its last segment, is not there though it was. */
-function missing(mark: Mark): DamagedError {
+function missing(mark: HighWaterMark): DamagedError {
   return new DamagedError(`Log ${segmentFileName(mark.segment)} is missing: ${said(mark)}`);
 }
 
-function said({ segment, lsn }: Mark): string {
+function said({ segment, lsn }: HighWaterMark): string {
   return `${MARK_FILE} says that ${segmentFileName(segment)} and record ${lsn} were on the disk`;
 }
 

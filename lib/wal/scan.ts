@@ -3,15 +3,15 @@
 import { join } from "@std/path";
 import { DamagedError, HostError } from "../errors.ts";
 import type { Disk, Reading } from "../host/disk.ts";
-import { Window } from "../host/read_window.ts";
+import { ReadWindow } from "../host/read_window.ts";
 import {
-  decodeHead,
+  decodeSegmentHead,
   GROUP_BYTES,
   groupDurable,
-  type Head,
   HEAD_BYTES,
   isGroupHead,
   mayBeTorn,
+  type SegmentHead,
   segmentLsn,
 } from "./format.ts";
 
@@ -24,13 +24,17 @@ export interface Fault {
 }
 
 /** What the head of a segment says. */
-export async function readHead(directory: string, disk: Disk, file: string): Promise<Head | Fault> {
+export async function readSegmentHead(
+  directory: string,
+  disk: Disk,
+  file: string,
+): Promise<SegmentHead | Fault> {
   const reading = await disk.open(join(directory, file));
   if (reading === null) throw new Error("it is not a file");
   try {
-    const window = new Window(reading);
+    const window = new ReadWindow(reading);
     const isThere = await window.fill(HEAD_BYTES);
-    const head = decodeHead(new Uint32Array(window.bytes.buffer, 0, HEAD_BYTES / 4));
+    const head = decodeSegmentHead(new Uint32Array(window.bytes.buffer, 0, HEAD_BYTES / 4));
     if (head === "other version") {
       return { what: "another version of Karma has written it", torn: false };
     }
@@ -51,7 +55,7 @@ export async function search(
   offset: number,
   lsn: number,
 ): Promise<{ isDurable: boolean; last: number }> {
-  const window = new Window(reading);
+  const window = new ReadWindow(reading);
   let last = offset;
   let isDurable = false;
   while (await window.fill(1)) {

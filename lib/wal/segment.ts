@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import type { Appending, Disk } from "../host/disk.ts";
 import {
-  encodeHead,
+  encodeSegmentHead,
   GROUP_WORDS,
   HEAD_WORDS,
   sealGroup,
@@ -63,7 +63,7 @@ export class Segment {
 
   /**
    * Begins a segment, which will have some `bytesMax` bytes, 0 being no limit. It goes on until its
-   * records have as many bytes as its head: with a catalogue of 67 MB (248 000 trees with names of 255
+   * records have as many bytes as its head: with a catalog of 67 MB (248 000 trees with names of 255
    * bytes) every turn would otherwise begin another segment.
    *
    * @throws What the system says; then nothing is left of it
@@ -159,7 +159,7 @@ export class Segment {
 function bytesOf({ id, lsn, durable, preamble }: Begin): Uint8Array<ArrayBuffer> {
   const end = GROUP_WORDS + Math.ceil(preamble.length / 4);
   const words = new Uint32Array(HEAD_WORDS + end + 1);
-  encodeHead(words, id, lsn);
+  encodeSegmentHead(words, id, lsn);
   new Uint8Array(words.buffer).set(preamble, 4 * (HEAD_WORDS + GROUP_WORDS));
   sealGroup(words.subarray(HEAD_WORDS), end, 0, lsn, durable);
   return new Uint8Array(words.buffer);

@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import { HostError } from "../errors.ts";
 import type { Disk } from "../host/disk.ts";
 import type { Marker } from "./mark.ts";
-import type { LogPosition } from "./reader.ts";
+import type { WalPosition } from "./reader.ts";
 import type { Segment, SegmentFile } from "./segment.ts";
 
 /** Of many closed segments so many are looked at in one look, which takes some 4 µs for each. */
@@ -36,7 +36,7 @@ export class Segments {
     directory: string,
     disk: Disk,
     marker: Marker,
-    { id, segments: closed }: LogPosition,
+    { id, segments: closed }: WalPosition,
   ) {
     this.#directory = directory;
     this.#disk = disk;

@@ -2,11 +2,11 @@
 //
 // Invariant: nothing is changed, and nothing of it is replayed: behind a gap records may build on what is
 // lost. A group counts as readable if all its checksums are right and its records come after those
-// before it. Trade: it looks for groups at every word, which takes some seconds for a gigabyte.
+// before it. Trade-off: it looks for groups at every word, which takes some seconds for a gigabyte.
 
 import { join } from "@std/path";
 import type { Disk, Reading } from "../host/disk.ts";
-import { Window } from "../host/read_window.ts";
+import { ReadWindow } from "../host/read_window.ts";
 import {
   GROUP_BYTES,
   GROUP_WORDS,
@@ -70,7 +70,7 @@ async function surveyFile(
   found: Survey,
   sight: Sighting,
 ): Promise<void> {
-  const window = new Window(reading);
+  const window = new ReadWindow(reading);
   let words = new Uint32Array(window.bytes.buffer);
   const fill = async (count: number) => {
     const isThere = await window.fill(count);

@@ -13,15 +13,15 @@
 // all the same is a promise that cannot be kept: `lost` is called, and nobody is answered any more.
 // With copy on write or compression reserved space may be missing: then `lost` gets a FullError.
 //
-// Trade: writes, and the syncs of `always`, block the process: they take microseconds, or as long as
+// Trade-off: writes, and the syncs of `always`, block the process: they take microseconds, or as long as
 // every reply would have to wait for anyway.
 
 import { FullError, HostError, sentenceOf } from "../errors.ts";
 import { type Disk, isNoSpace } from "../host/disk.ts";
 import { GROUP_WORDS, MARK_BYTES, sealGroup, segmentFileName, SPACE_BYTES } from "./format.ts";
-import type { LogOptions, LogOwner } from "./hooks.ts";
+import type { WalHooks, WalOptions } from "./hooks.ts";
 import { Marker } from "./mark.ts";
-import type { LogPosition } from "./reader.ts";
+import type { WalPosition } from "./reader.ts";
 import { Segment, type SegmentFile } from "./segment.ts";
 import { Segments } from "./segments.ts";
 
@@ -42,12 +42,12 @@ const FULL_MS = 200;
  */
 const LOOK_MS = 50;
 
-export class Log {
+export class Wal {
   readonly id: string;
   readonly #directory: string;
-  readonly #options: LogOptions;
+  readonly #options: WalOptions;
   readonly #disk: Disk;
-  readonly #owner: LogOwner;
+  readonly #owner: WalHooks;
   /** The records of this turn; a new one is written from words[at] on. There is always room for 16. */
   words = new Uint32Array(PENDING_WORDS);
   at = GROUP_WORDS;
@@ -77,10 +77,10 @@ export class Log {
 
   constructor(
     directory: string,
-    options: LogOptions,
-    position: LogPosition,
+    options: WalOptions,
+    position: WalPosition,
     disk: Disk,
-    owner: LogOwner,
+    owner: WalHooks,
   ) {
     this.#directory = directory;
     this.#options = options;
@@ -245,7 +245,7 @@ export class Log {
     if (performance.now() < this.#nextAfter) return false;
     const [lsn, file] = [this.#written + 1, segmentFileName(this.#written + 1)];
     try {
-      const preamble = this.#owner.preamble(this.#written);
+      const preamble = this.#owner.catalog(this.#written);
       // Of the same name is only one that has no records: this one takes its place.
       const isSynced = this.#segments.isEmpty || this.#segments.has(file);
       const head = { id: this.id, lsn, durable: this.#durable, preamble, isSynced };

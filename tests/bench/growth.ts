@@ -23,7 +23,7 @@ import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
 import { ReceiveBuffer } from "../../lib/bytes/receive_buffer.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import type { Forest } from "../../lib/tree/forest.ts";
 import { Tree } from "../../lib/tree/tree.ts";
@@ -91,7 +91,7 @@ function filled(forest: Forest, spread: Spread, keys: number): Tree {
 class Requests {
   readonly #karma: LocalKarma;
   readonly #before: Uint8Array;
-  readonly #interpreter = new Interpreter(new Access(null, null), 10_000, 1 << 20);
+  readonly #codec = new Codec(new Access(null, null), 10_000, 1 << 20);
   readonly #received = new ReceiveBuffer(1 << 20);
   readonly #request = new Request();
   readonly #reply = new Reply();
@@ -126,14 +126,14 @@ class Requests {
   }
 
   #turn(): void {
-    const [interpreter, received, request] = [this.#interpreter, this.#received, this.#request];
+    const [codec, received, request] = [this.#codec, this.#received, this.#request];
     const [reply, out, { engine }] = [this.#reply, this.#out, this.#karma];
     engine.beginTurn();
     out.clear();
     feed(received, this.#lines.view(0), () => {
       reply.clear();
-      if (interpreter.decode(received, "v2", request, reply)) engine.execute(request, reply);
-      interpreter.encode(request, reply, out);
+      if (codec.decode(received, "v2", request, reply)) engine.execute(request, reply);
+      codec.encode(request, reply, out);
     });
   }
 }

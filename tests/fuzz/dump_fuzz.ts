@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { framed } from "../../lib/dump/frame.ts";
 import { readHead, readTree, writeTree } from "../../lib/dump/tree_io.ts";
-import { Window } from "../../lib/host/read_window.ts";
+import { ReadWindow } from "../../lib/host/read_window.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Tree } from "../../lib/tree/tree.ts";
@@ -104,7 +104,7 @@ async function read(dump: Bytes, random: Random): Promise<Tree | DamagedError> {
   const disk = new MemoryDisk("/dumps");
   disk.put(FILE, dump);
   disk.readBytesMax = random.pick([7, 1000, 100_000, Infinity]) + (dump.length >> 10);
-  const window = new Window((await disk.open(FILE))!);
+  const window = new ReadWindow((await disk.open(FILE))!);
   try {
     const { tree } = await readHead(window);
     return (await readTree(window, new Tree(tree))).tree;

@@ -1,7 +1,7 @@
 // Days for the model of limits: their dates, and when they begin in a zone.
 //
 // Invariant: dates come from Date.UTC, and zones from Intl alone, asked quarter of an hour by quarter
-// of an hour. Trade: that is slow, so each is asked once.
+// of an hour. Trade-off: that is slow, so each is asked once.
 
 const DAY_MS = 86_400_000;
 const QUARTER_MS = 900_000;

@@ -8,7 +8,7 @@ import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
 import { HostClock } from "../../lib/host/clock.ts";
 import { Cells } from "../../lib/tree/cells.ts";
 import { checkTree } from "../../lib/tree/check.ts";
@@ -39,7 +39,7 @@ export class World {
   readonly #reply = new Reply();
   readonly #out = new SendBuffer(4096);
   readonly #options: LocalOptions;
-  #interpreter: Interpreter;
+  #codec: Codec;
   karma!: LocalKarma;
   zone: string;
   /** The moment, and the day that it lies in, counted since 1970. */
@@ -51,7 +51,7 @@ export class World {
     this.zone = zone;
     this.ms = ms;
     this.#options = { policy: "always", segmentBytes: 20_000, ageMaxSeconds, ...options };
-    this.#interpreter = this.#interpret();
+    this.#codec = this.#interpret();
   }
 
   get seconds(): number {
@@ -63,7 +63,7 @@ export class World {
     this.karma = new LocalKarma(this.#disk, { ...this.#options, calendar });
     this.moveTo(this.ms);
     await this.karma.start();
-    this.#interpreter = this.#interpret();
+    this.#codec = this.#interpret();
   }
 
   /** Kills it, or turns the power off, and starts it again in a zone. */
@@ -97,11 +97,11 @@ export class World {
     reply.clear();
     out.clear();
     engine.beginTurn();
-    if (this.#interpreter.decode(lineOf(bytes), "v2", request, reply)) {
+    if (this.#codec.decode(lineOf(bytes), "v2", request, reply)) {
       engine.execute(request, reply);
     }
     await reply.pending;
-    this.#interpreter.encode(request, reply, out);
+    this.#codec.encode(request, reply, out);
     const text = decoder.decode(out.view(0));
     await engine.settled();
     return text;
@@ -118,16 +118,16 @@ export class World {
     });
   }
 
-  /** An interpreter that has read nothing yet. */
-  #interpret(): Interpreter {
+  /** An codec that has read nothing yet. */
+  #interpret(): Codec {
     const { replyBytesMax = 1 << 20 } = this.#options;
-    return new Interpreter(new Access(null, null), 10_000, replyBytesMax);
+    return new Codec(new Access(null, null), 10_000, replyBytesMax);
   }
 
   /** Asserts that all is well inside. */
   check(): void {
     for (const tree of this.karma.forest.visible()) checkTree(tree);
-    this.karma.registry.answers.check();
+    this.karma.dedup.records.check();
   }
 }
 

@@ -4,8 +4,8 @@
 // on every one of them, on what it holds or that it is refused.
 
 import { assert, assertEquals } from "@std/assert";
-import { readOriginal } from "../../lib/legacy/original_dump.ts";
-import { Window } from "../../lib/host/read_window.ts";
+import { readOriginalDump } from "../../lib/legacy/original_dump.ts";
+import { ReadWindow } from "../../lib/host/read_window.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Tree } from "../../lib/tree/tree.ts";
@@ -314,9 +314,9 @@ async function read(dump: Uint8Array, random: Random): Promise<Tree | null> {
   disk.put("/dumps/x", dump);
   disk.readBytesMax = random.pick([3, 100, 10_000, Infinity]) + (dump.length >> 9);
   const tree = new Tree("x");
-  const window = new Window((await disk.open("/dumps/x"))!);
+  const window = new ReadWindow((await disk.open("/dumps/x"))!);
   try {
-    await readOriginal(window, "x", tree, () => {}, () => Promise.resolve());
+    await readOriginalDump(window, "x", tree, () => {}, () => Promise.resolve());
   } catch (error) {
     if (!(error instanceof DamagedError)) throw error;
     assert(error.message.startsWith("Dump x is damaged: "), error.message);

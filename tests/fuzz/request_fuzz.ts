@@ -1,7 +1,7 @@
-// The interpreter beside a second reading of the rules of protocol v2 (request_model.ts), on lines of
+// The codec beside a second reading of the rules of protocol v2 (request_model.ts), on lines of
 // every operation, most of them wrong in one place.
 //
-// Invariant: what a line says is told alike, whatever was asked before it: the interpreter that has
+// Invariant: what a line says is told alike, whatever was asked before it: the codec that has
 // seen all lines answers as one that has seen none. Some lines are asked cut at every length.
 
 import { assert, assertEquals } from "@std/assert";
@@ -361,10 +361,10 @@ export function fuzzRequests(seed: number, lines: number): void {
       const told = asker.ask(part, spoken);
       const fresh = new Asker(access, ITEMS_MAX);
       assertEquals(told, fresh.ask(part, spoken), `What was asked before shows in ${where}`);
-      const isV1 = asker.request.dialect === "v1";
+      const isV1 = asker.request.protocol === "v1";
       const answer = expected(part, spoken, tokens, ITEMS_MAX);
       if (answer === "invalid_json") {
-        // In which dialect that is told depends on what was read before the fault.
+        // In which protocol that is told depends on what was read before the fault.
         assert(told.startsWith("invalid_json Invalid JSON: "), `${told} in ${where}`);
       } else if (answer === "v1" || isV1) {
         const isOther = answer === "validation_error Request must be a JSON object";

@@ -291,7 +291,7 @@ async function replayLocally(
     pass: (ms) => Promise.resolve(void (karma.now += ms)),
   });
   await client.end();
-  await karma.dumper.dumpAll("a test"); // after those that the transcript asked for
+  await karma.checkpointer.dumpAll("a test"); // after those that the transcript asked for
   assertMatch(karma.log.map((line) => `${line}\n`).join(""), toldAtStart(transcript));
 }
 

@@ -5,7 +5,7 @@
 // it has exactly the state that there was; or it says what it cut from the log's end, and has a state
 // that there was before. Never another number, never another error.
 //
-// Trade: in process, on a disk in memory, to be fast. The default run takes every eleventh byte;
+// Trade-off: in process, on a disk in memory, to be fast. The default run takes every eleventh byte;
 // KARMA_FLIPS=all takes all of them, each with every bit and all bits.
 
 import { lineOf } from "../../lib/bytes/line.ts";
@@ -14,7 +14,7 @@ import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { Cells } from "../../lib/tree/cells.ts";
 import { Walk } from "../../lib/tree/walk.ts";
@@ -32,8 +32,8 @@ const FLIPS = IS_LONG ? [1, 2, 4, 8, 16, 32, 64, 128, 255] : [1, 255];
 const SPACE_BYTES = IS_LONG ? 1024 : 64;
 
 /** Everything in a forest and a registry, as text. */
-function stateOf({ forest, registry }: LocalKarma): string {
-  const kept = Object.values(registryOf(registry)).flatMap((map) => [...map]);
+function stateOf({ forest, dedup }: LocalKarma): string {
+  const kept = Object.values(registryOf(dedup)).flatMap((map) => [...map]);
   const lines = kept.map((each) => JSON.stringify(each));
   const cells = new Cells();
   for (const tree of forest.trees()) {
@@ -84,7 +84,7 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
   await ask({ command: "decrement", tree_name: "a", key: 4 });
   await ask({ command: "reset", tree_name: "a", key: 2 });
   await ask({ command: "drop", tree_name: "gone" });
-  assertEquals(await karma.dumper.dumpAll("a test"), 0);
+  assertEquals(await karma.checkpointer.dumpAll("a test"), 0);
   karma.now += 5000;
   await askV2("counter.increment", { series: "a", key: 9, value: 3, idempotency_key: "two" });
   await askV2("ingest.commit", { stream_id: "s" });
@@ -107,14 +107,14 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
 /** Carries out a request in protocol v2, which must succeed. */
 async function executeV2({ engine }: LocalKarma, line: string): Promise<void> {
   const [request, reply, out] = [new Request(), new Reply(), new SendBuffer(256)];
-  const interpreter = new Interpreter(new Access(null, null), 100, 0);
+  const codec = new Codec(new Access(null, null), 100, 0);
   const bytes = new TextEncoder().encode(line);
   engine.beginTurn();
-  if (interpreter.decode(lineOf(bytes), "v2", request, reply)) {
+  if (codec.decode(lineOf(bytes), "v2", request, reply)) {
     engine.execute(request, reply);
     await reply.pending;
   }
-  interpreter.encode(request, reply, out);
+  codec.encode(request, reply, out);
   const answer = new TextDecoder().decode(out.view(0));
   assert(answer.startsWith('{"protocol_version":2,"success":true'), `${line}: ${answer}`);
   await engine.settled();

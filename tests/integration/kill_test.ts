@@ -29,7 +29,7 @@ const TOLD =
 
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
-class Rounds {
+class RoundRobin {
   readonly #directory: TemporaryDirectory;
   readonly #random: Random;
   readonly #policy: string;
@@ -189,7 +189,7 @@ for (const policy of ["always", "everysec", "no"] as const) {
       Deno.env.get("KARMA_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0],
     );
     using directory = new TemporaryDirectory();
-    const played = new Rounds(directory, policy, new Random(seed));
+    const played = new RoundRobin(directory, policy, new Random(seed));
     try {
       await played.play(rounds || ROUNDS_BY_DEFAULT[policy]);
     } catch (error) {

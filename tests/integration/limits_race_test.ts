@@ -156,7 +156,7 @@ interface Wish {
   applied: number | null;
 }
 
-class Rounds {
+class RoundRobin {
   readonly #directory: TemporaryDirectory;
   readonly #random: Random;
   readonly #cases = casesFor(2 * CONNECTIONS_KILLED);
@@ -256,7 +256,7 @@ class Rounds {
 Deno.test("limits race: killed amid it, nothing is lost, counted twice, or beyond a limit", async () => {
   const seed = Number(Deno.env.get("KARMA_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   using directory = new TemporaryDirectory();
-  const played = new Rounds(directory, new Random(seed));
+  const played = new RoundRobin(directory, new Random(seed));
   const count = rounds > 0 ? rounds : ROUNDS_BY_DEFAULT;
   for (let round = 0; round < count; round++) {
     try {

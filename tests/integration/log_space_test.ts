@@ -1,7 +1,7 @@
 // The room that the log and the dumps take: the log stays bounded, old dumps go, and a full disk
 // refuses changes, breaks no promise, and is forgotten when there is room again.
 //
-// Trade: a limit on the size of files does what a full disk does, without needing one; the real
+// Trade-off: a limit on the size of files does what a full disk does, without needing one; the real
 // thing, a small tmpfs, needs root and is skipped without.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";

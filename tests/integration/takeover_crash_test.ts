@@ -1,8 +1,8 @@
-// The takeover of a directory of Karma 1.x, the recorded one and random ones, over a disk in memory on
+// The migration of a directory of Karma 1.x, the recorded one and random ones, over a disk in memory on
 // which the first start is crashed at each of its operations: nothing counted twice, nothing lost.
 
 import { assert, assertEquals } from "@std/assert";
-import { Takeover } from "../../lib/recovery/migration.ts";
+import { Migration } from "../../lib/recovery/migration.ts";
 import { isHidden } from "../../lib/tree/tree_name.ts";
 import { cellsOf, contentsOf } from "../support/karma1.ts";
 import { Karma1World } from "../support/karma1_world.ts";
@@ -21,15 +21,15 @@ function fixture(): [name: string, bytes: Uint8Array<ArrayBuffer>][] {
 }
 
 /** The state that a start has brought to memory. */
-function stateOf({ forest, registry }: LocalKarma): unknown {
-  registry.streams.check();
-  registry.checkpoints.check();
+function stateOf({ forest, dedup }: LocalKarma): unknown {
+  dedup.streams.check();
+  dedup.checkpoints.check();
   const contents = Object.entries(contentsOf(forest)).filter(([name]) => !isHidden(name)).sort();
-  const streams = [...registry.streams.all()].map(({ id, tree, staged, lastChunk, committed }) => {
+  const streams = [...dedup.streams.all()].map(({ id, tree, staged, lastChunk, committed }) => {
     const cells = staged === null ? null : cellsOf(forest.named(staged)!);
     return [id, tree, cells, lastChunk, committed];
   });
-  const { answers, checkpoints } = registry;
+  const { records: answers, checkpoints } = dedup;
   return {
     contents,
     streams: streams.sort(),
@@ -42,7 +42,7 @@ function stateOf({ forest, registry }: LocalKarma): unknown {
 async function start(disk: MemoryDisk): Promise<LocalKarma> {
   const karma = new LocalKarma(disk, { ageMaxSeconds: 0 });
   const starting = karma.start().then(async () => {
-    await (await Takeover.open("/dumps", disk))?.settle(() => {});
+    await (await Migration.open("/dumps", disk))?.settle(() => {});
     return "started";
   });
   // Where a promise can't be kept the real process ends; here it only says so.

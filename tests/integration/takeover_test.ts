@@ -1,4 +1,4 @@
-// The takeover of a directory of Karma 1.x: the recorded one, as an operator moves it, and killed at
+// The migration of a directory of Karma 1.x: the recorded one, as an operator moves it, and killed at
 // random moments of the first start. Crashes at every moment of it are in takeover_crash_test.ts.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";

@@ -249,7 +249,7 @@ Deno.test("weakness 18: new names of files are on the disk before anything relie
     const karma = await LocalKarma.start(undefined, options);
     const client = karma.connect();
     for (const step of steps.slice(0, count)) await client.ask(step);
-    await karma.dumper.dumpAll("a test");
+    await karma.checkpointer.dumpAll("a test");
     await client.ask(increment);
     const disk = karma.disk.clone();
     disk.crash({ names: false, bytes: false });

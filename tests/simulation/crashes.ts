@@ -2,7 +2,7 @@
 // each crash: a restart, some more history, another crash, and so on.
 //
 // Invariant: a seed says everything: the settings, the history, where and how it crashes, and what a
-// crash leaves. So a failure is repeated by its seed. Trade: the first history runs once, and copies of
+// crash leaves. So a failure is repeated by its seed. Trade-off: the first history runs once, and copies of
 // its disk are crashed afterwards; those that follow run for each of them.
 
 import { Random } from "../support/random.ts";
@@ -207,7 +207,7 @@ export function settingsOf(random: Random, previous?: Settings): Settings {
     bytesMax: random.pick([1024, 4096, 1 << 20, 1 << 20]),
     wal,
     dumpsKept: previous?.dumpsKept ?? random.below(3),
-    answersMax: previous?.answersMax ?? random.pick([6, 1000]),
+    idempotencyRecordsMax: previous?.idempotencyRecordsMax ?? random.pick([6, 1000]),
     ageMaxSeconds: previous?.ageMaxSeconds ?? random.pick([0, 0, 8]),
     streamsKeptMax: previous?.streamsKeptMax ?? random.pick([2, 1000]),
   };

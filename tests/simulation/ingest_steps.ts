@@ -40,13 +40,13 @@ const WEIGHTS = ACTIONS.reduce((sum, [weight]) => sum + weight, 0);
 /** One step of one stream. */
 export function ingest(world: World, random: Random): void {
   if (!world.settings.wal) return;
-  const { registry, state } = world.past;
+  const { dedup, state } = world.past;
   // Those that are open more often than not.
-  const open = [...registry.open.keys()].map((id) => Number(id.split(" ")[1]));
+  const open = [...dedup.open.keys()].map((id) => Number(id.split(" ")[1]));
   const isOpen = open.length > 0 && random.chance(0.7);
   const number = isOpen ? random.pick(open) : random.below(STREAMS);
   const id = `stream ${number}`;
-  const stream = registry.open.get(id) ?? registry.committed.get(id) ?? null;
+  const stream = dedup.open.get(id) ?? dedup.committed.get(id) ?? null;
   const mode = MODES[number % 3];
   const { series } = tree(new Random(number));
   const counters = countersOf(state, mode === "replace_series" ? stream?.staged ?? "" : series);

@@ -7,12 +7,12 @@
 // Invariant: what was acknowledged is there after a crash of the process; after a power cut it is
 // with `always`, and else as far as a sync has come that was waited for, or a second ago was told
 // with `everysec`. And what is there is exactly the state after the record that the log ends with.
-// What belongs together is there whole, or not at all. Trade: without counts in the log, each counter
+// What belongs together is there whole, or not at all. Trade-off: without counts in the log, each counter
 // may be as it was at any time since the last dump.
 
 import { dumpedName, dumpFileName, parseDumpFileName } from "../../lib/dump/file_name.ts";
 import type { SyncPolicy } from "../../lib/wal/hooks.ts";
-import type { Registry, RegistryLimits } from "../../lib/idempotency/dedup_state.ts";
+import type { DedupLimits, DedupState } from "../../lib/idempotency/dedup_state.ts";
 import { isHidden } from "../../lib/tree/tree_name.ts";
 import { type Counter, type Counters, difference, isSame, type State } from "./model.ts";
 import { registryDifference, registryOf, type RegistryState } from "./registry_model.ts";
@@ -30,7 +30,7 @@ export interface Change {
   /** The last record of the log when it had happened. */
   readonly lsn: number;
   readonly state: State;
-  readonly registry: RegistryState;
+  readonly dedup: RegistryState;
 }
 
 /** A dump that was completed, or that was there before. */
@@ -79,12 +79,12 @@ export class Past {
   constructor(
     lsn: number,
     state: State,
-    registry: RegistryState,
+    dedup: RegistryState,
     policy: SyncPolicy,
     isCounted: boolean,
     dumps: readonly KnownDump[],
   ) {
-    this.changes.push({ lsn, state, registry });
+    this.changes.push({ lsn, state, dedup });
     this.policy = policy;
     this.isCounted = isCounted;
     this.acked = this.synced = lsn;
@@ -95,16 +95,16 @@ export class Past {
     return this.changes[this.changes.length - 1].state;
   }
 
-  get registry(): RegistryState {
-    return this.changes[this.changes.length - 1].registry;
+  get dedup(): RegistryState {
+    return this.changes[this.changes.length - 1].dedup;
   }
 
   change(lsn: number, state: State): void {
-    this.changes.push({ lsn, state, registry: this.registry });
+    this.changes.push({ lsn, state, dedup: this.dedup });
   }
 
-  note(lsn: number, registry: RegistryState): void {
-    this.changes.push({ lsn, state: this.state, registry });
+  note(lsn: number, dedup: RegistryState): void {
+    this.changes.push({ lsn, state: this.state, dedup });
   }
 
   ack(lsn: number, time: number): void {
@@ -167,11 +167,11 @@ export function faultOfEnd(bounds: Bounds, ending: Ending, lsn: number): string 
 export function faultOfRegistry(
   bounds: Bounds,
   lsn: number,
-  registry: Registry,
-  limits: RegistryLimits,
+  dedup: DedupState,
+  limits: DedupLimits,
 ): string | null {
-  const { registry: expected } = expectedAt(bounds, lsn);
-  const fault = registryDifference(expected, registryOf(registry), limits);
+  const { dedup: expected } = expectedAt(bounds, lsn);
+  const fault = registryDifference(expected, registryOf(dedup), limits);
   return fault && `after record ${lsn}, ${fault}`;
 }
 

@@ -6,12 +6,12 @@
 
 import { decode } from "@std/msgpack";
 import {
-  ANSWER,
   CHECKPOINT,
+  type DedupLimits,
+  type DedupState,
+  IDEMPOTENCY_RECORD,
   PRUNE,
   type Prune,
-  type Registry,
-  type RegistryLimits,
   STREAM,
 } from "../../lib/idempotency/dedup_state.ts";
 import type { Checkpoint } from "../../lib/idempotency/checkpoints.ts";
@@ -58,12 +58,12 @@ const decoder = new TextDecoder();
 /** The state after a note; `line`: the request that brings it. */
 export function noted(
   state: RegistryState,
-  limits: RegistryLimits,
+  limits: DedupLimits,
   kind: number,
   payload: Uint8Array,
   line: string | null,
 ): RegistryState {
-  if (kind === ANSWER) {
+  if (kind === IDEMPOTENCY_RECORD) {
     const [key, answer] = answerOf(payload, line);
     return { ...state, answers: remembered(state.answers, limits, key, answer) };
   }
@@ -76,13 +76,13 @@ export function noted(
 }
 
 /** What is in a registry. */
-export function registryOf(registry: Registry): RegistryState {
+export function registryOf(dedup: DedupState): RegistryState {
   const answers = new Map<string, Answer>();
-  for (const [words, at] of registry.answers.all()) {
+  for (const [words, at] of dedup.records.all()) {
     const [key, answer] = answerOf(bytesOf(words.slice(at, at + words[at])), null);
     answers.set(key, answer);
   }
-  const streams = [...registry.streams.all()].map(({ prints, lastChunk, ...stream }) => {
+  const streams = [...dedup.streams.all()].map(({ prints, lastChunk, ...stream }) => {
     const chunks = Array.from({ length: lastChunk }, (_, chunk) => {
       return hexOf(bytesOf(prints.slice(4 * chunk, 4 * chunk + 4)));
     });
@@ -92,14 +92,14 @@ export function registryOf(registry: Registry): RegistryState {
     const some = streams.filter(({ committed }) => committed === null === isOpen);
     return new Map(some.map((stream) => [stream.id, stream]));
   };
-  const checkpoints = new Map(registry.checkpoints.all().map((each) => [each.source, each]));
+  const checkpoints = new Map(dedup.checkpoints.all().map((each) => [each.source, each]));
   return { answers, open: of(true), committed: of(false), checkpoints };
 }
 
 /** The answer under a key that is not too old by now. */
 export function answerTo(
   { answers }: RegistryState,
-  { ageMaxSeconds }: RegistryLimits,
+  { ageMaxSeconds }: DedupLimits,
   key: string,
   now: number,
 ): Answer | null {
@@ -115,7 +115,7 @@ export function answerTo(
 export function registryDifference(
   expected: RegistryState,
   found: RegistryState,
-  { ageMaxSeconds }: RegistryLimits,
+  { ageMaxSeconds }: DedupLimits,
 ): string | null {
   const latest = Math.max(0, ...[...expected.answers.values()].map(({ created }) => created));
   const oldest = ageMaxSeconds > 0 ? latest - ageMaxSeconds : 0;
@@ -140,7 +140,7 @@ function toldOf(stream: StreamState): string {
 
 function remembered(
   answers: ReadonlyMap<string, Answer>,
-  { answersMax, ageMaxSeconds }: RegistryLimits,
+  { idempotencyRecordsMax, ageMaxSeconds }: DedupLimits,
   key: string,
   answer: Answer,
 ): ReadonlyMap<string, Answer> {
@@ -149,7 +149,7 @@ function remembered(
   next.set(key, answer);
   for (const [other, { created }] of [...next]) {
     const isOld = ageMaxSeconds > 0 && created < answer.created - ageMaxSeconds;
-    if (!isOld && next.size <= answersMax) break;
+    if (!isOld && next.size <= idempotencyRecordsMax) break;
     next.delete(other);
   }
   return next;
@@ -165,7 +165,7 @@ function pruned(answers: ReadonlyMap<string, Answer>, { before, leave }: Prune) 
 
 function streamed(
   state: RegistryState,
-  { streamsKeptMax, ageMaxSeconds }: RegistryLimits,
+  { streamsKeptMax, ageMaxSeconds }: DedupLimits,
   change: StreamChange,
 ): RegistryState {
   const { id } = change;

@@ -2,7 +2,7 @@
 //
 // Invariant: between `install` and `remove` nothing that runs depends on the real time or on real
 // chance: timers, `performance.now` and the log's random id come from here, so that a seed gives the
-// same history on every machine. Trade: for that it replaces globals of this process, one simulation
+// same history on every machine. Trade-off: for that it replaces globals of this process, one simulation
 // at a time.
 
 import { setImmediate } from "node:timers";

@@ -2,7 +2,7 @@
 // and changes of whole trees, by chance.
 //
 // Invariant: every answer is the line that the model expects at that moment. What a key asks for
-// follows from its number alone, so that any later process can ask again. Trade: where counts are not
+// follows from its number alone, so that any later process can ask again. Trade-off: where counts are not
 // in the log, nor is the registry: steps that need it are left out then, since it would be as of some
 // earlier dump, and the trees as of others.
 
@@ -111,10 +111,10 @@ function textOf(json: Json): string {
 
 /** Carries out a step, under a key or not. */
 function perform(world: World, step: Step, key: string | null): void {
-  const { state, registry } = world.past;
+  const { state, dedup } = world.past;
   const fields = key === null ? step.fields : { ...step.fields, idempotency_key: key };
   const line = lineOf(step.op, fields);
-  const known = key === null ? null : answerTo(registry, world.settings, key, world.seconds);
+  const known = key === null ? null : answerTo(dedup, world.settings, key, world.seconds);
   if (known === null) {
     const expected = step.outcome(state);
     const isFirst = key === null ? null : false;

@@ -2,7 +2,7 @@
 //
 // Invariant: `onOperation` is called before anything of an operation has happened, and after all that
 // came before it. When `isOff`, nothing happens any more: what blocks throws, all else waits for
-// ever. Trade: space is reserved in small steps, as if it were scarce: a real megabyte of zeros would
+// ever. Trade-off: space is reserved in small steps, as if it were scarce: a real megabyte of zeros would
 // have to be searched after each crash.
 
 import type { Appending, Disk, Reading, Writing } from "../../lib/host/disk.ts";

@@ -1,21 +1,21 @@
 // Witnesses: the parts of Karma that are asked for changes, each telling the model what it has done.
 //
 // Invariant: they do nothing but call what they stand for, and tell of it at the same moment; a change
-// that was refused is not told. Trade: the log's buffer is full more often than it would be, always
+// that was refused is not told. Trade-off: the WAL's buffer is full more often than it would be, always
 // where it may be: between the requests of a turn, and never within what was reserved together.
 
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import { ITEM_WORDS, type Items } from "../../lib/command/items.ts";
 import type { Reply } from "../../lib/command/reply.ts";
 import type { Request } from "../../lib/command/request.ts";
-import type { Outcome } from "../../lib/dump/batch.ts";
+import type { DumpOutcome } from "../../lib/dump/batch.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
-import type { Dumped, Journal } from "../../lib/dump/tree_io.ts";
+import type { Dumped, WalSource } from "../../lib/dump/tree_io.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { Ledger, type Outcome as LedgerOutcome } from "../../lib/state/state_writer.ts";
+import { type Outcome as LedgerOutcome, StateWriter } from "../../lib/state/state_writer.ts";
 import { GROUP_WORDS } from "../../lib/wal/format.ts";
-import { Log } from "../../lib/wal/wal.ts";
-import { PRUNE, type Registry, type RegistryLimits } from "../../lib/idempotency/dedup_state.ts";
+import { Wal } from "../../lib/wal/wal.ts";
+import { type DedupLimits, type DedupState, PRUNE } from "../../lib/idempotency/dedup_state.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import type { Tree } from "../../lib/tree/tree.ts";
 import {
@@ -67,7 +67,7 @@ export class WatchedForest extends Forest {
 }
 
 /** A log that tells what is on the disk. */
-export class WatchedLog extends Log {
+export class WatchedLog extends Wal {
   onSynced: (lsn: number) => void = () => {};
   override words = new Uint32Array(PENDING_WORDS);
   /** Up to where there is room for records that belong together. */
@@ -104,13 +104,13 @@ export class WatchedDumps extends DumpStore {
 
   override async writeAll(
     trees: readonly Tree[],
-    journal: Journal,
+    wal: WalSource,
     which: "all" | "changed",
-  ): Promise<Outcome[]> {
+  ): Promise<DumpOutcome[]> {
     const { onBegin } = this;
-    if (onBegin === null) return await super.writeAll(trees, journal, which);
+    if (onBegin === null) return await super.writeAll(trees, wal, which);
     const from = new Map(trees.map((tree) => [tree, onBegin(tree)]));
-    const outcomes = await super.writeAll(trees, journal, which);
+    const outcomes = await super.writeAll(trees, wal, which);
     for (const { tree, entry } of outcomes) {
       if (entry !== null) this.onDumped(entry.file, tree, from.get(tree)!);
     }
@@ -137,12 +137,12 @@ export class WatchedEngine extends Engine {
   }
 }
 
-/** A ledger that tells of changes of counters and of the registry, and which belong together. */
-export class WatchedLedger extends Ledger {
+/** A state writer that tells of changes of counters and of the registry, and which belong together. */
+export class WatchedLedger extends StateWriter {
   readonly #log: WatchedLog;
   readonly #past: Past;
-  readonly #registry: Registry;
-  readonly #limits: RegistryLimits;
+  readonly #dedup: DedupState;
+  readonly #limits: DedupLimits;
   /** The record before those that belong together, and the last of them; null: none do. */
   #from: number | null = null;
   #to = 0;
@@ -152,15 +152,15 @@ export class WatchedLedger extends Ledger {
 
   constructor(
     forest: Forest,
-    registry: Registry,
+    dedup: DedupState,
     log: WatchedLog,
     past: Past,
-    limits: RegistryLimits,
+    limits: DedupLimits,
   ) {
-    super(forest, registry, log, past.isCounted);
+    super(forest, dedup, log, past.isCounted);
     this.#log = log;
     this.#past = past;
-    this.#registry = registry;
+    this.#dedup = dedup;
     this.#limits = limits;
   }
 
@@ -263,12 +263,12 @@ export class WatchedLedger extends Ledger {
     const outcome = super.note(kind, payload);
     if (outcome !== "done") return outcome;
     this.#to = this.#log.lsn;
-    const { registry } = this.#past;
-    const next = noted(registry, this.#limits, kind, payload, this.#line);
+    const { dedup } = this.#past;
+    const next = noted(dedup, this.#limits, kind, payload, this.#line);
     this.#past.note(this.#log.lsn, next);
-    const pruned = registry.answers.size - next.answers.size;
-    if (kind === PRUNE && this.#registry.pruned !== pruned) {
-      this.onFault(`${this.#registry.pruned} answers were forgotten, not ${pruned}`);
+    const pruned = dedup.answers.size - next.answers.size;
+    if (kind === PRUNE && this.#dedup.pruned !== pruned) {
+      this.onFault(`${this.#dedup.pruned} answers were forgotten, not ${pruned}`);
     }
     return outcome;
   }

@@ -2,7 +2,7 @@
 // time, from its start to the moment that it ends.
 //
 // Invariant: whatever it promises to anybody is noted in its past at that moment, and nothing is
-// noted once it `isOver`. What should not happen becomes `fault`. Trade: requests come as lines, and
+// noted once it `isOver`. What should not happen becomes `fault`. Trade-off: requests come as lines, and
 // replies are looked at as the engine gives them, without sessions and sockets.
 
 import { lineOf } from "../../lib/bytes/line.ts";
@@ -10,17 +10,17 @@ import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
 import { Access } from "../../lib/command/access.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
-import { RegistryStore } from "../../lib/dump/dedup_store.ts";
-import { encodeCatalogue } from "../../lib/state/catalog.ts";
-import { Dumper } from "../../lib/recovery/checkpointer.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
+import { DedupStore } from "../../lib/dump/dedup_store.ts";
+import { encodeCatalog } from "../../lib/state/catalog.ts";
+import { Checkpointer } from "../../lib/recovery/checkpointer.ts";
 import { Recovery } from "../../lib/recovery/recovery.ts";
 import { Statistics } from "../../lib/metrics/statistics.ts";
-import type { LogOptions } from "../../lib/wal/hooks.ts";
-import type { LogPosition } from "../../lib/wal/reader.ts";
+import type { WalOptions } from "../../lib/wal/hooks.ts";
+import type { WalPosition } from "../../lib/wal/reader.ts";
 import { HostError } from "../../lib/errors.ts";
 import { HostClock } from "../../lib/host/clock.ts";
-import { Registry, type RegistryLimits } from "../../lib/idempotency/dedup_state.ts";
+import { type DedupLimits, DedupState } from "../../lib/idempotency/dedup_state.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
 import { countersOf, difference, stateOf, withoutTree, withTree } from "./model.ts";
@@ -67,7 +67,7 @@ const OUTSIDE = {
   examine: (): Promise<never> => Promise.reject(new Error("Nothing is examined here")),
 };
 
-export interface Settings extends LogOptions, RegistryLimits {
+export interface Settings extends WalOptions, DedupLimits {
   readonly wal: boolean;
   readonly dumpsKept: number;
 }
@@ -86,15 +86,15 @@ export class World {
   readonly disk: WatchedDisk;
   readonly time: SimulatedTime;
   readonly forest = new WatchedForest();
-  readonly registry: Registry;
+  readonly dedup: DedupState;
   readonly settings: Settings;
   /** What was told to the operator. */
   readonly told: string[] = [];
   /** Set by `start`. */
   engine!: WatchedEngine;
-  dumper!: Dumper;
+  checkpointer!: Checkpointer;
   log!: WatchedLog;
-  ledger!: WatchedLedger;
+  stateWriter!: WatchedLedger;
   past!: Past;
   /** The date as YYYYMMDD. */
   today: number;
@@ -111,8 +111,8 @@ export class World {
   /** Is told of every moment at which the process could end. */
   onMoment: (where: string) => void = () => {};
   readonly #dumps: WatchedDumps;
-  readonly #registries: RegistryStore;
-  readonly #dialect = new Interpreter(new Access(null, null), 10_000, 0);
+  readonly #dedupStore: DedupStore;
+  readonly #dialect = new Codec(new Access(null, null), 10_000, 0);
   readonly #tell = (line: string) => void this.told.push(line);
   /** The lines of the requests that were carried out, or wait for it. */
   readonly #lines = new WeakMap<Request, string>();
@@ -143,8 +143,8 @@ export class World {
       today: () => this.today,
     };
     const { dumpsKept } = settings;
-    this.registry = new Registry(settings);
-    this.#registries = new RegistryStore(DIRECTORY, this.disk, this.#clock);
+    this.dedup = new DedupState(settings);
+    this.#dedupStore = new DedupStore(DIRECTORY, this.disk, this.#clock);
     this.#dumps = new WatchedDumps(DIRECTORY, this.disk, this.#clock, dumpsKept, this.#tell);
   }
 
@@ -205,16 +205,16 @@ export class World {
   }
 
   async #start(): Promise<void> {
-    const { forest, registry, disk, settings } = this;
+    const { forest, dedup, disk, settings } = this;
     const tell = this.#tell;
-    const [dumps, registries, clock] = [this.#dumps, this.#registries, this.#clock];
-    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
+    const [dumps, dedupStore, clock] = [this.#dumps, this.#dedupStore, this.#clock];
+    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, dedupStore, dedup, clock);
     await recovery.read();
     const position = await recovery.settle(tell);
     if (!await this.#hasRead(position)) return;
     const log = this.log = new WatchedLog(DIRECTORY, settings, position, disk, {
-      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
-      onLarge: () => this.dumper.shorten(),
+      catalog: (lsn) => encodeCatalog(forest, dedup, lsn),
+      onLarge: () => this.checkpointer.shorten(),
       lost: (error) => this.#lose(error),
       tell,
     });
@@ -223,16 +223,22 @@ export class World {
     await recovery.finish(tell);
     if (this.isOver) return;
     this.#serve(position.lsn);
-    const ledger = this.ledger = new WatchedLedger(forest, registry, log, this.past, settings);
-    ledger.onFault = (fault) => this.fail(fault);
-    this.dumper = new Dumper(forest, dumps, log, ledger, registries, registry, tell);
-    const { dumper } = this;
-    const parts = { forest, registry, ledger, log, dumps, registries, dumper, clock };
+    const stateWriter = this.stateWriter = new WatchedLedger(
+      forest,
+      dedup,
+      log,
+      this.past,
+      settings,
+    );
+    stateWriter.onFault = (fault) => this.fail(fault);
+    this.checkpointer = new Checkpointer(forest, dumps, log, stateWriter, dedupStore, dedup, tell);
+    const { checkpointer } = this;
+    const parts = { forest, dedup, stateWriter, wal: log, dumps, dedupStore, checkpointer, clock };
     const { dumpsKept } = settings;
     const outside = { ...OUTSIDE, statistics: new Statistics() };
     this.engine = new WatchedEngine({ ...parts, ...outside }, { ...LIMITS, dumpsKept }, tell);
-    this.engine.onBegin = (request) => ledger.begin(this.#lines.get(request) ?? null);
-    this.engine.onDone = () => ledger.done();
+    this.engine.onBegin = (request) => stateWriter.begin(this.#lines.get(request) ?? null);
+    this.engine.onDone = () => stateWriter.done();
     if (disk.inner.filesOpen !== 1 && this.isCalm) {
       this.fail(`${disk.inner.filesOpen} files are open, not only the log`);
     }
@@ -241,7 +247,7 @@ export class World {
   /** What Karma does at its end. */
   async stop(): Promise<void> {
     let failures = 0;
-    const stopped = this.dumper.dumpAll("a test").then(async (count) => {
+    const stopped = this.checkpointer.dumpAll("a test").then(async (count) => {
       failures = count;
       await this.log.close();
     });
@@ -250,10 +256,10 @@ export class World {
     if (!this.isCalm) return;
     const files = await this.files();
     const segments = files.filter((file) => file.endsWith(".wal"));
-    const registries = files.filter((file) => file.endsWith(`-${this.log.id}.registry`));
+    const dedupDumps = files.filter((file) => file.endsWith(`-${this.log.id}.registry`));
     if (failures > 0) this.fail(`${failures} dumps could not be made`);
     if (segments.length > 1) this.fail(`After dumps of all, the log is ${segments.join(", ")}`);
-    if (registries.length !== 1) this.fail(`Dumps of the registry are ${registries.join(", ")}`);
+    if (dedupDumps.length !== 1) this.fail(`Dumps of the registry are ${dedupDumps.join(", ")}`);
     const { filesOpen } = this.disk.inner;
     // Where the log is always too large, the next dumps may have begun.
     if (filesOpen > (this.settings.bytesMax <= 4096 ? 1 : 0)) {
@@ -270,14 +276,14 @@ export class World {
   }
 
   /** Compares what was read with what must be there. */
-  async #hasRead({ lsn, id }: LogPosition): Promise<boolean> {
+  async #hasRead({ lsn, id }: WalPosition): Promise<boolean> {
     const bounds = this.#bounds;
     const fault = faultOfEnd(bounds, this.#ending, lsn) ??
       faultOfTrees(bounds, lsn, stateOf(this.forest)) ??
-      faultOfRegistry(bounds, lsn, this.registry, this.settings);
+      faultOfRegistry(bounds, lsn, this.dedup, this.settings);
     if (fault !== null) this.fail(`After ${this.#ending}: ${fault}`);
     for (const tree of this.forest.trees()) checkTree(tree);
-    this.registry.check();
+    this.dedup.check();
     const { filesOpen } = this.disk.inner;
     if (filesOpen > 0) this.fail(`${filesOpen} files are open after the recovery of log ${id}`);
     const missing = faultOfFiles(this.#bounds, await this.files(), this.settings.dumpsKept);
@@ -292,8 +298,8 @@ export class World {
   #serve(lsn: number): void {
     const { forest, settings: { policy, wal }, log } = this;
     const dumps = this.#bounds.past.dumps.slice(0, this.#bounds.dumps);
-    const { registry } = expectedAt(this.#bounds, lsn);
-    const past = this.past = new Past(lsn, stateOf(forest), registry, policy, wal, dumps);
+    const { dedup } = expectedAt(this.#bounds, lsn);
+    const past = this.past = new Past(lsn, stateOf(forest), dedup, policy, wal, dumps);
     this.isServing = true;
     log.onSynced = (lsn) => {
       if (!this.isOver) past.synced = Math.max(past.synced, lsn);
@@ -366,8 +372,8 @@ export class World {
   #faultOfNothing(reply: Reply, before: Change, changes: number): string | null {
     if (reply.code === null && reply.isRepeated !== true || changes === 0) return null;
     if (reply.code === "storage_full" || reply.isRepeated) return `there were ${changes} changes`;
-    const { state, registry } = this.past;
-    return registry === before.registry ? difference(before.state, state) : "the registry changed";
+    const { state, dedup } = this.past;
+    return dedup === before.dedup ? difference(before.state, state) : "the registry changed";
   }
 
   /** What a session does before it answers. */
@@ -393,9 +399,9 @@ export class World {
       if (this.time.now > end) this.fail(`${this.pending} requests are never answered`);
     }
     if (this.isOver || !this.isServing) return;
-    const { state, registry } = this.past;
+    const { state, dedup } = this.past;
     const wrong = difference(state, stateOf(this.forest)) ??
-      registryDifference(registry, registryOf(this.registry), this.settings);
+      registryDifference(dedup, registryOf(this.dedup), this.settings);
     if (wrong !== null) this.fail(`The state in memory: ${wrong}`);
   }
 }

@@ -1,4 +1,4 @@
-// Lines asked of an interpreter, and what they are understood as, in one line of text.
+// Lines asked of an codec, and what they are understood as, in one line of text.
 
 import { lineOf } from "../../lib/bytes/line.ts";
 import { assert } from "@std/assert";
@@ -9,7 +9,7 @@ import { COST, MAX, SUBJECT } from "../../lib/command/limits.ts";
 import type { Field } from "../../lib/command/operation.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { KEY, Request, VALUE } from "../../lib/command/request.ts";
-import { type Dialect, Interpreter } from "../../lib/protocol/json/codec.ts";
+import { Codec, type ProtocolName } from "../../lib/protocol/json/codec.ts";
 
 const encoder = new TextEncoder();
 
@@ -17,25 +17,25 @@ const GUARD = 0x22;
 const GUARDS = 3;
 
 export class Asker {
-  readonly interpreter: Interpreter;
+  readonly codec: Codec;
   /** One for all lines, as a connection has. */
   readonly request = new Request();
   reply = new Reply();
 
   constructor(access = new Access(null, null), itemsMax = 10_000) {
-    this.interpreter = new Interpreter(access, itemsMax, 0);
+    this.codec = new Codec(access, itemsMax, 0);
   }
 
   /** What a line is understood as: `increment "t" key=1 day=0 value=1`, or `code sentence`. */
-  ask(line: string | Uint8Array, spoken: Dialect = "v2"): string {
+  ask(line: string | Uint8Array, spoken: ProtocolName = "v2"): string {
     const { request } = this;
     const text = typeof line === "string" ? encoder.encode(line) : line;
     const bytes = new Uint8Array(text.length + 2 * GUARDS).fill(GUARD);
     bytes.set(text, GUARDS);
     this.reply = new Reply();
-    const { reply, interpreter } = this;
+    const { reply, codec } = this;
     const end = GUARDS + text.length;
-    const isGood = interpreter.decode(lineOf(bytes, GUARDS, end), spoken, request, reply);
+    const isGood = codec.decode(lineOf(bytes, GUARDS, end), spoken, request, reply);
     const around = [...bytes.subarray(0, GUARDS), ...bytes.subarray(end)];
     assert(around.every((byte) => byte === GUARD), "nothing around the line is written");
     if (isGood) {
@@ -54,15 +54,26 @@ export function latin1(bytes: Uint8Array): string {
 
 /** A decoded request: its operation, each of its fields, and its idempotency key. */
 export function textOf(request: Request): string {
-  const { operation, onceStart, onceEnd, printStart, printEnd, hasOnce } = request;
+  const {
+    operation,
+    idempotencyKeyStart,
+    idempotencyKeyEnd,
+    fingerprintStart,
+    fingerprintEnd,
+    hasIdempotencyKey,
+  } = request;
   const parts: string[] = operation.fields.map((field) => fieldOf(field, request));
-  if (hasOnce) parts.push(`once=${spanOf(request, onceStart, onceEnd)}`);
-  if (printEnd > printStart) parts.push(`print=${spanOf(request, printStart, printEnd)}`);
+  if (hasIdempotencyKey) {
+    parts.push(`once=${spanOf(request, idempotencyKeyStart, idempotencyKeyEnd)}`);
+  }
+  if (fingerprintEnd > fingerprintStart) {
+    parts.push(`print=${spanOf(request, fingerprintStart, fingerprintEnd)}`);
+  }
   return [operation.id, ...parts.filter((part) => part !== "")].join(" ");
 }
 
 function fieldOf(field: Field, request: Request): string {
-  const { hasRange, dayFrom, dayTo, limit, items, details } = request;
+  const { hasRange, dayFrom, dayTo, pageSize: limit, items, details } = request;
   switch (field) {
     case "tree":
     case "file":

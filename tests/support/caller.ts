@@ -1,6 +1,6 @@
 // A client of protocol v2 whose server may be killed at any moment, and as many of them as one likes.
 //
-// Invariant: a line it returns came whole; when the server has gone there are no more. Trade: it knows
+// Invariant: a line it returns came whole; when the server has gone there are no more. Trade-off: it knows
 // ASCII only.
 
 /** A connection that speaks lines of protocol v2. */

@@ -14,7 +14,7 @@ export function filesOf({ path }: TemporaryDirectory): Record<string, string> {
   }));
 }
 
-/** The names of the segments of the log, oldest first. */
+/** The names of the segments of the WAL, oldest first. */
 export function segmentsOf(directory: TemporaryDirectory): string[] {
   return directory.files().filter((file) => file.endsWith(".wal"));
 }

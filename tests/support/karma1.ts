@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { DumpStore } from "../../lib/dump/store.ts";
-import { Karma1Directory } from "../../lib/legacy/directory.ts";
+import { LegacyDirectory } from "../../lib/legacy/directory.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import { Forest } from "../../lib/tree/forest.ts";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
@@ -18,7 +18,7 @@ const encoder = new TextEncoder();
 export type Contents = Record<string, string[]>;
 
 export interface Taken {
-  readonly karma1: Karma1Directory;
+  readonly karma1: LegacyDirectory;
   readonly forest: Forest;
   readonly contents: Contents;
 }
@@ -50,7 +50,7 @@ export async function take(disk: MemoryDisk): Promise<Taken> {
   const dumps = new DumpStore(DIRECTORY, disk, clock, 0, () => {});
   const newest = await dumps.newest();
   for (const dump of newest) forest.put((await dumps.restore(dump)).tree);
-  const karma1 = await Karma1Directory.open(DIRECTORY, disk);
+  const karma1 = await LegacyDirectory.open(DIRECTORY, disk);
   assert(karma1 !== null, "there is something of Karma 1.x");
   const snapshots = newest.map(({ file, tree }) => ({ file, tree: tree! }));
   await karma1.replay(forest, snapshots, NOW_SECONDS);

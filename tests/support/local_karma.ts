@@ -2,36 +2,36 @@
 // that stands still until it is moved, and sessions whose connections are played by the test.
 //
 // Invariant: a session reads exactly the chunks that were pushed, one a read, and its writes are
-// taken in odd parts, so that neither side may count on how TCP cuts. Trade: what the operating
+// taken in odd parts, so that neither side may count on how TCP cuts. Trade-off: what the operating
 // system does (sockets, files, signals) is not here; tests/integration has that.
 
 import { Budget } from "../../lib/bytes/budget.ts";
 import { Access } from "../../lib/command/access.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
-import { RegistryStore } from "../../lib/dump/dedup_store.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
+import { DedupStore } from "../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
-import { encodeCatalogue } from "../../lib/state/catalog.ts";
-import { Dumper } from "../../lib/recovery/checkpointer.ts";
+import { encodeCatalog } from "../../lib/state/catalog.ts";
+import { Checkpointer } from "../../lib/recovery/checkpointer.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import {
-  examineBeside,
-  type Findings,
+  checkBeside,
+  type CheckReport,
   HOLLOW_LIMITS,
   type Opening,
 } from "../../lib/recovery/integrity_check.ts";
-import { Ledger } from "../../lib/state/state_writer.ts";
+import { StateWriter } from "../../lib/state/state_writer.ts";
 import { Recovery } from "../../lib/recovery/recovery.ts";
 import { Statistics } from "../../lib/metrics/statistics.ts";
-import { StillDisk } from "../../lib/recovery/frozen_disk.ts";
+import { FrozenDisk } from "../../lib/recovery/frozen_disk.ts";
 import { type Calendar, HostClock } from "../../lib/host/clock.ts";
-import { Log } from "../../lib/wal/wal.ts";
-import type { LogOptions } from "../../lib/wal/hooks.ts";
-import { Registry } from "../../lib/idempotency/dedup_state.ts";
+import { Wal } from "../../lib/wal/wal.ts";
+import type { WalOptions } from "../../lib/wal/hooks.ts";
+import { DedupState } from "../../lib/idempotency/dedup_state.ts";
 import { BufferBound } from "../../lib/server/buffer_bound.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
 import { Gate } from "../../lib/server/gate.ts";
 import { Notices } from "../../lib/server/notices.ts";
-import { Turns } from "../../lib/server/turn_budget.ts";
+import { TurnBudget } from "../../lib/server/turn_budget.ts";
 import type { Connection } from "../../lib/server/connection.ts";
 import { Session } from "../../lib/server/session.ts";
 import { Forest } from "../../lib/tree/forest.ts";
@@ -55,8 +55,8 @@ const LIMITS = {
   requestTimeoutMs: 0,
   readTimeoutMs: 0,
   writeTimeoutMs: 0,
-  answersMax: 1_000_000,
-  answersBytesMax: Infinity,
+  idempotencyRecordsMax: 1_000_000,
+  idempotencyBytesMax: Infinity,
   ageMaxSeconds: 604_800,
   streamsKeptMax: 1000,
   treesMax: 1_000_000,
@@ -70,7 +70,7 @@ const WRITE_BYTES_MAX = 4099;
 
 const encoder = new TextEncoder();
 
-export interface LocalOptions extends Partial<LogOptions>, Partial<typeof LIMITS> {
+export interface LocalOptions extends Partial<WalOptions>, Partial<typeof LIMITS> {
   /** Whether counts go into the log. */
   readonly wal?: boolean;
   /** The tokens, of everything and of reading. */
@@ -87,20 +87,20 @@ export class LocalKarma {
   /** Likewise of dumps that were made. */
   readonly dumped: string[] = [];
   readonly forest: Forest;
-  readonly registry: Registry;
+  readonly dedup: DedupState;
   /** Set by `start`. */
   engine!: Engine;
-  dumper!: Dumper;
-  wal!: Log;
+  checkpointer!: Checkpointer;
+  wal!: Wal;
   readonly #options: LocalOptions;
   readonly #limits: typeof LIMITS;
   readonly #clock: { now(): number; today(): number };
   readonly #dumps: DumpStore;
-  readonly #registries: RegistryStore;
+  readonly #dedupStore: DedupStore;
   readonly #exchanges: ExchangePool;
   readonly #gate: Gate;
   readonly #bound = new BufferBound(1 << 30);
-  #turns!: Turns;
+  #turnBudget!: TurnBudget;
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
   now = Date.UTC(2026, 10, 22, 12);
   today = 20261122;
@@ -116,11 +116,11 @@ export class LocalKarma {
     const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
     this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);
-    this.registry = new Registry(this.#limits, this.forest.budget);
-    this.#registries = new RegistryStore(DIRECTORY, disk, this.#clock);
+    this.dedup = new DedupState(this.#limits, this.forest.budget);
+    this.#dedupStore = new DedupStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);
     this.#gate = new Gate(access, 0, new Notices(tell));
-    this.#exchanges = new ExchangePool(() => new Interpreter(access, batchItemsMax, replyBytesMax));
+    this.#exchanges = new ExchangePool(() => new Codec(access, batchItemsMax, replyBytesMax));
   }
 
   /** What Karma does at start, and ready to serve. */
@@ -134,26 +134,43 @@ export class LocalKarma {
   async start(restore = true): Promise<void> {
     const { forest, disk } = this;
     const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
-    const registries = this.#registries;
-    const { registry } = this;
+    const dedupStore = this.#dedupStore;
+    const { dedup } = this;
     const clock = this.#clock;
     const dumps = this.#dumps;
-    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
+    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, dedupStore, dedup, clock);
     if (restore) await recovery.read();
     const position = restore ? await recovery.settle(tell) : await recovery.startEmpty(tell);
     const { policy = "no", segmentBytes = 1 << 26, bytesMax = 1 << 30, wal = true } = this.#options;
-    this.wal = new Log(DIRECTORY, { policy, segmentBytes, bytesMax }, position, disk, {
-      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
-      onLarge: () => this.dumper.shorten(),
+    this.wal = new Wal(DIRECTORY, { policy, segmentBytes, bytesMax }, position, disk, {
+      catalog: (lsn) => encodeCatalog(forest, dedup, lsn),
+      onLarge: () => this.checkpointer.shorten(),
       lost: (error) => this.lost = error,
       tell,
     });
     this.wal.begin();
     await this.wal.sync();
-    const ledger = new Ledger(forest, registry, this.wal, wal);
-    this.dumper = new Dumper(forest, dumps, this.wal, ledger, registries, registry, tell);
-    const { dumper } = this;
-    const parts = { forest, registry, ledger, log: this.wal, dumps, registries, dumper, clock };
+    const stateWriter = new StateWriter(forest, dedup, this.wal, wal);
+    this.checkpointer = new Checkpointer(
+      forest,
+      dumps,
+      this.wal,
+      stateWriter,
+      dedupStore,
+      dedup,
+      tell,
+    );
+    const { checkpointer } = this;
+    const parts = {
+      forest,
+      dedup,
+      stateWriter,
+      wal: this.wal,
+      dumps,
+      dedupStore,
+      checkpointer,
+      clock,
+    };
     const { calendar = UTC } = this.#options;
     const statistics = new Statistics();
     const outside = {
@@ -163,21 +180,21 @@ export class LocalKarma {
       examine: () => this.examine(),
     };
     this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);
-    this.#turns = new Turns(this.engine.statistics);
+    this.#turnBudget = new TurnBudget(this.engine.statistics);
   }
 
   /** Examines what another start would find now. */
-  examine(): Promise<Findings> {
+  examine(): Promise<CheckReport> {
     const clock = this.#clock;
     const open: Opening = (disk, forest) => {
-      const registries = new RegistryStore(DIRECTORY, disk, clock);
+      const dedupStore = new DedupStore(DIRECTORY, disk, clock);
       const makeTree = (name: string) => forest.makeTree(name);
       const dumps = new DumpStore(DIRECTORY, disk, clock, 0, () => {}, makeTree);
-      const registry = new Registry({ ...this.#limits, ...HOLLOW_LIMITS });
-      const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
+      const dedup = new DedupState({ ...this.#limits, ...HOLLOW_LIMITS });
+      const recovery = new Recovery(DIRECTORY, disk, dumps, forest, dedupStore, dedup, clock);
       return { dumps, recovery };
     };
-    return examineBeside(open, this.forest, () => StillDisk.of(this.disk, DIRECTORY, this.wal));
+    return checkBeside(open, this.forest, () => FrozenDisk.of(this.disk, DIRECTORY, this.wal));
   }
 
   /** Puts a file into the directory of dumps. */
@@ -203,7 +220,7 @@ export class LocalKarma {
       client.connection,
       this.engine,
       this.#exchanges,
-      this.#turns,
+      this.#turnBudget,
       this.#limits,
       this.#gate,
       this.#bound,

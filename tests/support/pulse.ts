@@ -1,7 +1,7 @@
 // A pulse: a client that pings a server all the time, from a thread of its own, and notes how long
 // it waited. So what the test itself does meanwhile holds up no ping.
 //
-// Invariant: `longest` counts every ping that was sent since `begin`. Trade: the thread shares the
+// Invariant: `longest` counts every ping that was sent since `begin`. Trade-off: the thread shares the
 // machine with all else, so the longest wait is an upper bound of what the server is to blame for.
 
 const WORKER = new URL("pulse_worker.ts", import.meta.url);

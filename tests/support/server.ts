@@ -2,7 +2,7 @@
 //
 // It listens on a free port of 127.0.0.1 and keeps its dumps in a fresh directory, unless told
 // otherwise. Invariant: nothing of it outlives its `using` block, no process and no directory.
-// Trade: the binary starts with an empty environment, as it must be able to; Deno needs ours, less
+// Trade-off: the binary starts with an empty environment, as it must be able to; Deno needs ours, less
 // what is meant for Karma.
 
 import { fromFileUrl, join, resolve } from "@std/path";

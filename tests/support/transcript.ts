@@ -2,8 +2,8 @@
 // ours answers otherwise on purpose, and comparing texts.
 //
 // Invariant: answers are compared as texts, byte for byte; what may vary is cut out of both, by its
-// path, and nothing is read as a number, since integers go to 2^64-1. Trade: `masked` knows compact
-// JSON only, which is what both dialects speak.
+// path, and nothing is read as a number, since integers go to 2^64-1. Trade-off: `masked` knows compact
+// JSON only, which is what both protocols speak.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 

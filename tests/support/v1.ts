@@ -6,10 +6,10 @@ import { Access } from "../../lib/command/access.ts";
 import type { Operation } from "../../lib/command/operation.ts";
 import type { Reply } from "../../lib/command/reply.ts";
 import type { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
 
 export class V1Lines {
-  readonly #interpreter = new Interpreter(new Access(null, null), 10_000, 0);
+  readonly #codec = new Codec(new Access(null, null), 10_000, 0);
 
   decode(
     bytes: Uint8Array<ArrayBuffer>,
@@ -18,16 +18,16 @@ export class V1Lines {
     request: Request,
     reply: Reply,
   ): boolean {
-    return this.#interpreter.decode(lineOf(bytes, start, end), "v1", request, reply);
+    return this.#codec.decode(lineOf(bytes, start, end), "v1", request, reply);
   }
 
   encode(request: Request, reply: Reply, out: SendBuffer): void {
-    request.dialect = "v1";
-    this.#interpreter.encode(request, reply, out);
+    request.protocol = "v1";
+    this.#codec.encode(request, reply, out);
   }
 
   encodeEnd(request: Request, reply: Reply, out: SendBuffer): void {
-    this.#interpreter.encodeEnd(request, reply, out, 0);
+    this.#codec.encodeEnd(request, reply, out, 0);
   }
 }
 

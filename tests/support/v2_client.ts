@@ -7,7 +7,7 @@ import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Interpreter } from "../../lib/protocol/json/codec.ts";
+import { Codec } from "../../lib/protocol/json/codec.ts";
 import type { LocalKarma } from "./local_karma.ts";
 
 const encoder = new TextEncoder();
@@ -20,12 +20,12 @@ const FAILURE =
 
 export class V2Client {
   readonly #karma: LocalKarma;
-  readonly #interpreter: Interpreter;
+  readonly #codec: Codec;
 
   /** `replyBytesMax` is that of the Karma. */
   constructor(karma: LocalKarma, replyBytesMax = 0) {
     this.#karma = karma;
-    this.#interpreter = new Interpreter(new Access(null, null), 10_000, replyBytesMax);
+    this.#codec = new Codec(new Access(null, null), 10_000, replyBytesMax);
   }
 
   /**
@@ -38,12 +38,12 @@ export class V2Client {
     const rest = members === "" ? "" : `,${members}`;
     const bytes = encoder.encode(`{"v":2,"op":"${op}"${rest}}`);
     engine.beginTurn();
-    if (this.#interpreter.decode(lineOf(bytes), "v2", request, reply)) {
+    if (this.#codec.decode(lineOf(bytes), "v2", request, reply)) {
       engine.execute(request, reply);
     }
     await reply.pending;
     await engine.settled();
-    this.#interpreter.encode(request, reply, out);
+    this.#codec.encode(request, reply, out);
     return told(decoder.decode(out.view(0)));
   }
 }

@@ -4,7 +4,7 @@
 // that the server carries out its requests in the order in which they were sent. Invariant: what is
 // found after a crash is the state behind one of its requests: behind the last that was answered, or
 // a later one that was sent. For a counter that is only counted up this says: acknowledged <= found
-// <= sent. Trade: what two writers do to the same counter is not followed.
+// <= sent. Trade-off: what two writers do to the same counter is not followed.
 
 import { Client, failure, success } from "./client.ts";
 import type { Random } from "./random.ts";

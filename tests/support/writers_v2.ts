@@ -10,7 +10,7 @@
 //
 // Invariant: what a restart finds of a track is the state behind one of its requests, acked <= happened
 // <= sent; each request before that is then answered as done before, and each behind as done first,
-// so that all of them are counted once. Trade: retries come in the order of the requests.
+// so that all of them are counted once. Trade-off: retries come in the order of the requests.
 
 import { Client } from "./client.ts";
 import type { Random } from "./random.ts";

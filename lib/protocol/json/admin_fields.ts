@@ -5,7 +5,7 @@ import { ABSENT, INTEGER, type Kind, NEGATIVE, NULL, STRING } from "../../bytes/
 import { u64ToBigInt } from "../../bytes/u64.ts";
 import type { Field } from "../../command/operation.ts";
 import type { Detail } from "../../command/request.ts";
-import { momentOf } from "./timestamp.ts";
+import { timestampOf } from "./timestamp.ts";
 import type { MEMBER } from "./request_line.ts";
 import type { Value } from "./value.ts";
 
@@ -20,14 +20,14 @@ const MODES = ["add", "set", "replace_series"];
 type Name = keyof typeof MEMBER;
 
 /** What is wrong: with the shape (`fault`), or only with what it says (`later`). */
-export interface Told {
+export interface FieldResult {
   readonly fault?: string;
-  readonly later?: string;
+  readonly valueError?: string;
 }
 
-type Read = (details: Map<string, Detail>, of: (name: Name) => Value) => Told;
+type Read = (details: Map<string, Detail>, of: (name: Name) => Value) => FieldResult;
 
-const GOOD: Told = {};
+const GOOD: FieldResult = {};
 
 const READERS: Partial<Record<Field, Read>> = {
   "cursor?": (details, of) => {
@@ -57,7 +57,7 @@ const READERS: Partial<Record<Field, Read>> = {
     if (fault !== null) return { fault };
     const sequence = Number(bigintOf(value));
     details.set("sequence", sequence);
-    return sequence === 0 ? { later: "Field chunk_seq must be greater than 0" } : GOOD;
+    return sequence === 0 ? { valueError: "Field chunk_seq must be greater than 0" } : GOOD;
   },
   "stream": (details, of) => name(details, "stream", of("stream_id"), "stream_id"),
   "source": (details, of) => name(details, "source", of("source"), "source"),
@@ -69,7 +69,7 @@ const READERS: Partial<Record<Field, Read>> = {
     const told = name(details, "mode", of("mode"), "mode");
     if (told.fault !== undefined) return told;
     const mode = details.get("mode") as string;
-    return MODES.includes(mode) ? GOOD : { later: `Unsupported ingest mode ${mode}` };
+    return MODES.includes(mode) ? GOOD : { valueError: `Unsupported ingest mode ${mode}` };
   },
   "granularity?": (details, of) => {
     const value = of("granularity");
@@ -84,10 +84,10 @@ const READERS: Partial<Record<Field, Read>> = {
     if (offset.fault !== undefined) return offset;
     const event = textOrInteger(details, "event", of("event_id"), "event_id");
     if (event.fault !== undefined) return event;
-    if (details.get("offset") === "") return { later: "Field offset must not be empty" };
-    if (details.get("event") === "") return { later: "Field event_id must not be empty" };
+    if (details.get("offset") === "") return { valueError: "Field offset must not be empty" };
+    if (details.get("event") === "") return { valueError: "Field event_id must not be empty" };
     const isThere = details.get("offset") !== null || details.get("event") !== null;
-    return isThere ? GOOD : { later: "Field offset or event_id is required" };
+    return isThere ? GOOD : { valueError: "Field offset or event_id is required" };
   },
   "report": report,
 };
@@ -97,23 +97,33 @@ export function readDetail(
   field: Field,
   details: Map<string, Detail>,
   of: (name: Name) => Value,
-): Told {
+): FieldResult {
   return READERS[field]!(details, of);
 }
 
-function put(details: Map<string, Detail>, field: string, detail: Detail): Told {
+function put(details: Map<string, Detail>, field: string, detail: Detail): FieldResult {
   details.set(field, detail);
   return GOOD;
 }
 
-function text(details: Map<string, Detail>, field: string, value: Value, name: string): Told {
+function text(
+  details: Map<string, Detail>,
+  field: string,
+  value: Value,
+  name: string,
+): FieldResult {
   if (value.end - value.start > TEXT_BYTES_MAX) return { fault: `Field ${name} exceeds max size` };
   const read = value.text();
   return read === null ? { fault: `Field ${name} must be UTF-8` } : put(details, field, read);
 }
 
 /** A text that must be there and say something. */
-function name(details: Map<string, Detail>, field: string, value: Value, name: string): Told {
+function name(
+  details: Map<string, Detail>,
+  field: string,
+  value: Value,
+  name: string,
+): FieldResult {
   const isThere = value.kind === STRING && value.end > value.start;
   return isThere ? text(details, field, value, name) : { fault: `Field ${name} is required` };
 }
@@ -124,7 +134,7 @@ function textOrInteger(
   field: string,
   value: Value,
   name: string,
-): Told {
+): FieldResult {
   if (value.kind === ABSENT) return put(details, field, null);
   if (value.kind === STRING) return text(details, field, value, name);
   if (!isInteger(value.kind)) return { fault: `Field ${name} must be a string or integer` };
@@ -144,21 +154,21 @@ function bigintOf({ lanes }: Value): bigint {
 }
 
 /** Seconds since 1970, or an RFC 3339 text. */
-function moment(details: Map<string, Detail>, value: Value): Told {
+function moment(details: Map<string, Detail>, value: Value): FieldResult {
   if (value.kind === ABSENT) return { fault: "Field before is required" };
   if (value.kind === STRING) {
-    const ms = momentOf(value.text() ?? "");
-    if (ms === null) return { later: "Field before must be an ISO8601 timestamp" };
+    const ms = timestampOf(value.text() ?? "");
+    if (ms === null) return { valueError: "Field before must be an ISO8601 timestamp" };
     return put(details, "time", ms / 1000);
   }
   if (!isInteger(value.kind)) {
     return { fault: "Field before must be an integer or ISO8601 timestamp" };
   }
   const fault = value.integer("before");
-  return fault === null ? put(details, "time", Number(bigintOf(value))) : { later: fault };
+  return fault === null ? put(details, "time", Number(bigintOf(value))) : { valueError: fault };
 }
 
-function report(details: Map<string, Detail>, of: (name: Name) => Value): Told {
+function report(details: Map<string, Detail>, of: (name: Name) => Value): FieldResult {
   const fields = [
     ["checked_points", true],
     ["mismatch_count", true],
@@ -180,5 +190,5 @@ function report(details: Map<string, Detail>, of: (name: Name) => Value): Told {
   }
   const [checked, mismatches] = [details.get("checked_points")!, details.get("mismatch_count")!];
   if (mismatches <= checked) return GOOD;
-  return { later: "Field mismatch_count must be less than or equal to checked_points" };
+  return { valueError: "Field mismatch_count must be less than or equal to checked_points" };
 }

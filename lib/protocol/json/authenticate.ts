@@ -1,22 +1,22 @@
-// Admission: the token of a request, in whatever dialect, before anything else about it is told.
+// Admission: the token of a request, in whatever protocol, before anything else about it is told.
 
 import { STRING } from "../../bytes/json_scanner.ts";
 import type { Access } from "../../command/access.ts";
 import type { Reply } from "../../command/reply.ts";
-import { MEMBER, type Members } from "./request_line.ts";
+import { MEMBER, type RequestLine } from "./request_line.ts";
 
 /** Whether whoever sent the line may go on; if not, the reply says so. */
-export function isAdmitted(
-  members: Members,
+export function isAuthenticated(
+  requestLine: RequestLine,
   bytes: Uint8Array,
   access: Access,
   reply: Reply,
 ): boolean {
   if (access.isOpen) return true;
-  const isText = members.kinds[MEMBER.token] === STRING;
-  const start = isText ? members.starts[MEMBER.token] : 0;
-  const end = isText ? members.ends[MEMBER.token] : 0;
-  if (access.admit(bytes, start, end) && isText) return true;
+  const isText = requestLine.kinds[MEMBER.token] === STRING;
+  const start = isText ? requestLine.starts[MEMBER.token] : 0;
+  const end = isText ? requestLine.ends[MEMBER.token] : 0;
+  if (access.authenticate(bytes, start, end) && isText) return true;
   reply.fail("unauthorized", "Unauthorized");
   return false;
 }

@@ -1,50 +1,50 @@
-// The interpreter: whatever dialect a line is in, it becomes a request, and the reply is in the same.
+// The codec: whatever protocol a line is in, it becomes a request, and the reply is in the same.
 //
 // A line with a `command` is in v1, one with `v` or `op` in v2. What has neither, because it is no
-// JSON or no request, is answered in the dialect that its connection spoke last, and at first in v2.
+// JSON or no request, is answered in the protocol that its connection spoke last, and at first in v2.
 
 import type { Line } from "../../bytes/line.ts";
 import type { SendBuffer } from "../../bytes/send_buffer.ts";
 import type { Access } from "../../command/access.ts";
 import type { Reply } from "../../command/reply.ts";
 import type { Request } from "../../command/request.ts";
-import { Known, MEMBER, Members } from "./request_line.ts";
+import { DecodeCaches, MEMBER, RequestLine } from "./request_line.ts";
 import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 
-export type Dialect = Request["dialect"];
+export type ProtocolName = Request["protocol"];
 
-export class Interpreter {
-  readonly #members: Members;
+export class Codec {
+  readonly #requestLine: RequestLine;
   readonly #v1: V1;
   readonly #v2: V2;
   readonly #replyBytesMax: number;
 
   /**
    * `itemsMax`: how long a list may be; `replyBytesMax`: how long a reply in v2, 0 for no limit.
-   * Interpreters may share what is `known`.
+   * Codecs may share what is `known`.
    */
-  constructor(access: Access, itemsMax: number, replyBytesMax: number, known = new Known()) {
-    this.#members = new Members(known);
-    this.#v1 = new V1(this.#members, access);
-    this.#v2 = new V2(this.#members, access, itemsMax);
+  constructor(access: Access, itemsMax: number, replyBytesMax: number, known = new DecodeCaches()) {
+    this.#requestLine = new RequestLine(known);
+    this.#v1 = new V1(this.#requestLine, access);
+    this.#v2 = new V2(this.#requestLine, access, itemsMax);
     this.#replyBytesMax = replyBytesMax;
   }
 
   /** Decodes a line of a connection that last spoke `spoken`. False: `reply` tells why not. */
-  decode(line: Line, spoken: Dialect, request: Request, reply: Reply): boolean {
-    const members = this.#members;
+  decode(line: Line, spoken: ProtocolName, request: Request, reply: Reply): boolean {
+    const requestLine = this.#requestLine;
     const { bytes } = line;
     request.clear();
-    const isObject = members.scan(line);
-    request.dialect = this.#dialect(spoken);
+    const isObject = requestLine.scan(line);
+    request.protocol = this.#dialect(spoken);
     if (!isObject) {
-      const code = members.fault.startsWith("Invalid") ? "invalid_json" : "validation_error";
-      reply.fail(code, members.fault);
+      const code = requestLine.fault.startsWith("Invalid") ? "invalid_json" : "validation_error";
+      reply.fail(code, requestLine.fault);
       return false;
     }
-    if (request.dialect === "v1") return this.#v1.decode(bytes, request, reply);
-    if (members.isBeyond) {
+    if (request.protocol === "v1") return this.#v1.decode(bytes, request, reply);
+    if (requestLine.isBeyond) {
       reply.fail("invalid_json", "Invalid JSON: a number is too large");
       return false;
     }
@@ -54,21 +54,21 @@ export class Interpreter {
   /** Writes a whole reply, or the beginning of one with a walk (see `encodeEnd`). */
   encode(request: Request, reply: Reply, out: SendBuffer): void {
     const start = out.length;
-    if (request.dialect === "v1") this.#v1.encode(request, reply, out);
+    if (request.protocol === "v1") this.#v1.encode(request, reply, out);
     else this.#v2.encode(reply, out);
     if (this.isTooLong(request, reply, out.length - start)) this.refuse(request, reply, out, start);
   }
 
   /** Writes the end of a reply with a walk that began at `start`. */
   encodeEnd(request: Request, reply: Reply, out: SendBuffer, start: number): void {
-    if (request.dialect === "v1") this.#v1.encodeEnd(out);
+    if (request.protocol === "v1") this.#v1.encodeEnd(out);
     else this.#v2.encodeEnd(reply, out);
     if (this.isTooLong(request, reply, out.length - start)) this.refuse(request, reply, out, start);
   }
 
   /** Whether a reply of so many bytes, which may have its line feed, may not be given. */
   isTooLong(request: Request, reply: Reply, bytes: number): boolean {
-    const isLimited = this.#replyBytesMax > 0 && request.dialect === "v2" && reply.code === null;
+    const isLimited = this.#replyBytesMax > 0 && request.protocol === "v2" && reply.code === null;
     return isLimited && bytes > this.#replyBytesMax + 1;
   }
 
@@ -82,9 +82,9 @@ export class Interpreter {
     this.encode(request, reply, out);
   }
 
-  #dialect(spoken: Dialect): Dialect {
-    const members = this.#members;
-    if (members.has(MEMBER.v) || members.has(MEMBER.op)) return "v2";
-    return members.has(MEMBER.command) ? "v1" : spoken;
+  #dialect(spoken: ProtocolName): ProtocolName {
+    const requestLine = this.#requestLine;
+    if (requestLine.has(MEMBER.v) || requestLine.has(MEMBER.op)) return "v2";
+    return requestLine.has(MEMBER.command) ? "v1" : spoken;
   }
 }

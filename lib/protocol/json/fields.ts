@@ -20,7 +20,7 @@ import { KEY, type Request, VALUE } from "../../command/request.ts";
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
-import { MEMBER, Members } from "./request_line.ts";
+import { MEMBER, RequestLine } from "./request_line.ts";
 import { BAD_DAY, Value } from "./value.ts";
 
 /** The most days that a range may have, both ends included: a leap year and a day. */
@@ -30,7 +30,7 @@ const RANGE_MEMBERS = new NameTable(["from", "to"]);
 const RANGE_ENDS = ["range.from", "range.to"];
 
 export class Fields {
-  readonly #members: Members;
+  readonly #requestLine: RequestLine;
   readonly #itemsMax: number;
   readonly #value = new Value();
   readonly #lists = new Lists();
@@ -38,13 +38,13 @@ export class Fields {
   readonly #nested = new JsonScanner();
   readonly #ends = [0, 0];
   /** The first thing that is no good; null: nothing. */
-  later: string | null = null;
+  valueError: string | null = null;
 
   /** `itemsMax`: how long a list may be. */
-  constructor(members: Members, itemsMax: number) {
-    this.#members = members;
+  constructor(requestLine: RequestLine, itemsMax: number) {
+    this.#requestLine = requestLine;
     this.#itemsMax = itemsMax;
-    this.#limits = new LimitFields(members);
+    this.#limits = new LimitFields(requestLine);
   }
 
   /** Reads one field of a request; null, or what is wrong. */
@@ -87,27 +87,27 @@ export class Fields {
 
   #ofLimits(field: Field, request: Request): string | null {
     const fault = this.#limits.read(field, request);
-    if (this.#limits.later !== null) this.later ??= this.#limits.later;
+    if (this.#limits.valueError !== null) this.valueError ??= this.#limits.valueError;
     return fault;
   }
 
   #of(member: number, request: Request): Value {
-    return this.#value.of(this.#members, member, request.bytes);
+    return this.#value.of(this.#requestLine, member, request.bytes);
   }
 
   #tree(request: Request): string | null {
-    const { kinds, starts, ends } = this.#members;
+    const { kinds, starts, ends } = this.#requestLine;
     const member = kinds[MEMBER.tree] === STRING ? MEMBER.tree : MEMBER.series;
     if (kinds[member] !== STRING) return "Field tree or series is required";
     request.nameStart = starts[member];
     request.nameEnd = ends[member];
-    if (starts[member] === ends[member]) this.later ??= "Field tree_name is required";
+    if (starts[member] === ends[member]) this.valueError ??= "Field tree_name is required";
     return null;
   }
 
   #number(member: number, request: Request, lane: number): string | null {
     const value = this.#of(member, request);
-    const name = Members.nameOf(member);
+    const name = RequestLine.nameOf(member);
     if (value.kind === ABSENT) return `Field ${name} is required`;
     const fault = value.number(name);
     request.lanes[lane] = value.lanes[0];
@@ -119,17 +119,17 @@ export class Fields {
     const { lanes } = request;
     lanes[VALUE] = 1;
     lanes[VALUE + 1] = 0;
-    if (!this.#members.has(MEMBER.value)) return null;
+    if (!this.#requestLine.has(MEMBER.value)) return null;
     const fault = this.#number(MEMBER.value, request, VALUE);
     if (lanes[VALUE] === 0 && lanes[VALUE + 1] === 0) {
-      this.later ??= "Field value must be greater than 0";
+      this.valueError ??= "Field value must be greater than 0";
     }
     return fault;
   }
 
   #day(request: Request): string | null {
-    const isDate = this.#members.has(MEMBER.date);
-    if (!isDate && !this.#members.has(MEMBER.bucket)) return null;
+    const isDate = this.#requestLine.has(MEMBER.date);
+    if (!isDate && !this.#requestLine.has(MEMBER.bucket)) return null;
     const value = this.#of(isDate ? MEMBER.date : MEMBER.bucket, request);
     const fault = value.date(isDate ? "date" : "bucket");
     request.day = value.day;
@@ -138,7 +138,7 @@ export class Fields {
 
   #laterIfDay(fault: string | null): string | null {
     if (fault !== BAD_DAY) return fault;
-    this.later ??= BAD_DAY;
+    this.valueError ??= BAD_DAY;
     return null;
   }
 
@@ -162,9 +162,9 @@ export class Fields {
     for (const fault of faults) if (fault !== null && fault !== BAD_DAY) return fault;
     const [from, to] = ends;
     if (from > to) return "Bucket range start must be less than or equal to range end";
-    if (faults.includes(BAD_DAY)) this.later ??= BAD_DAY;
+    if (faults.includes(BAD_DAY)) this.valueError ??= BAD_DAY;
     else if (ordinal(to) - ordinal(from) >= RANGE_DAYS_MAX) {
-      this.later ??= "Range exceeds max days";
+      this.valueError ??= "Range exceeds max days";
     }
     request.hasRange = true;
     request.dayFrom = from;
@@ -182,32 +182,34 @@ export class Fields {
     const list = field === "amounts" ? "items" : field;
     const fault = lists[list](value.bytes, value.start, value.end, items);
     if (fault !== null) return fault;
-    if (items.count > this.#itemsMax) this.later ??= `Field ${name} exceeds max size`;
-    if (lists.later !== null) this.later ??= lists.later;
+    if (items.count > this.#itemsMax) this.valueError ??= `Field ${name} exceeds max size`;
+    if (lists.valueError !== null) this.valueError ??= lists.valueError;
     if (field === "amounts" && items.hasZero) {
-      this.later ??= "Batch item value must be greater than 0";
+      this.valueError ??= "Batch item value must be greater than 0";
     }
     return null;
   }
 
   /** A number of 32 bits, as the original had it: beyond, it answered just this. */
   #limit(request: Request): string | null {
-    const { max, fallback } = request.operation.limit!;
-    request.limit = fallback;
+    const { max, fallback } = request.operation.pageMax!;
+    request.pageSize = fallback;
     const value = this.#of(MEMBER.limit, request);
     if (value.kind === ABSENT) return null;
     if (value.kind !== INTEGER && value.kind !== NEGATIVE) return "Field limit must be an integer";
     const size = value.lanes[1] === 0 ? value.lanes[0] : Infinity;
     if (size > (value.kind === NEGATIVE ? 0x80000000 : 0x7fffffff)) return OVERFLOW;
-    if (value.kind === NEGATIVE || size === 0) this.later ??= "Field limit must be greater than 0";
-    if (size > max) this.later ??= "Field limit exceeds max size";
-    request.limit = size;
+    if (value.kind === NEGATIVE || size === 0) {
+      this.valueError ??= "Field limit must be greater than 0";
+    }
+    if (size > max) this.valueError ??= "Field limit exceeds max size";
+    request.pageSize = size;
     return null;
   }
 
   /** The first day to keep: any number, since any was once stored. */
   #before(request: Request): string | null {
-    const name = this.#members.has(MEMBER.before) ? "before" : "date";
+    const name = this.#requestLine.has(MEMBER.before) ? "before" : "date";
     const value = this.#of(MEMBER[name], request);
     if (value.kind === ABSENT) return "Field before is required";
     const fault = value.date(name);
@@ -222,15 +224,15 @@ export class Fields {
     request.nameStart = value.start;
     request.nameEnd = value.end;
     const file = value.text() ?? "/";
-    if (file === "") this.later ??= "Field file must not be empty";
-    else if (/[/\0]/.test(file)) this.later ??= "Field file must be a snapshot basename";
-    else if (!file.endsWith(".tree")) this.later ??= "Field file must end with .tree";
+    if (file === "") this.valueError ??= "Field file must not be empty";
+    else if (/[/\0]/.test(file)) this.valueError ??= "Field file must be a snapshot basename";
+    else if (!file.endsWith(".tree")) this.valueError ??= "Field file must end with .tree";
     return null;
   }
 
   #detail(field: Field, request: Request): string | null {
     const told = readDetail(field, request.details, (name) => this.#of(MEMBER[name], request));
-    if (told.later !== undefined) this.later ??= told.later;
+    if (told.valueError !== undefined) this.valueError ??= told.valueError;
     return told.fault ?? null;
   }
 }

@@ -10,7 +10,7 @@ import { COST, type LimitMode, type Limits } from "../../command/limits.ts";
 import { KEY, type Request, VALUE } from "../../command/request.ts";
 import { LimitList } from "./limit_list.ts";
 import { Lists } from "./lists.ts";
-import { MEMBER, type Members } from "./request_line.ts";
+import { MEMBER, type RequestLine } from "./request_line.ts";
 import { Value } from "./value.ts";
 
 /** The most keys of one check: a page of users. */
@@ -21,21 +21,21 @@ const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
 const RECEIPT_BYTES_MAX = 256;
 
 export class LimitFields {
-  readonly #members: Members;
+  readonly #requestLine: RequestLine;
   readonly #value = new Value();
   readonly #list = new LimitList();
   readonly #lists = new Lists();
   /** Whether the request has one key for all limits. */
   #hasKey = false;
-  later: string | null = null;
+  valueError: string | null = null;
 
-  constructor(members: Members) {
-    this.#members = members;
+  constructor(requestLine: RequestLine) {
+    this.#requestLine = requestLine;
   }
 
   /** Reads one field; null, or what is wrong. */
   read(field: Field, request: Request): string | null {
-    this.later = null;
+    this.valueError = null;
     switch (field) {
       case "key?":
         return this.#key(request, false);
@@ -55,7 +55,7 @@ export class LimitFields {
   }
 
   #of(member: number, request: Request): Value {
-    return this.#value.of(this.#members, member, request.bytes);
+    return this.#value.of(this.#requestLine, member, request.bytes);
   }
 
   #key(request: Request, isRequired: boolean): string | null {
@@ -73,11 +73,11 @@ export class LimitFields {
   #subject(request: Request): string | null {
     const value = this.#of(MEMBER.keys, request);
     if (value.kind === ABSENT) return this.#key(request, true);
-    if (this.#members.has(MEMBER.key)) return "Field key or keys is required, and not both";
+    if (this.#requestLine.has(MEMBER.key)) return "Field key or keys is required, and not both";
     if (value.kind !== ARRAY) return "Field keys must be an array";
     const { items, lanes } = request;
     const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
-    if (items.count > KEYS_MAX) this.later = "Field keys exceeds max size";
+    if (items.count > KEYS_MAX) this.valueError = "Field keys exceeds max size";
     request.hasKeys = true;
     lanes[KEY] = lanes[KEY + 1] = 0;
     return fault;
@@ -99,19 +99,19 @@ export class LimitFields {
     if (value.kind === ABSENT) return "Field limits is required";
     if (value.kind !== ARRAY) return "Field limits must be an array";
     const { limits, lanes } = request;
-    let set = this.#members.knownLimits;
+    let set = this.#requestLine.knownLimits;
     if (set === null) {
       const text = value.bytes.slice(value.start, value.end); // before strings are unescaped in it
       const fault = this.#list.read(value);
       if (fault !== null) return fault;
-      this.later = this.#list.later;
+      this.valueError = this.#list.valueError;
       set = this.#list.set;
-      if (this.later === null) this.#members.keepLimits(text, set);
+      if (this.valueError === null) this.#requestLine.keepLimits(text, set);
     }
     if (!request.hasKeys && !this.#hasKey && !set.areKeyed) return "Field key is required";
     limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1]);
     if (limits.hasOwnCosts && !areCostsAgreed(request)) {
-      this.later ??= "Field limits[].cost must be one for each series and key";
+      this.valueError ??= "Field limits[].cost must be one for each series and key";
     }
     return null;
   }
@@ -124,12 +124,12 @@ export class LimitFields {
     if (mode === undefined) {
       const form = `Field mode must be ${MODES.slice(0, -1).join(", ")} or ${MODES.at(-1)}`;
       if (value.kind !== STRING) return form;
-      this.later = form;
+      this.valueError = form;
       return null;
     }
     request.mode = mode;
     if (mode === "saturate" && !haveOneCost(request)) {
-      this.later = "Field limits[].cost must be one for all limits in mode saturate";
+      this.valueError = "Field limits[].cost must be one for all limits in mode saturate";
     }
     return null;
   }
@@ -144,7 +144,9 @@ export class LimitFields {
   #receipt(request: Request): string | null {
     const value = this.#of(MEMBER.receipt, request);
     if (value.kind !== STRING || value.start === value.end) return "Field receipt is required";
-    if (value.end - value.start > RECEIPT_BYTES_MAX) this.later = "Field receipt exceeds max size";
+    if (value.end - value.start > RECEIPT_BYTES_MAX) {
+      this.valueError = "Field receipt exceeds max size";
+    }
     request.details.set("receipt", value.text() ?? "");
     return null;
   }

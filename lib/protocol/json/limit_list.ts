@@ -6,7 +6,7 @@
 import { JsonScanner, OBJECT } from "../../bytes/json_scanner.ts";
 import { NameTable } from "../../bytes/name_table.ts";
 import { type Limit, LIMITS_MAX, LimitSet } from "../../command/limits.ts";
-import { ROLLING_DAYS_MAX, type Window } from "../../command/window.ts";
+import { type LimitWindow, ROLLING_DAYS_MAX } from "../../command/window.ts";
 import { Value } from "./value.ts";
 
 const OPEN_BRACE = 0x7b;
@@ -16,7 +16,7 @@ const MEMBER_TABLE = new NameTable(MEMBERS);
 
 const WINDOW_NAMES = ["day", "week", "month", "year", "total"] as const;
 const WINDOW_TABLE = new NameTable(WINDOW_NAMES);
-const WINDOWS: readonly Window[] = WINDOW_NAMES.map((kind) => ({ kind }));
+const WINDOWS: readonly LimitWindow[] = WINDOW_NAMES.map((kind) => ({ kind }));
 const SPAN_MEMBERS = new NameTable(["days", "month_from"]);
 const DAYS = 0;
 
@@ -29,7 +29,7 @@ type Lanes = readonly [lo: number, hi: number];
 interface Draft {
   name: Uint8Array | null;
   tree: Uint8Array | null;
-  window: Window | null;
+  window: LimitWindow | null;
   max: Lanes | null;
   cost: Lanes | null;
   key: Lanes | null;
@@ -41,13 +41,13 @@ export class LimitList {
   readonly #value = new Value();
   readonly #number = new Value();
   /** The first thing that is no good; null: nothing. */
-  later: string | null = null;
+  valueError: string | null = null;
   /** What `read` has read. */
   set = new LimitSet([]);
 
   /** Reads the array that a value is; null, or what is wrong. */
   read({ bytes, start, end }: Value): string | null {
-    this.later = null;
+    this.valueError = null;
     const limits: Limit[] = [];
     const scanner = this.#scanner;
     scanner.open(bytes, start, end);
@@ -58,8 +58,8 @@ export class LimitList {
       if (typeof limit === "string") return limit;
       limits.push(limit);
     }
-    if (limits.length === 0) this.later = "Field limits must not be empty";
-    if (limits.length > LIMITS_MAX) this.later = "Field limits exceeds max size";
+    if (limits.length === 0) this.valueError = "Field limits must not be empty";
+    if (limits.length > LIMITS_MAX) this.valueError = "Field limits exceeds max size";
     this.set = new LimitSet(limits.slice(0, LIMITS_MAX));
     return null;
   }

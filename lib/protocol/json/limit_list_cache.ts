@@ -2,7 +2,7 @@
 // they are JSON, and what they say, need not be found out again.
 //
 // Invariant: `find` answers only what the bytes there are, one for one, up to the list's end.
-// Trade: a list is looked for by its first bytes, since its end is not known; of those that begin
+// Trade-off: a list is looked for by its first bytes, since its end is not known; of those that begin
 // alike only the latest few are remembered.
 
 /** Lists that begin alike differ in the limits of a client's plans: so many plans. */
@@ -20,7 +20,7 @@ interface Known<T> {
   readonly meaning: T;
 }
 
-export class Memory<T> {
+export class LimitListCache<T> {
   readonly #places: Known<T>[][] = Array.from({ length: PLACES }, () => []);
 
   /** The list that begins at bytes[at] and ends before `end`; null: it is not known. */

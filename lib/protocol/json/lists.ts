@@ -21,7 +21,7 @@ export class Lists {
   readonly #scanner = new JsonScanner();
   readonly #value = new Value();
   /** The first thing that is no good; null: nothing. */
-  later: string | null = null;
+  valueError: string | null = null;
 
   /** Reads the array bytes[start..end), `[[key, day, value], ...]`; null, or what is wrong. */
   items(bytes: Uint8Array<ArrayBufferLike>, start: number, end: number, items: Items) {
@@ -59,7 +59,7 @@ export class Lists {
   }
 
   #begin(bytes: Uint8Array<ArrayBufferLike>, start: number, end: number, items: Items) {
-    this.later = null;
+    this.valueError = null;
     items.clear();
     this.#scanner.open(bytes, start, end);
     this.#scanner.openArray();
@@ -75,7 +75,7 @@ export class Lists {
     const keyHi = value.lanes[1];
     if (scanner.element(false) === 0) return ITEM_FORM;
     fault = value.next(scanner).date("items[][1]");
-    if (fault === BAD_DAY) this.later ??= BAD_DAY;
+    if (fault === BAD_DAY) this.valueError ??= BAD_DAY;
     else if (fault !== null) return fault;
     if (scanner.element(false) === 0) return ITEM_FORM;
     fault = value.next(scanner).number("items[][2]");
@@ -106,7 +106,7 @@ export class Lists {
       }
     }
     if (nameStart < 0) return "Field items[].series is required";
-    if (nameStart === nameEnd) this.later ??= "Field items[].series must not be empty";
+    if (nameStart === nameEnd) this.valueError ??= "Field items[].series must not be empty";
     if (keyFault === null) items.pushCounter(nameStart, nameEnd, keyLo, keyHi);
     return keyFault;
   }

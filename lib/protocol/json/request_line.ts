@@ -1,5 +1,5 @@
 // The members of a request: one pass over a line notes where each known member's value is and of
-// what kind it is. What the values mean is for the dialects; what JSON is, is for the scanner.
+// what kind it is. What the values mean is for the protocols; what JSON is, is for the scanner.
 //
 // Invariant: `scan` succeeds only for one whole JSON object; of members given twice the last one
 // counts, and `seen` tells the kinds of all of them. Unknown members are checked and passed over.
@@ -16,8 +16,8 @@ import {
 import { NameTable } from "../../bytes/name_table.ts";
 import type { Line } from "../../bytes/line.ts";
 import type { LimitSet } from "../../command/limits.ts";
-import { type Form, Forms, type Held, Part } from "./template_cache.ts";
-import { Memory } from "./limit_list_cache.ts";
+import { type Held, type Template, TemplateCache, TemplatePart } from "./template_cache.ts";
+import { LimitListCache } from "./limit_list_cache.ts";
 
 const NAMES = [
   // protocol v1
@@ -78,12 +78,12 @@ const OPEN_BRACE = 0x7b;
 const BACKSLASH = 0x5c;
 
 /** What was read before, by whatever connection. */
-export class Known {
-  readonly forms = new Forms();
-  readonly limits = new Memory<LimitSet>();
+export class DecodeCaches {
+  readonly templates = new TemplateCache();
+  readonly limitLists = new LimitListCache<LimitSet>();
 }
 
-export class Members {
+export class RequestLine {
   readonly #scanner = new JsonScanner();
   readonly kinds = new Uint8Array(NAMES.length);
   /** One bit for each kind that a member had. */
@@ -94,9 +94,9 @@ export class Members {
   /** Which members the line had, each once. */
   readonly #met = new Uint8Array(NAMES.length);
   #metCount = 0;
-  readonly #known: Known;
+  readonly #known: DecodeCaches;
   /** The form of the last line; null: it has none. */
-  #form: Form | null = null;
+  #form: Template | null = null;
   /** Whether a member was met twice. */
   #isDoubled = false;
   /** The limits of this line, if they were read before. */
@@ -106,7 +106,7 @@ export class Members {
   /** What is wrong with a line that `scan` refused. */
   fault = "";
 
-  constructor(known = new Known()) {
+  constructor(known = new DecodeCaches()) {
     this.#known = known;
   }
 
@@ -121,7 +121,7 @@ export class Members {
 
   /** Reads a line. Strings in it are unescaped where they lie. */
   scan(line: Line): boolean {
-    const { forms } = this.#known;
+    const { templates: forms } = this.#known;
     const alike = forms.like(line);
     for (let index = 0; index < alike.length; index++) {
       if (this.#recall(alike[index], line)) return true;
@@ -134,7 +134,7 @@ export class Members {
   }
 
   /** Takes over what is known of lines of a form. False: the line is of another one. */
-  #recall(form: Form, line: Line): boolean {
+  #recall(form: Template, line: Line): boolean {
     const scanner = this.#scanner;
     const { parts } = form;
     if (!parts[0].isAt(line.start, line)) return false;
@@ -163,7 +163,7 @@ export class Members {
   }
 
   /** Fills in the kinds of a form's members, and numbers that are no other in any line of it. */
-  #begin(form: Form): void {
+  #begin(form: Template): void {
     this.#forget();
     this.#form = form;
     this.knownLimits = form.limits;
@@ -193,15 +193,15 @@ export class Members {
   }
 
   /** The form of the line that was read, which was `text` and began at `start`. */
-  #formOf(text: Uint8Array, start: number): Form {
+  #formOf(text: Uint8Array, start: number): Template {
     const { kinds, starts, ends, lanes } = this;
-    const parts: Part[] = [];
+    const parts: TemplatePart[] = [];
     let held: Held[] = [];
     let from = 0;
     for (const member of this.#met.subarray(0, this.#metCount)) {
       const kind = kinds[member];
       if (kind === INTEGER && member !== MEMBER.v) {
-        parts.push(new Part(text.slice(from, starts[member] - start), held, member));
+        parts.push(new TemplatePart(text.slice(from, starts[member] - start), held, member));
         held = [];
         from = ends[member] - start;
       } else {
@@ -210,7 +210,7 @@ export class Members {
         held.push({ member, kind, start: starts[member] - base, end: ends[member] - base, lo, hi });
       }
     }
-    parts.push(new Part(text.slice(from), held, -1));
+    parts.push(new TemplatePart(text.slice(from), held, -1));
     return { parts, limits: this.knownLimits };
   }
 
@@ -244,7 +244,7 @@ export class Members {
   #limits(end: number): Kind {
     const scanner = this.#scanner;
     scanner.peek();
-    const known = this.#known.limits.find(scanner.bytes, scanner.at, end);
+    const known = this.#known.limitLists.find(scanner.bytes, scanner.at, end);
     this.knownLimits = known === null ? null : known.meaning;
     if (known === null) return scanner.value();
     scanner.pass(known.text.length);
@@ -253,7 +253,7 @@ export class Members {
 
   /** Remembers what the list of limits `text` means. */
   keepLimits(text: Uint8Array, limits: LimitSet): void {
-    this.#known.limits.keep(text, limits);
+    this.#known.limitLists.keep(text, limits);
   }
 
   /** Clears the tables: only what the last line had, since a line has few of all the members. */

@@ -7,7 +7,7 @@
 // Invariant: a form says of a line exactly what reading it says (tests compare the two). A part is
 // compared byte for byte, four at a time; numbers are read as ever. Lines that are known by their
 // idempotency key won't come again, and tokens are nothing to compare until they differ: neither has a form.
-// Trade: which lines come again is a guess. Of those without a form one in eight gets one.
+// Trade-off: which lines come again is a guess. Of those without a form one in eight gets one.
 
 import type { LimitSet } from "../../command/limits.ts";
 import type { Line } from "../../bytes/line.ts";
@@ -36,7 +36,7 @@ export interface Held {
   readonly hi: number;
 }
 
-export class Part {
+export class TemplatePart {
   readonly bytes: Uint8Array;
   readonly held: readonly Held[];
   /** The member whose number comes behind it; -1 where the line ends. */
@@ -66,17 +66,17 @@ export class Part {
   }
 }
 
-export interface Form {
-  readonly parts: readonly Part[];
+export interface Template {
+  readonly parts: readonly TemplatePart[];
   readonly limits: LimitSet | null;
 }
 
-export class Forms {
-  readonly #places: Form[][] = Array.from({ length: PLACES }, () => []);
+export class TemplateCache {
+  readonly #places: Template[][] = Array.from({ length: PLACES }, () => []);
   #missed = 0;
 
   /** The forms that the line may have: those whose first bytes are alike. */
-  like(line: Line): readonly Form[] {
+  like(line: Line): readonly Template[] {
     return line.end - line.start < SHORTEST ? NONE : this.#places[place(line)];
   }
 
@@ -87,14 +87,14 @@ export class Forms {
   }
 
   /** Keeps the form of a line that was read. */
-  keep(form: Form, line: Line): void {
+  keep(form: Template, line: Line): void {
     const alike = this.#places[place(line)];
     alike.unshift(form);
     alike.length = Math.min(alike.length, ALIKE_MAX);
   }
 }
 
-const NONE: readonly Form[] = [];
+const NONE: readonly Template[] = [];
 
 /** Words between the twelfth byte and the twenty-eighth: some of the operation's name. */
 function place({ view, start }: Line): number {

@@ -5,7 +5,7 @@ import { isDay } from "../../command/day.ts";
 const FORM = /^(\d{4})-(\d\d)-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 /** Milliseconds since 1970; null for a text that is no moment. */
-export function momentOf(text: string): number | null {
+export function timestampOf(text: string): number | null {
   const capital = text.toUpperCase();
   const match = FORM.exec(capital);
   if (match === null || !isDay(Number(match[1] + match[2] + match[3]))) return null;

@@ -10,8 +10,8 @@ import type { Access } from "../../command/access.ts";
 import { type Operation, OPERATIONS } from "../../command/operation.ts";
 import type { Reply } from "../../command/reply.ts";
 import { DAY_MAX, KEY, type Request, VALUE } from "../../command/request.ts";
-import { isAdmitted } from "./authenticate.ts";
-import { MEMBER, Members } from "./request_line.ts";
+import { isAuthenticated } from "./authenticate.ts";
+import { MEMBER, RequestLine } from "./request_line.ts";
 import { writeResponse } from "../../command/response.ts";
 
 const { command: COMMAND, tree_name: TREE_NAME, key: MEMBER_KEY } = MEMBER;
@@ -57,36 +57,36 @@ const FAILURE = encoder.encode('{"success":false,"response":');
 const END = encoder.encode("}\r\n");
 
 export class V1 {
-  readonly #members: Members;
+  readonly #requestLine: RequestLine;
   readonly #access: Access;
 
-  constructor(members: Members, access: Access) {
-    this.#members = members;
+  constructor(requestLine: RequestLine, access: Access) {
+    this.#requestLine = requestLine;
     this.#access = access;
   }
 
   /** Decodes the line that the members are of. False: `reply` tells why not. */
   decode(bytes: Uint8Array, request: Request, reply: Reply): boolean {
-    const members = this.#members;
-    if (!isAdmitted(members, bytes, this.#access, reply)) return false;
+    const requestLine = this.#requestLine;
+    if (!isAuthenticated(requestLine, bytes, this.#access, reply)) return false;
     const wrong = this.#wrongType();
     if (wrong !== null) return refuse(reply, wrong);
-    const commandStart = members.starts[COMMAND];
-    const commandEnd = members.ends[COMMAND];
+    const commandStart = requestLine.starts[COMMAND];
+    const commandEnd = requestLine.ends[COMMAND];
     const command = COMMAND_TABLE.find(bytes, commandStart, commandEnd);
     if (command < 0) {
       reply.fail("unknown_command", "Unknown command ");
       reply.subject = bytes.slice(commandStart, commandEnd);
       return false;
     }
-    const row = (members.kinds[MEMBER_KEY] === INTEGER ? WITH_KEY : WITHOUT_KEY)[command];
+    const row = (requestLine.kinds[MEMBER_KEY] === INTEGER ? WITH_KEY : WITHOUT_KEY)[command];
     if (!this.#access.allows(row.operation, reply)) return false;
     request.operation = row.operation;
     request.missing = row.words.missing ?? "refuse";
     request.touches = row.words.touches === true;
     request.bytes = bytes;
     // Not as good as absent: a client that lost the key would reset or delete the whole tree.
-    if (row.takesKey && (members.seen[MEMBER_KEY] & 1 << NULL) !== 0) {
+    if (row.takesKey && (requestLine.seen[MEMBER_KEY] & 1 << NULL) !== 0) {
       return refuse(reply, mustBeInteger("key"));
     }
     const missing = this.#fill(row, request);
@@ -95,7 +95,7 @@ export class V1 {
 
   /** The sentence about the first member of a wrong type: all are checked, whatever the command. */
   #wrongType(): string | null {
-    const { seen, kinds } = this.#members;
+    const { seen, kinds } = this.#requestLine;
     if (kinds[COMMAND] === ABSENT) return "Field command is required";
     if ((seen[COMMAND] & ~(1 << STRING)) !== 0) return "Field command must be a string";
     if ((seen[TREE_NAME] & ~(1 << STRING | 1 << NULL)) !== 0) {
@@ -103,7 +103,7 @@ export class V1 {
     }
     for (let member = MEMBER_KEY; member <= TIME_TO; member++) {
       if ((seen[member] & ~(1 << INTEGER | 1 << NULL)) !== 0) {
-        return mustBeInteger(Members.nameOf(member));
+        return mustBeInteger(RequestLine.nameOf(member));
       }
     }
     return null;
@@ -111,7 +111,7 @@ export class V1 {
 
   /** Fills in what the operation needs; the name of the first member that is missing, or null. */
   #fill({ hasName, hasKey, range }: Row, request: Request): string | null {
-    const { kinds, starts, ends, lanes } = this.#members;
+    const { kinds, starts, ends, lanes } = this.#requestLine;
     if (hasName && kinds[TREE_NAME] !== STRING) return "tree_name";
     request.nameStart = starts[TREE_NAME];
     request.nameEnd = ends[TREE_NAME];

@@ -12,15 +12,15 @@ import type { Access } from "../../command/access.ts";
 import { OPERATIONS } from "../../command/operation.ts";
 import type { Reply } from "../../command/reply.ts";
 import type { Request } from "../../command/request.ts";
-import { isAdmitted } from "./authenticate.ts";
+import { isAuthenticated } from "./authenticate.ts";
 import { Fields, OVERFLOW } from "./fields.ts";
-import { MEMBER, type Members } from "./request_line.ts";
+import { MEMBER, type RequestLine } from "./request_line.ts";
 import { writeResponse } from "../../command/response.ts";
 
 const VERSION = 2;
 
 /** Limits of the original on what names a request. */
-const ONCE_BYTES_MAX = 256;
+const IDEMPOTENCY_KEY_BYTES_MAX = 256;
 const PRINT_BYTES_MAX = 512;
 
 const UNSUPPORTED = "Karma 1.0 accepts only protocol v2 requests with field v=2";
@@ -38,19 +38,19 @@ const REPEATED = encoder.encode(',"idempotent":true');
 const END = encoder.encode(',"error_code":null}\n');
 
 export class V2 {
-  readonly #members: Members;
+  readonly #requestLine: RequestLine;
   readonly #access: Access;
   readonly #fields: Fields;
 
-  constructor(members: Members, access: Access, itemsMax: number) {
-    this.#members = members;
+  constructor(requestLine: RequestLine, access: Access, itemsMax: number) {
+    this.#requestLine = requestLine;
     this.#access = access;
-    this.#fields = new Fields(members, itemsMax);
+    this.#fields = new Fields(requestLine, itemsMax);
   }
 
   /** Decodes the line that the members are of. False: `reply` tells why not. */
   decode(bytes: Uint8Array<ArrayBufferLike>, request: Request, reply: Reply): boolean {
-    const { kinds, starts, ends, lanes } = this.#members;
+    const { kinds, starts, ends, lanes } = this.#requestLine;
     const v = MEMBER.v;
     if (kinds[v] !== INTEGER || lanes[2 * v] !== VERSION || lanes[2 * v + 1] !== 0) {
       reply.fail("unsupported_protocol", UNSUPPORTED);
@@ -58,7 +58,7 @@ export class V2 {
     }
     const op = MEMBER.op;
     if (kinds[op] !== STRING) return refuse(reply, "Field op is required");
-    if (!isAdmitted(this.#members, bytes, this.#access, reply)) return false;
+    if (!isAuthenticated(this.#requestLine, bytes, this.#access, reply)) return false;
     const name = NAME_TABLE.find(bytes, starts[op], ends[op]);
     if (name < 0) {
       reply.fail("unknown_command", "Unknown op ");
@@ -79,32 +79,32 @@ export class V2 {
   #read(request: Request): string | null {
     const fields = this.#fields;
     const { operation } = request;
-    fields.later = null;
+    fields.valueError = null;
     for (let index = 0; index < operation.fields.length; index++) {
       const fault = fields.read(operation.fields[index], request);
       if (fault !== null) return fault;
     }
-    if (this.#members.has(MEMBER.idempotency_key)) {
+    if (this.#requestLine.has(MEMBER.idempotency_key)) {
       const fault = this.#readOnce(request);
       if (fault !== null) return fault;
     }
-    return fields.later;
+    return fields.valueError;
   }
 
   /** The idempotency key is looked at in every request, and counts where the operation is done once. */
   #readOnce(request: Request): string | null {
-    const fault = this.#textOrInteger("idempotency_key", ONCE_BYTES_MAX);
+    const fault = this.#textOrInteger("idempotency_key", IDEMPOTENCY_KEY_BYTES_MAX);
     if (fault !== null) return fault;
-    const { kinds, starts, ends, lanes } = this.#members;
-    if (request.operation.once) {
-      request.onceStart = starts[MEMBER.idempotency_key];
-      request.onceEnd = ends[MEMBER.idempotency_key];
+    const { kinds, starts, ends, lanes } = this.#requestLine;
+    if (request.operation.isIdempotent) {
+      request.idempotencyKeyStart = starts[MEMBER.idempotency_key];
+      request.idempotencyKeyEnd = ends[MEMBER.idempotency_key];
     }
-    if (this.#members.has(MEMBER.fingerprint)) {
+    if (this.#requestLine.has(MEMBER.fingerprint)) {
       const fault = this.#textOrInteger("fingerprint", PRINT_BYTES_MAX);
       if (fault !== null) return fault;
-      request.printStart = starts[MEMBER.fingerprint];
-      request.printEnd = ends[MEMBER.fingerprint];
+      request.fingerprintStart = starts[MEMBER.fingerprint];
+      request.fingerprintEnd = ends[MEMBER.fingerprint];
     }
     const created = MEMBER.idempotency_created_at_unix; // of no use: the time is ours to tell
     const kind = kinds[created];
@@ -116,15 +116,15 @@ export class V2 {
 
   /** Checks a text, or an integer, which stands for its digits. */
   #textOrInteger(name: "idempotency_key" | "fingerprint", bytesMax: number): string | null {
-    const { kinds, starts, ends } = this.#members;
+    const { kinds, starts, ends } = this.#requestLine;
     const member = MEMBER[name];
     const kind = kinds[member];
     if (kind !== STRING && kind !== INTEGER && kind !== NEGATIVE) {
       return `Field ${name} must be a string or integer`;
     }
     const length = ends[member] - starts[member];
-    if (length === 0) this.#fields.later ??= `Field ${name} must not be empty`;
-    if (length > bytesMax) this.#fields.later ??= `Field ${name} exceeds max size`;
+    if (length === 0) this.#fields.valueError ??= `Field ${name} must not be empty`;
+    if (length > bytesMax) this.#fields.valueError ??= `Field ${name} exceeds max size`;
     return null;
   }
 

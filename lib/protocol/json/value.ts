@@ -5,10 +5,16 @@
 // sentence about what is wrong. Of the right shape but no day at all is BAD_DAY: whoever reads tells
 // that later, when the shapes of all fields are known to be right, as the original did.
 
-import { INTEGER, type JsonScanner, type Kind, NEGATIVE, STRING } from "../../bytes/json_scanner.ts";
+import {
+  INTEGER,
+  type JsonScanner,
+  type Kind,
+  NEGATIVE,
+  STRING,
+} from "../../bytes/json_scanner.ts";
 import { LANE, parseU64 } from "../../bytes/u64.ts";
 import { isDay } from "../../command/day.ts";
-import type { Members } from "./request_line.ts";
+import type { RequestLine } from "./request_line.ts";
 
 export const BAD_DAY = "Invalid bucket date";
 
@@ -43,13 +49,13 @@ export class Value {
   }
 
   /** Takes the value of a member. */
-  of(members: Members, member: number, bytes: Uint8Array<ArrayBufferLike>): this {
+  of(requestLine: RequestLine, member: number, bytes: Uint8Array<ArrayBufferLike>): this {
     this.bytes = bytes;
-    this.kind = members.kinds[member];
-    this.start = members.starts[member];
-    this.end = members.ends[member];
-    this.lanes[0] = members.lanes[2 * member];
-    this.lanes[1] = members.lanes[2 * member + 1];
+    this.kind = requestLine.kinds[member];
+    this.start = requestLine.starts[member];
+    this.end = requestLine.ends[member];
+    this.lanes[0] = requestLine.lanes[2 * member];
+    this.lanes[1] = requestLine.lanes[2 * member + 1];
     return this;
   }
 

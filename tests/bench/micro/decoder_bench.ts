@@ -1,5 +1,5 @@
 // What it costs to understand a line, as a session has it understood: found in the receive buffer, and
-// decoded by the interpreter into one request record that is used again. A thousand lines an iteration, so µs of the table are ns of a line;
+// decoded by the codec into one request record that is used again. A thousand lines an iteration, so µs of the table are ns of a line;
 // but for batches, of which one line has a thousand items.
 //
 // JSON.parse of the same bytes is measured as well. It knows no 64-bit numbers, checks nothing that a
@@ -10,7 +10,7 @@ import { ReceiveBuffer } from "../../../lib/bytes/receive_buffer.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { Access } from "../../../lib/command/access.ts";
-import { type Dialect, Interpreter } from "../../../lib/protocol/json/codec.ts";
+import { Codec, type ProtocolName } from "../../../lib/protocol/json/codec.ts";
 import { Asker } from "../../support/asker.ts";
 import { Random } from "../../support/random.ts";
 import { feed } from "../frames.ts";
@@ -22,7 +22,7 @@ const RANGE = { from: 20261024, to: DAY };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const interpreter = new Interpreter(new Access(null, null), 10_000, 0);
+const codec = new Codec(new Access(null, null), 10_000, 0);
 const received = new ReceiveBuffer(1 << 20);
 const request = new Request();
 const reply = new Reply();
@@ -32,10 +32,10 @@ const random = new Random(42);
 interface Read {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly ends: readonly number[];
-  readonly dialect: Dialect;
+  readonly dialect: ProtocolName;
 }
 
-function read(dialect: Dialect, count: number, line: (key: number) => object): Read {
+function read(dialect: ProtocolName, count: number, line: (key: number) => object): Read {
   const ends: number[] = [];
   let text = "";
   for (let index = 0; index < count; index++) {
@@ -50,7 +50,7 @@ function decode({ bytes, dialect }: Read): number {
   let good = 0;
   feed(received, bytes, () => {
     reply.clear();
-    if (interpreter.decode(received, dialect, request, reply)) good++;
+    if (codec.decode(received, dialect, request, reply)) good++;
   });
   return good;
 }

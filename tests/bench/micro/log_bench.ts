@@ -6,8 +6,8 @@ import { assertEquals } from "@std/assert";
 import { ADD } from "../../../lib/state/state_machine.ts";
 import type { Appending } from "../../../lib/host/disk.ts";
 import { GROUP_WORDS, sealGroup } from "../../../lib/wal/format.ts";
-import { Log } from "../../../lib/wal/wal.ts";
-import { LogReader } from "../../../lib/wal/reader.ts";
+import { Wal } from "../../../lib/wal/wal.ts";
+import { WalReader } from "../../../lib/wal/reader.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { Random } from "../../support/random.ts";
 
@@ -40,15 +40,15 @@ class PassingDisk extends MemoryDisk {
   }
 }
 
-function logOn(disk: MemoryDisk): Log {
+function logOn(disk: MemoryDisk): Wal {
   const position = { id: "00000000000000aa", lsn: 0, segments: [] };
-  const log = new Log(
+  const wal = new Wal(
     DIRECTORY,
     { policy: "no", segmentBytes: 0, bytesMax: Infinity },
     position,
     disk,
     {
-      preamble: () => Uint8Array.of(1, 2, 3),
+      catalog: () => Uint8Array.of(1, 2, 3),
       onLarge: () => {},
       lost: (error) => {
         throw error;
@@ -56,11 +56,11 @@ function logOn(disk: MemoryDisk): Log {
       tell: (line) => console.error(line),
     },
   );
-  assertEquals(log.begin(), 1);
-  return log;
+  assertEquals(wal.begin(), 1);
+  return wal;
 }
 
-/** Writes the record of an increment, as the ledger does. */
+/** Writes the record of an increment, as the state writer does. */
 function writeAdd(words: Uint32Array, at: number, key: number): void {
   words[at] = ADD | 1 << 8;
   words[at + 1] = key;
@@ -70,27 +70,27 @@ function writeAdd(words: Uint32Array, at: number, key: number): void {
   words[at + 5] = 0;
 }
 
-function append(log: Log, key: number): void {
-  if (!log.hasRoom(RECORD_WORDS)) throw new Error("there is no room");
-  writeAdd(log.words, log.at, key);
-  log.append(RECORD_WORDS);
+function append(wal: Wal, key: number): void {
+  if (!wal.hasRoom(RECORD_WORDS)) throw new Error("there is no room");
+  writeAdd(wal.words, wal.at, key);
+  wal.append(RECORD_WORDS);
 }
 
 /** Appends the records in turns of so many. */
-async function appendAll(log: Log, aTurn: number): Promise<void> {
+async function appendAll(wal: Wal, aTurn: number): Promise<void> {
   for (let from = 0; from < RECORDS; from += aTurn) {
-    for (let index = from; index < from + aTurn; index++) append(log, keys[index]);
-    await log.settled();
+    for (let index = from; index < from + aTurn; index++) append(wal, keys[index]);
+    await wal.settled();
   }
 }
 
 /** How many records a reader finds in a log of turns of so many. */
 async function readBack(aTurn: number): Promise<number> {
   const disk = new MemoryDisk(DIRECTORY);
-  const log = logOn(disk);
-  await appendAll(log, aTurn);
-  await log.close();
-  const reader = (await LogReader.open(DIRECTORY, disk))!;
+  const wal = logOn(disk);
+  await appendAll(wal, aTurn);
+  await wal.close();
+  const reader = (await WalReader.open(DIRECTORY, disk))!;
   let [found, groups] = [0, 0];
   await reader.read(() => Promise.resolve(), (words, from, to, _lsn, records) => {
     for (let at = from; at < to; at += RECORD_WORDS) assertEquals(words[at + 1], keys[found++]);
@@ -104,7 +104,7 @@ async function readBack(aTurn: number): Promise<number> {
 for (const aTurn of [1, 20, RECORDS]) assertEquals(await readBack(aTurn), RECORDS);
 
 const words = new Uint32Array(GROUP_WORDS + RECORDS * RECORD_WORDS + 1);
-const log = logOn(new PassingDisk(DIRECTORY));
+const wal = logOn(new PassingDisk(DIRECTORY));
 
 function encodeAll(): number {
   let at = GROUP_WORDS;
@@ -122,11 +122,11 @@ Deno.bench("the words and checksum of a group of 1000", { group: "encoding" }, (
 });
 
 Deno.bench("1000 records in one turn", { group: "append", baseline: true }, async () => {
-  await appendAll(log, RECORDS);
+  await appendAll(wal, RECORDS);
 });
 Deno.bench("1000 records in turns of 20", { group: "append" }, async () => {
-  await appendAll(log, 20);
+  await appendAll(wal, 20);
 });
 Deno.bench("1000 records in a turn each", { group: "append" }, async () => {
-  await appendAll(log, 1);
+  await appendAll(wal, 1);
 });

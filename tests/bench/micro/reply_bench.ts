@@ -1,4 +1,4 @@
-// What it costs to write a reply, as a session has it written: by the interpreter, into one buffer that is
+// What it costs to write a reply, as a session has it written: by the codec, into one buffer that is
 // emptied when it is full. A thousand replies an iteration, so µs of the table are ns of a reply.
 
 import { assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { Limits, LimitSet } from "../../../lib/command/limits.ts";
 import { Reply, SUM_WORDS } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { Verdict } from "../../../lib/command/verdict.ts";
-import { type Dialect, Interpreter } from "../../../lib/protocol/json/codec.ts";
+import { Codec, type ProtocolName } from "../../../lib/protocol/json/codec.ts";
 import { SEND_BYTES } from "../../../lib/server/exchange.ts";
 import { Random } from "../../support/random.ts";
 
@@ -19,25 +19,25 @@ const RESETS = '"resets_at":"2026-11-24T00:00:00Z"';
 
 const encoder = new TextEncoder();
 const random = new Random(42);
-const interpreter = new Interpreter(new Access(null, null), 10_000, 1 << 20);
+const codec = new Codec(new Access(null, null), 10_000, 1 << 20);
 const request = new Request();
 const out = new SendBuffer(2 * SEND_BYTES);
 
 /** Writes a reply again and again; `change` makes each a little different. */
-function write(dialect: Dialect, reply: Reply, change: (index: number) => void): void {
-  request.dialect = dialect;
+function write(dialect: ProtocolName, reply: Reply, change: (index: number) => void): void {
+  request.protocol = dialect;
   out.clear();
   for (let index = 0; index < REPLIES; index++) {
     change(index);
-    interpreter.encode(request, reply, out);
+    codec.encode(request, reply, out);
     if (out.length >= SEND_BYTES) out.clear();
   }
 }
 
-function written(dialect: Dialect, reply: Reply): string {
+function written(dialect: ProtocolName, reply: Reply): string {
   out.clear();
-  request.dialect = dialect;
-  interpreter.encode(request, reply, out);
+  request.protocol = dialect;
+  codec.encode(request, reply, out);
   return new TextDecoder().decode(out.view(0)).trimEnd();
 }
 

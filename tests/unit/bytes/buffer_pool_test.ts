@@ -6,30 +6,30 @@ import { Random } from "../../support/random.ts";
 
 Deno.test("buffer_pool: an array that was given back is the next one of its length", () => {
   const pool = new BufferPool();
-  const [small, large] = [pool.take(4096), pool.take(65536)];
+  const [small, large] = [pool.acquire(4096), pool.acquire(65536)];
   assertEquals(pool.held, 69632);
-  pool.give(small);
-  pool.give(large);
+  pool.release(small);
+  pool.release(large);
   assertEquals(pool.held, 69632);
   assertEquals([pool.cost(65536), pool.cost(32768)], [0, 32768]);
-  assert(pool.take(65536) === large);
+  assert(pool.acquire(65536) === large);
   assertEquals(pool.cost(65536), 65536);
-  assert(pool.take(4096) === small);
-  assert(pool.take(4096) !== small);
+  assert(pool.acquire(4096) === small);
+  assert(pool.acquire(4096) !== small);
   assertEquals(pool.held, 73728);
   pool.check();
 });
 
 Deno.test("buffer_pool: no more is spare than is bounded, and none after trim", () => {
   const pool = new BufferPool();
-  const arrays = Array.from({ length: 40 }, () => pool.take(1 << 20));
+  const arrays = Array.from({ length: 40 }, () => pool.acquire(1 << 20));
   assertEquals(pool.held, 40 << 20);
-  for (const array of arrays) pool.give(array);
+  for (const array of arrays) pool.release(array);
   assertEquals(pool.held, 16 << 20);
-  assertEquals(pool.takeDropped(), 24 << 20);
+  assertEquals(pool.acquireDropped(), 24 << 20);
   pool.check();
   pool.trim();
-  assertEquals([pool.held, pool.takeDropped(), pool.takeDropped()], [0, 16 << 20, 0]);
+  assertEquals([pool.held, pool.acquireDropped(), pool.acquireDropped()], [0, 16 << 20, 0]);
   pool.check();
 });
 
@@ -40,13 +40,13 @@ Deno.test("buffer_pool: random takes and gives are counted as a list counts them
   const out: Uint8Array<ArrayBuffer>[] = [];
   for (let step = 0; step < 5000; step++) {
     const choice = random.below(10);
-    if (choice < 5) out.push(pool.take(2 ** (11 + random.below(8))));
-    else if (choice < 9 && out.length > 0) pool.give(out.splice(random.below(out.length), 1)[0]);
+    if (choice < 5) out.push(pool.acquire(2 ** (11 + random.below(8))));
+    else if (choice < 9 && out.length > 0) pool.release(out.splice(random.below(out.length), 1)[0]);
     else if (random.below(20) === 0) pool.trim();
     pool.check();
     assert(new Set(out).size === out.length, `no array is out twice; seed ${seed}`);
   }
-  for (const array of out) pool.give(array);
+  for (const array of out) pool.release(array);
   pool.trim();
   assertEquals(pool.held, 0, `seed ${seed}`);
 });

@@ -3,27 +3,27 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { KeyedHash } from "../../../lib/bytes/keyed_hash.ts";
-import { Places } from "../../../lib/bytes/hash_index.ts";
+import { HashIndex } from "../../../lib/bytes/hash_index.ts";
 import { Random } from "../../support/random.ts";
 
 const encoder = new TextEncoder();
 
 /** All places that a search for a hash comes by. */
-function met(places: Places, hash: number): number[] {
+function met(places: HashIndex, hash: number): number[] {
   const found: number[] = [];
   for (let place = places.first(hash); place !== 0; place = places.next()) found.push(place);
   return found;
 }
 
 Deno.test("places: nothing is found where nothing is", () => {
-  const places = new Places((place) => place);
+  const places = new HashIndex((place) => place);
   assertEquals([met(places, 0), met(places, 0xffffffff), places.bytes], [[], [], 0]);
   places.check(0);
 });
 
 Deno.test("places: the ends of what places and hashes may be", () => {
   const HASHES = new Map([[1, 0], [0xffffffff, 0xffffffff], [0x80000000, 0x80000000]]);
-  const places = new Places((place) => HASHES.get(place)!);
+  const places = new HashIndex((place) => HASHES.get(place)!);
   for (const place of HASHES.keys()) places.add(place);
   for (const [place, hash] of HASHES) assertEquals(met(places, hash).includes(place), true);
   places.check(3);
@@ -41,7 +41,7 @@ Deno.test("places: a random history, with hashes that collide", () => {
   const seed = 31;
   const random = new Random(seed);
   for (const [what, hashAt] of HASHES) {
-    const places = new Places(hashAt);
+    const places = new HashIndex(hashAt);
     const model = new Set<number>();
     for (let round = 0; round < 40; round++) {
       const growing = random.chance(0.6);
@@ -66,7 +66,7 @@ Deno.test("places: a random history, with hashes that collide", () => {
 });
 
 Deno.test("places: what is not there is not taken out", () => {
-  const places = new Places(() => 9);
+  const places = new HashIndex(() => 9);
   places.add(1);
   assertThrows(() => places.remove(2), AssertionFailed);
   assertThrows(() => places.check(2), AssertionFailed);
@@ -76,7 +76,7 @@ Deno.test("places: what is not there is not taken out", () => {
 Deno.test("places: keys in order are spread over all tables", () => {
   const hash = new KeyedHash();
   const hashes = new Uint32Array(100_001);
-  const places = new Places((place) => hashes[place]);
+  const places = new HashIndex((place) => hashes[place]);
   for (let place = 1; place < hashes.length; place++) {
     const key = encoder.encode(`order-${place}`);
     hashes[place] = hash.of(key, 0, key.length);

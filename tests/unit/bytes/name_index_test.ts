@@ -3,18 +3,18 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { KeyedHash } from "../../../lib/bytes/keyed_hash.ts";
-import { Names } from "../../../lib/bytes/name_index.ts";
+import { NameIndex } from "../../../lib/bytes/name_index.ts";
 import { Random } from "../../support/random.ts";
 
 const hash = new KeyedHash();
 
-function add(names: Names, number: number, name: Uint8Array): void {
+function add(names: NameIndex, number: number, name: Uint8Array): void {
   const around = Uint8Array.of(1, 2, 3, ...name, 4);
   const end = 3 + name.length;
   names.add(number, hash.of(around, 3, end), around, 3, end);
 }
 
-function isThere(names: Names, number: number, name: Uint8Array): boolean {
+function isThere(names: NameIndex, number: number, name: Uint8Array): boolean {
   const code = hash.of(name, 0, name.length);
   assertEquals(names.hashOf(number, hash) === code, names.is(number, code, name, 0, name.length));
   const is = names.is(number, code, name, 0, name.length);
@@ -23,7 +23,7 @@ function isThere(names: Names, number: number, name: Uint8Array): boolean {
 }
 
 Deno.test("names: of every length up to that of a tree's name, and beyond", () => {
-  const names = new Names();
+  const names = new NameIndex();
   const added: Uint8Array[] = [];
   for (const length of [...Array(257).keys(), 5000]) {
     const name = crypto.getRandomValues(new Uint8Array(length));
@@ -43,7 +43,7 @@ Deno.test("names: of every length up to that of a tree's name, and beyond", () =
 });
 
 Deno.test("names: a number has one name, and no other goes", () => {
-  const names = new Names();
+  const names = new NameIndex();
   add(names, 7, Uint8Array.of(1));
   assertThrows(() => add(names, 7, Uint8Array.of(2)), AssertionFailed);
   assertThrows(() => names.remove(6), AssertionFailed);
@@ -56,7 +56,7 @@ Deno.test("names: a number has one name, and no other goes", () => {
 Deno.test("names: a random history, beside a model", () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0];
   const random = new Random(seed);
-  const names = new Names();
+  const names = new NameIndex();
   const model = new Map<number, Uint8Array>();
   for (let round = 0; round < 30; round++) {
     const most = random.below(2) * 2000 + 50;
@@ -81,7 +81,7 @@ Deno.test("names: a random history, beside a model", () => {
 });
 
 Deno.test("names: memory is that of the names that are there, however many came and went", () => {
-  const names = new Names();
+  const names = new NameIndex();
   const COUNT = 3000;
   let most = 0;
   for (let round = 0; round < 20; round++) {

@@ -18,7 +18,7 @@ function operation(id: string): Operation {
 /** Whether bytes, with others around them, are let in. */
 function admits(access: Access, sent: Uint8Array, around: number[]): boolean {
   const bytes = Uint8Array.from([...around, ...sent, ...around]);
-  return access.admit(bytes, around.length, around.length + sent.length);
+  return access.authenticate(bytes, around.length, around.length + sent.length);
 }
 
 const TOKENS = ["t", "token", "токен", "😀\u0000 x", "x".repeat(1000)];
@@ -91,15 +91,15 @@ Deno.test("access: the full token allows all, the other one to read", () => {
 
 Deno.test("access: each question is answered for the last token", () => {
   const access = new Access("f", "r");
-  const steps: [sent: string, isAdmitted: boolean, mayWrite: boolean][] = [
+  const steps: [sent: string, isAuthenticated: boolean, mayWrite: boolean][] = [
     ["f", true, true],
     ["r", true, false],
     ["x", false, false],
     ["f", true, true],
     ["", false, false],
   ];
-  for (const [sent, isAdmitted, mayWrite] of steps) {
-    assertEquals(admits(access, encoder.encode(sent), []), isAdmitted);
+  for (const [sent, isAuthenticated, mayWrite] of steps) {
+    assertEquals(admits(access, encoder.encode(sent), []), isAuthenticated);
     const reply = new Reply();
     assertEquals(access.allows(WRITING, reply), mayWrite);
     if (mayWrite) continue;

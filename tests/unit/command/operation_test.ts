@@ -71,14 +71,14 @@ Deno.test("operation: what is about a tree says what becomes of it without one",
 });
 
 Deno.test("operation: reading creates nothing, and only changes are done once", () => {
-  for (const { id, access, once, v1, v2 } of OPERATIONS) {
+  for (const { id, access, isIdempotent: once, v1, v2 } of OPERATIONS) {
     if (access !== "read") continue;
     assert(v1?.missing !== "create" && v2?.missing !== "create" && !once, id);
   }
 });
 
 Deno.test("operation: what has a limit says which", () => {
-  for (const { id, fields, limit } of OPERATIONS) {
+  for (const { id, fields, pageMax: limit } of OPERATIONS) {
     assertEquals(fields.includes("limit?"), limit !== undefined, id);
     assert(limit === undefined || limit.fallback <= limit.max, id);
   }

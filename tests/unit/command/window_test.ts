@@ -2,14 +2,14 @@
 // beside a model that asks of each day whether it is in (tests/fuzz/limits_model.ts).
 
 import { assert, assertEquals } from "@std/assert";
-import { nextOf, spanOf, type Window } from "../../../lib/command/window.ts";
+import { type LimitWindow, nextOf, spanOf } from "../../../lib/command/window.ts";
 import { days } from "../../fuzz/limits_days.ts";
 import { isIn, type Window as Named } from "../../fuzz/limits_model.ts";
 
-const monthFrom = (day: number): Window => ({ kind: "monthFrom", day });
-const rolling = (days: number): Window => ({ kind: "days", days });
+const monthFrom = (day: number): LimitWindow => ({ kind: "monthFrom", day });
+const rolling = (days: number): LimitWindow => ({ kind: "days", days });
 
-const SPANS: [window: Window, day: number, from: number, to: number][] = [
+const SPANS: [window: LimitWindow, day: number, from: number, to: number][] = [
   [{ kind: "day" }, 20240229, 20240229, 20240229],
   // Weeks of ISO 8601, also across years: the last days of 2024 are in the first week of 2025.
   [{ kind: "week" }, 20241230, 20241230, 20250105],
@@ -52,13 +52,15 @@ Deno.test("windows: the first and the last day", () => {
 });
 
 Deno.test("windows: every day of two decades is in the window that the model says", () => {
-  const WINDOWS: [Window, Named][] = [
+  const WINDOWS: [LimitWindow, Named][] = [
     [{ kind: "day" }, "day"],
     [{ kind: "week" }, "week"],
     [{ kind: "month" }, "month"],
     [{ kind: "year" }, "year"],
-    ...[1, 7, 30, 365].map((count): [Window, Named] => [rolling(count), { days: count }]),
-    ...[1, 15, 28, 29, 30, 31].map((day): [Window, Named] => [monthFrom(day), { month_from: day }]),
+    ...[1, 7, 30, 365].map((count): [LimitWindow, Named] => [rolling(count), { days: count }]),
+    ...[1, 15, 28, 29, 30, 31].map((
+      day,
+    ): [LimitWindow, Named] => [monthFrom(day), { month_from: day }]),
   ];
   const first = Date.UTC(2019, 11, 1) / 86_400_000;
   for (const [window, named] of WINDOWS) {
@@ -76,7 +78,7 @@ Deno.test("windows: every day of two decades is in the window that the model say
 });
 
 Deno.test("windows: the next begins behind the last day, and they follow each other without gaps", () => {
-  const WINDOWS: Window[] = [
+  const WINDOWS: LimitWindow[] = [
     ...(["day", "week", "month", "year"] as const).map((kind) => ({ kind })),
     ...Array.from({ length: 31 }, (_, day) => monthFrom(day + 1)),
   ];

@@ -2,11 +2,11 @@
 
 import { assertEquals } from "@std/assert";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import type { Journal } from "../../../lib/dump/tree_io.ts";
+import type { WalSource } from "../../../lib/dump/tree_io.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 
-const JOURNAL: Journal = { id: "00000000000000aa", lsn: 0, sync: () => Promise.resolve() };
+const JOURNAL: WalSource = { id: "00000000000000aa", lsn: 0, sync: () => Promise.resolve() };
 
 function world(): { disk: MemoryDisk; store: DumpStore } {
   const disk = new MemoryDisk("/dumps", "/");

@@ -4,35 +4,35 @@ import { decode, encode } from "@std/msgpack";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { framed, nextPayload } from "../../../lib/dump/frame.ts";
 import {
-  readRegistry,
-  readRegistryHead,
-  type RegistryHead,
-  writeRegistry,
+  type DedupHead,
+  readDedup,
+  readDedupHead,
+  writeDedup,
 } from "../../../lib/dump/dedup_format.ts";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Window } from "../../../lib/host/read_window.ts";
+import { ReadWindow } from "../../../lib/host/read_window.ts";
 import { answerWords, writeAnswer } from "../../../lib/idempotency/idempotency_records.ts";
-import { Registry } from "../../../lib/idempotency/dedup_state.ts";
+import { DedupState } from "../../../lib/idempotency/dedup_state.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const FILE = "/dumps/registry";
-const HEAD: RegistryHead = { log: "00000000000000aa", lsn: 2 ** 40 + 7, seconds: 1_800_000_000 };
-const LIMITS = { answersMax: 10_000, ageMaxSeconds: 0, streamsKeptMax: 10 };
+const HEAD: DedupHead = { log: "00000000000000aa", lsn: 2 ** 40 + 7, seconds: 1_800_000_000 };
+const LIMITS = { idempotencyRecordsMax: 10_000, ageMaxSeconds: 0, streamsKeptMax: 10 };
 const encoder = new TextEncoder();
 
-function remember(registry: Registry, key: string, response = "1", created = 1000): void {
+function remember(registry: DedupState, key: string, response = "1", created = 1000): void {
   const [bytes, body] = [encoder.encode(key), encoder.encode(response)];
   const words = new Uint32Array(answerWords(bytes.length, body.length));
   const print = new Uint32Array(4).fill(created);
   writeAnswer(words, 0, created, 20260101, print, bytes, 0, bytes.length, body);
-  registry.answers.remember(words, 0);
+  registry.records.remember(words, 0);
 }
 
 /** A registry with some of everything. */
-function inhabited(answers = 5): Registry {
-  const registry = new Registry(LIMITS);
+function inhabited(answers = 5): DedupState {
+  const registry = new DedupState(LIMITS);
   for (let n = 0; n < answers; n++) remember(registry, `key ${n}`, `"${n}"`, n);
   const { streams, checkpoints } = registry;
   const print = Uint8Array.from({ length: 16 }, (_, n) => 251 - n);
@@ -57,7 +57,7 @@ function inhabited(answers = 5): Registry {
 }
 
 /** All that is in a registry, in its order. */
-function told({ answers, streams, checkpoints }: Registry): unknown {
+function told({ records: answers, streams, checkpoints }: DedupState): unknown {
   return {
     answers: [...answers.all()].map(([words, at]) => words.slice(at, at + words[at])),
     streams: [...streams.all()].map(({ prints, lastChunk, ...stream }) => {
@@ -69,22 +69,22 @@ function told({ answers, streams, checkpoints }: Registry): unknown {
 }
 
 /** What `writeRegistry` makes of a registry, and what it tells of that. */
-async function written(registry: Registry, pause = () => Promise.resolve()) {
+async function written(registry: DedupState, pause = () => Promise.resolve()) {
   const disk = new MemoryDisk("/dumps");
   const file = await disk.create(FILE);
-  const counts = await writeRegistry(registry, HEAD, file, pause);
+  const counts = await writeDedup(registry, HEAD, file, pause);
   file.close();
   return { bytes: disk.bytesOf(FILE), counts };
 }
 
 /** Reads a file into a registry. */
-async function read(bytes: Bytes, registry = new Registry(LIMITS)) {
+async function read(bytes: Bytes, registry = new DedupState(LIMITS)) {
   const disk = new MemoryDisk("/dumps");
   disk.put(FILE, bytes);
   const reading = (await disk.open(FILE))!;
-  const window = new Window(reading);
-  const head = await readRegistryHead(window);
-  const counts = await readRegistry(window, registry);
+  const window = new ReadWindow(reading);
+  const head = await readDedupHead(window);
+  const counts = await readDedup(window, registry);
   reading.close();
   registry.check();
   return { head, counts, registry };
@@ -94,7 +94,7 @@ async function read(bytes: Bytes, registry = new Registry(LIMITS)) {
 async function mapsIn(bytes: Bytes): Promise<Record<string, unknown>[]> {
   const disk = new MemoryDisk("/dumps");
   disk.put(FILE, bytes);
-  const window = new Window((await disk.open(FILE))!);
+  const window = new ReadWindow((await disk.open(FILE))!);
   const maps: Record<string, unknown>[] = [];
   for (let payload; (payload = await nextPayload(window)) !== null;) {
     maps.push(decode(payload.slice()) as Record<string, unknown>);
@@ -107,7 +107,7 @@ function fileOf(maps: readonly Record<string, unknown>[]): Bytes {
 }
 
 Deno.test("registry format: what is written is read back, empty or full", async () => {
-  for (const registry of [new Registry(LIMITS), inhabited(0), inhabited()]) {
+  for (const registry of [new DedupState(LIMITS), inhabited(0), inhabited()]) {
     const { bytes, counts } = await written(registry);
     const again = await read(bytes);
     assertEquals(again.head, HEAD);
@@ -115,7 +115,7 @@ Deno.test("registry format: what is written is read back, empty or full", async 
     assertEquals({ ...again.counts, bytes: bytes.length }, counts);
     const committed = registry.streams.committedCount;
     const streams = registry.streams.openCount + committed;
-    const { answers, checkpoints } = registry;
+    const { records: answers, checkpoints } = registry;
     assertEquals(again.counts, {
       answers: answers.size,
       streams,
@@ -139,7 +139,7 @@ Deno.test("registry format: what is written is read back, empty or full", async 
 });
 
 Deno.test("registry format: answers of all sizes, in frames that are not too large", async () => {
-  const registry = new Registry(LIMITS);
+  const registry = new DedupState(LIMITS);
   for (let n = 0; n < 3000; n++) remember(registry, `key ${n}`, "r".repeat(n % 200));
   for (const size of [65_535, 65_000, 1]) {
     remember(registry, "k".repeat(256 - size % 7), "r".repeat(size));
@@ -149,7 +149,7 @@ Deno.test("registry format: answers of all sizes, in frames that are not too lar
     pauses++;
     return Promise.resolve();
   });
-  assertEquals([counts.answers, counts.bytes], [registry.answers.size, bytes.length]);
+  assertEquals([counts.answers, counts.bytes], [registry.records.size, bytes.length]);
   const frames = (await mapsIn(bytes)).flatMap(({ answers }) => {
     return answers instanceof Uint8Array ? [answers.length] : [];
   });
@@ -161,12 +161,12 @@ Deno.test("registry format: answers of all sizes, in frames that are not too lar
 
 Deno.test("registry format: answers beyond those that may be kept are the oldest", async () => {
   const { bytes } = await written(inhabited(50));
-  const few = new Registry({ ...LIMITS, answersMax: 7 });
+  const few = new DedupState({ ...LIMITS, idempotencyRecordsMax: 7 });
   const { counts } = await read(bytes, few);
-  assertEquals([counts.answers, few.answers.size], [50, 7]);
+  assertEquals([counts.answers, few.records.size], [50, 7]);
   const bytesOf = (n: number) => encoder.encode(`key ${n}`);
-  assert(few.answers.find(bytesOf(43), 0, 6, 0));
-  assert(!few.answers.find(bytesOf(42), 0, 6, 0));
+  assert(few.records.find(bytesOf(43), 0, 6, 0));
+  assert(!few.records.find(bytesOf(42), 0, 6, 0));
 });
 
 Deno.test("registry format: every byte that is changed is found out, and every cut", async () => {

@@ -2,14 +2,14 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
-import { RegistryStore } from "../../../lib/dump/dedup_store.ts";
+import { DedupStore } from "../../../lib/dump/dedup_store.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
 import { answerWords, writeAnswer } from "../../../lib/idempotency/idempotency_records.ts";
 import {
-  ANSWER,
   CHECKPOINT,
+  DedupState,
   encodeNote,
-  Registry,
+  IDEMPOTENCY_RECORD,
   STREAM,
 } from "../../../lib/idempotency/dedup_state.ts";
 import { MemoryDisk, type Survivors } from "../../support/memory_disk.ts";
@@ -17,7 +17,7 @@ import { Random } from "../../support/random.ts";
 
 const LOG = "00000000000000aa";
 const OTHER = "00000000000000bb";
-const LIMITS = { answersMax: 2000, ageMaxSeconds: 5000, streamsKeptMax: 4 };
+const LIMITS = { idempotencyRecordsMax: 2000, ageMaxSeconds: 5000, streamsKeptMax: 4 };
 const encoder = new TextEncoder();
 
 type Note = [kind: number, payload: Uint8Array];
@@ -25,16 +25,16 @@ type Note = [kind: number, payload: Uint8Array];
 /** A registry, the log of its notes as a list, and a disk. */
 class World {
   readonly disk = new MemoryDisk("/data");
-  registry = new Registry(LIMITS);
+  dedup = new DedupState(LIMITS);
   readonly notes: Note[] = [];
   /** The last note that is on the disk. */
   durable = 0;
   store = this.restarted();
 
   /** The store of a new process on the same disk. */
-  restarted(): RegistryStore {
+  restarted(): DedupStore {
     const clock = { now: () => 1_800_000_000_999, today: () => 20260101 };
-    return this.store = new RegistryStore("/data", this.disk, clock);
+    return this.store = new DedupStore("/data", this.disk, clock);
   }
 
   journal(id = LOG) {
@@ -52,12 +52,12 @@ class World {
   }
 
   write(id = LOG): Promise<void> {
-    return this.store.write(this.registry, this.journal(id));
+    return this.store.write(this.dedup, this.journal(id));
   }
 
   note(...note: Note): void {
     this.notes.push(note);
-    apply(this.registry, note);
+    apply(this.dedup, note);
   }
 
   answer(key: string, created = 1000, response = "1"): void {
@@ -65,12 +65,12 @@ class World {
   }
 
   /** What a new process reads: the registry, and the last note in it. */
-  async read(id = LOG): Promise<{ registry: Registry; lsn: number | null }> {
-    const registry = new Registry(LIMITS);
-    const lsn = await this.restarted().read(registry, id);
-    registry.check();
+  async read(id = LOG): Promise<{ dedup: DedupState; lsn: number | null }> {
+    const dedup = new DedupState(LIMITS);
+    const lsn = await this.restarted().read(dedup, id);
+    dedup.check();
     assertEquals(this.disk.filesOpen, 0);
-    return { registry, lsn };
+    return { dedup, lsn };
   }
 
   async files(): Promise<string[]> {
@@ -78,21 +78,21 @@ class World {
   }
 }
 
-function apply(registry: Registry, [kind, payload]: Note): void {
+function apply(dedup: DedupState, [kind, payload]: Note): void {
   const words = new Uint32Array(Math.ceil(payload.length / 4));
   new Uint8Array(words.buffer).set(payload);
-  registry.apply(kind, words, 0, payload.length);
+  dedup.apply(kind, words, 0, payload.length);
 }
 
 function answer(key: string, created: number, response: string): Note {
   const [bytes, body] = [encoder.encode(key), encoder.encode(response)];
   const words = new Uint32Array(answerWords(bytes.length, body.length));
   writeAnswer(words, 0, created, 0, new Uint32Array(4).fill(7), bytes, 0, bytes.length, body);
-  return [ANSWER, new Uint8Array(words.buffer)];
+  return [IDEMPOTENCY_RECORD, new Uint8Array(words.buffer)];
 }
 
 /** All that is in a registry; answers in their order. */
-function told({ answers, streams, checkpoints }: Registry): unknown {
+function told({ records: answers, streams, checkpoints }: DedupState): unknown {
   return {
     answers: [...answers.all()].map(([words, at]) => words.slice(at, at + words[at]).join()),
     streams: [...streams.all()].map(({ prints, lastChunk, ...stream }) => {
@@ -103,10 +103,10 @@ function told({ answers, streams, checkpoints }: Registry): unknown {
 }
 
 /** A registry as these notes make it. */
-function madeOf(notes: readonly Note[], registry = new Registry(LIMITS)): Registry {
-  for (const note of notes) apply(registry, note);
-  registry.check();
-  return registry;
+function madeOf(notes: readonly Note[], dedup = new DedupState(LIMITS)): DedupState {
+  for (const note of notes) apply(dedup, note);
+  dedup.check();
+  return dedup;
 }
 
 const nameOf = (lsn: number, log = LOG) => `${String(lsn).padStart(20, "0")}-${log}.registry`;
@@ -137,8 +137,8 @@ Deno.test("registry store: what is written is read, and told of", async () => {
     file: nameOf(3),
   });
   assertEquals(bytes, world.disk.bytesOf(`/data/${nameOf(3)}`).length);
-  const { registry, lsn } = await world.read();
-  assertEquals([told(registry), lsn], [told(world.registry), 3]);
+  const { dedup, lsn } = await world.read();
+  assertEquals([told(dedup), lsn], [told(world.dedup), 3]);
   assertEquals(world.store.newest, { bytes, ...newest }, "a new process tells the same");
 });
 
@@ -149,8 +149,8 @@ Deno.test("registry store: without a dump of the log there is nothing to read", 
   for (const file of ["x.registry", `${nameOf(5)}.tmp`, `5-${LOG}.tree`, ".karma-registry.tmp"]) {
     world.disk.put(`/data/${file}`, Uint8Array.of(1));
   }
-  const { registry, lsn } = await world.read();
-  assertEquals([lsn, told(registry), world.store.newest], [null, told(new Registry(LIMITS)), null]);
+  const { dedup, lsn } = await world.read();
+  assertEquals([lsn, told(dedup), world.store.newest], [null, told(new DedupState(LIMITS)), null]);
   assertEquals((await world.read(OTHER)).lsn, 0);
 });
 
@@ -180,10 +180,10 @@ Deno.test("registry store: the newest counts, by number and not by the time of i
   assertEquals((await world.read()).lsn, 100);
   // Without the log the same number may be written again: what is newer takes its place.
   const { length } = world.notes;
-  apply(world.registry, answer("unlogged", 1000, "2"));
+  apply(world.dedup, answer("unlogged", 1000, "2"));
   await world.write();
-  const { registry, lsn } = await world.read();
-  assertEquals([lsn, told(registry)], [length, told(world.registry)]);
+  const { dedup, lsn } = await world.read();
+  assertEquals([lsn, told(dedup)], [length, told(world.dedup)]);
 });
 
 const SURVIVORS: Survivors[] = [
@@ -227,16 +227,16 @@ Deno.test("registry store: a crash at any moment destroys nothing, whatever surv
       await assertRejects(() => world.write(), HostError, "The power is off");
       const { durable } = world;
       world.disk.crash(survivors);
-      const { registry, lsn } = await world.read();
+      const { dedup, lsn } = await world.read();
       assert(lsn === 2 || lsn === 3, `${lsn}`);
       assert(lsn <= durable, "it is not ahead of the log on the disk");
-      assertEquals(told(registry), told(madeOf(world.notes.slice(0, lsn))));
+      assertEquals(told(dedup), told(madeOf(world.notes.slice(0, lsn))));
       await world.write();
       world.disk.crash(survivors);
       const again = await world.read();
       assertEquals(
-        [again.lsn, told(again.registry)],
-        [3, told(world.registry)],
+        [again.lsn, told(again.dedup)],
+        [3, told(world.dedup)],
         "the next one lasts",
       );
     }
@@ -254,8 +254,8 @@ Deno.test("registry store: a crash while old ones are removed leaves the newest"
       world.disk.stopsAt = world.disk.operations + operation;
       await world.store.removeOld().catch((error) => assert(error instanceof HostError));
       world.disk.crash(survivors);
-      const { registry, lsn } = await world.read();
-      assertEquals([lsn, told(registry)], [6, told(world.registry)]);
+      const { dedup, lsn } = await world.read();
+      assertEquals([lsn, told(dedup)], [6, told(world.dedup)]);
     }
   }
 });
@@ -328,14 +328,14 @@ Deno.test("registry store: one is written after the other, and none pays for ano
   await second;
   await third;
   await world.store.idle();
-  const { registry, lsn } = await world.read();
-  assertEquals([lsn, told(registry)], [4, told(world.registry)]);
+  const { dedup, lsn } = await world.read();
+  assertEquals([lsn, told(dedup)], [4, told(world.dedup)]);
 });
 
 /** Some note that may come now. */
-function randomNote(random: Random, registry: Registry, seconds: number): Note {
+function randomNote(random: Random, dedup: DedupState, seconds: number): Note {
   const id = `s${random.below(5)}`;
-  const stream = registry.streams.find(id);
+  const stream = dedup.streams.find(id);
   if (stream?.committed === null && random.chance(0.4)) {
     if (random.chance(0.2)) return [STREAM, encodeNote({ kind: "commit", id, seconds })];
     if (random.chance(0.2)) return [STREAM, encodeNote({ kind: "abort", id })];
@@ -363,7 +363,7 @@ Deno.test("registry store: it changes while it is written, and what is left is i
     let seconds = 1000;
     const step = () => {
       seconds += random.below(5);
-      world.note(...randomNote(random, world.registry, seconds));
+      world.note(...randomNote(random, world.dedup, seconds));
     };
     for (let n = random.pick([0, 100, 4000]); n > 0; n--) step();
     world.disk.latency = () => {
@@ -373,11 +373,11 @@ Deno.test("registry store: it changes while it is written, and what is left is i
     world.disk.latency = () => null;
     assert(world.store.newest!.lsn <= world.durable, `seed ${seed}: it is not ahead of the log`);
     for (let n = random.below(100); n > 0; n--) step();
-    const { registry, lsn } = await world.read();
-    const { streams, checkpoints } = told(registry) as Record<string, unknown>;
+    const { dedup, lsn } = await world.read();
+    const { streams, checkpoints } = told(dedup) as Record<string, unknown>;
     const then = told(madeOf(world.notes.slice(0, lsn!))) as Record<string, unknown>;
     assertEquals([streams, checkpoints], [then.streams, then.checkpoints], `seed ${seed}`);
-    madeOf(world.notes.slice(lsn!), registry);
-    assertEquals(told(registry), told(world.registry), `seed ${seed}`);
+    madeOf(world.notes.slice(lsn!), dedup);
+    assertEquals(told(dedup), told(world.dedup), `seed ${seed}`);
   }
 });

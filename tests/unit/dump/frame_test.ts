@@ -2,18 +2,18 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { framed, nextPayload } from "../../../lib/dump/frame.ts";
-import { Window } from "../../../lib/host/read_window.ts";
+import { ReadWindow } from "../../../lib/host/read_window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { Random } from "../../support/random.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-async function windowOn(bytes: Uint8Array, readBytesMax = Infinity): Promise<Window> {
+async function windowOn(bytes: Uint8Array, readBytesMax = Infinity): Promise<ReadWindow> {
   const disk = new MemoryDisk("");
   disk.put("/x", bytes);
   disk.readBytesMax = readBytesMax;
-  return new Window((await disk.open("/x"))!);
+  return new ReadWindow((await disk.open("/x"))!);
 }
 
 function joined(...parts: Uint8Array[]): Bytes {
@@ -26,7 +26,7 @@ function bytesOf(hex: string): Bytes {
 
 Deno.test("frame: the bytes of a frame", () => {
   const payload = new TextEncoder().encode("123456789");
-  // The CRC-32 of these nine bytes is what catalogues give as its check value: cbf43926.
+  // The CRC-32 of these nine bytes is what catalogs give as its check value: cbf43926.
   assertEquals(
     framed(payload),
     bytesOf("92 c404 2639f4cb c6 00000009 313233343536373839"),

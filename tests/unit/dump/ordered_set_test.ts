@@ -1,7 +1,7 @@
 // The order beside an array that is sorted anew each time.
 
 import { assertEquals } from "@std/assert";
-import { firstBehind, Order } from "../../../lib/dump/ordered_set.ts";
+import { firstBehind, OrderedSet } from "../../../lib/dump/ordered_set.ts";
 import { Random } from "../../support/random.ts";
 
 interface Item {
@@ -13,7 +13,7 @@ const byRank = (a: Item, b: Item) => a.rank - b.rank;
 Deno.test("order: what comes and goes is in order whenever somebody asks", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
-    const order = new Order<Item>(byRank);
+    const order = new OrderedSet<Item>(byRank);
     const model = new Set<Item>();
     for (let round = 0; round < 12; round++) {
       for (let left = random.below(1500); left > 0; left--) {
@@ -41,7 +41,7 @@ Deno.test("order: what comes and goes is in order whenever somebody asks", async
 });
 
 Deno.test("order: an array that was given out does not change, and is the same until something does", async () => {
-  const order = new Order<Item>(byRank);
+  const order = new OrderedSet<Item>(byRank);
   const items = [3, 1, 2].map((rank) => ({ rank }));
   for (const item of items) order.add(item);
   const first = await order.all();

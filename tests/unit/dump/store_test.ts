@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { dumpFileName, parseDumpFileName } from "../../../lib/dump/file_name.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import type { Journal } from "../../../lib/dump/tree_io.ts";
+import type { WalSource } from "../../../lib/dump/tree_io.ts";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
@@ -12,7 +12,7 @@ import { assertContents, contentsOf } from "../../fuzz/dump_fuzz.ts";
 import { MemoryDisk, type Survivors } from "../../support/memory_disk.ts";
 
 /** A log that has no records. */
-const JOURNAL: Journal = { id: "00000000000000aa", lsn: 0, sync: () => Promise.resolve() };
+const JOURNAL: WalSource = { id: "00000000000000aa", lsn: 0, sync: () => Promise.resolve() };
 
 /** A store whose dumps all belong to one log, and that gives trees alone. */
 class Store {
@@ -26,8 +26,8 @@ class Store {
     return this.#store.list();
   }
 
-  write(tree: Tree, journal = JOURNAL): Promise<string> {
-    return this.#store.write(tree, journal);
+  write(tree: Tree, wal = JOURNAL): Promise<string> {
+    return this.#store.write(tree, wal);
   }
 
   async load(file: string): Promise<Tree | null> {

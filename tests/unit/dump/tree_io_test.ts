@@ -6,7 +6,7 @@ import { highLane, lowLane, u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { encodeBranch, encodeEnd, encodeHead } from "../../../lib/dump/format.ts";
 import { framed } from "../../../lib/dump/frame.ts";
 import { readHead, readTree, writeTree } from "../../../lib/dump/tree_io.ts";
-import { Window } from "../../../lib/host/read_window.ts";
+import { ReadWindow } from "../../../lib/host/read_window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Columns } from "../../../lib/tree/columns.ts";
@@ -29,7 +29,7 @@ async function dumped(tree: Tree, change: () => void = () => {}): Promise<Uint8A
   const written = (await writeTree(tree, 1700000000, { ...file, write }, JOURNAL))!;
   const bytes = disk.bytesOf(FILE);
   assertEquals(written.bytes, bytes.length);
-  assertEquals(written.head, await readHead(new Window((await disk.open(FILE))!)));
+  assertEquals(written.head, await readHead(new ReadWindow((await disk.open(FILE))!)));
   return bytes;
 }
 
@@ -37,7 +37,7 @@ async function restored(dump: Uint8Array, readBytesMax = Infinity): Promise<Tree
   const disk = new MemoryDisk("/dumps");
   disk.put(FILE, dump);
   disk.readBytesMax = readBytesMax;
-  const window = new Window((await disk.open(FILE))!);
+  const window = new ReadWindow((await disk.open(FILE))!);
   const { tree } = await readHead(window);
   const { tree: read } = await readTree(window, new Tree(tree));
   checkTree(read);
@@ -199,7 +199,7 @@ Deno.test("transfer: a dump tells which records it holds: the others make the tr
     await writeTree(tree, 1700000000, { ...file, write }, journal);
     goOn();
 
-    const window = new Window((await disk.open(FILE))!);
+    const window = new ReadWindow((await disk.open(FILE))!);
     assertEquals((await readHead(window)).lsn, begun);
     const { tree: back, coverage } = await readTree(window, new Tree("t"));
     assert(begun <= coverage.least && coverage.least < coverage.most, "branches have their own");

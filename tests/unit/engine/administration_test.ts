@@ -42,7 +42,7 @@ class World {
 
   /** Which of the first keys have answers. */
   held(count: number): number[] {
-    const { answers } = this.karma.registry;
+    const { records: answers } = this.karma.dedup;
     const seconds = Math.floor(this.karma.now / 1000);
     return Array.from({ length: count }, (_, n) => n).filter((n) => {
       const bytes = new TextEncoder().encode(`k${n}`);
@@ -56,7 +56,7 @@ class World {
     disk.kill();
     const world = await World.start(this.#options, disk);
     world.karma.now = this.karma.now;
-    world.karma.registry.check();
+    world.karma.dedup.check();
     return world;
   }
 }
@@ -165,7 +165,7 @@ Deno.test("administration: a checkpoint that is refused changes nothing", async 
     assertEquals(await world.ask("recovery.checkpoint", members), `validation_error: ${sentence}`);
   }
   for (let n = 0; n < 10_000; n++) {
-    world.karma.registry.checkpoints.put({ source: `s${n}`, offset: "", event: null, updated: 0 });
+    world.karma.dedup.checkpoints.put({ source: `s${n}`, offset: "", event: null, updated: 0 });
   }
   const one = '"source":"one too many","offset":1';
   assertEquals(
@@ -176,7 +176,7 @@ Deno.test("administration: a checkpoint that is refused changes nothing", async 
     await world.ask("recovery.checkpoint", '"source":"s5","offset":1'),
     /^\{"source":"s5"/,
   );
-  assertEquals([world.karma.wal.lsn, world.karma.registry.checkpoints.count], [1, 10_000]);
+  assertEquals([world.karma.wal.lsn, world.karma.dedup.checkpoints.count], [1, 10_000]);
 });
 
 Deno.test("administration: thousands of checkpoints are told with pauses, or refused early", async () => {
@@ -186,7 +186,7 @@ Deno.test("administration: thousands of checkpoints are told with pauses, or ref
       const offset = "o".repeat(1000);
       for (let n = 0; n < 4000; n++) {
         const source = `${"s".repeat(1000)}${n}`;
-        world.karma.registry.checkpoints.put({ source, offset, event: null, updated: 0 });
+        world.karma.dedup.checkpoints.put({ source, offset, event: null, updated: 0 });
       }
       let isDone = false;
       const told = world.ask(op, "").finally(() => isDone = true);
@@ -212,7 +212,7 @@ Deno.test("administration: a checkpoint whose reply would be too long is refused
     await world.ask("recovery.checkpoint", `"source":"${text}","offset":"${text}"`),
     "response_too_large: Response exceeds 500 bytes",
   );
-  assertEquals([world.karma.registry.checkpoints.count, world.karma.wal.lsn], [0, 0]);
+  assertEquals([world.karma.dedup.checkpoints.count, world.karma.wal.lsn], [0, 0]);
   assertMatch(
     await world.ask("recovery.checkpoint", `"source":"${text}","offset":1`),
     /^\{"source"/,
@@ -227,8 +227,8 @@ Deno.test("administration: without space a checkpoint is not put", async () => {
   let count = 0;
   while (await world.ask("recovery.checkpoint", checkpoint(count)) !== FULL) count++;
   assert(count > 1);
-  assertEquals(world.karma.registry.checkpoints.count, count);
-  assertEquals((await world.restarted()).karma.registry.checkpoints.count, count);
+  assertEquals(world.karma.dedup.checkpoints.count, count);
+  assertEquals((await world.restarted()).karma.dedup.checkpoints.count, count);
 });
 
 Deno.test("administration: answers given before a time are forgotten, so many of them", async () => {
@@ -251,7 +251,7 @@ Deno.test("administration: answers given before a time are forgotten, so many of
     assertEquals(world.held(6), left, members);
     assertEquals(world.karma.engine.statistics.idempotencyPruned, deleted);
     assertEquals((await world.restarted()).held(6), left, members);
-    world.karma.registry.check();
+    world.karma.dedup.check();
   }
   const refused: [members: string, sentence: string][] = [
     ["", "Field before is required"],
@@ -295,7 +295,7 @@ Deno.test("administration: what a prune left is left after a restart, though oth
   await crowd(world, 0, 3000);
   world.karma.now += 1_000_000;
   await crowd(world, 3000, 3001); // 1024 of the old ones are gone
-  assertEquals(world.karma.registry.answers.size, 1977);
+  assertEquals(world.karma.dedup.records.size, 1977);
   assertEquals(await world.ask("snapshot.create_all"), '"OK"');
   const before = Math.floor(world.karma.now / 1000) + 1;
   assertEquals(

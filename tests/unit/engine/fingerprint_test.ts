@@ -6,20 +6,20 @@ import { Access } from "../../../lib/command/access.ts";
 import { OPERATIONS } from "../../../lib/command/operation.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
-import { Interpreter } from "../../../lib/protocol/json/codec.ts";
+import { Codec } from "../../../lib/protocol/json/codec.ts";
 import { chunkFingerprintOf, fingerprintOf } from "../../../lib/engine/fingerprint.ts";
 import { Random } from "../../support/random.ts";
 
 const TODAY = 20261122;
 const encoder = new TextEncoder();
-const interpreter = new Interpreter(new Access(null, null), 10_000, 0);
+const codec = new Codec(new Access(null, null), 10_000, 0);
 const request = new Request(); // one for all, as a connection has
 
 /** The fingerprint of a request whose members are as they stand in JSON. */
 function fingerprint(op: string, members: string): string {
   const reply = new Reply();
   const bytes = encoder.encode(`{"v":2,"op":"${op}",${members}}`);
-  const isDecoded = interpreter.decode(lineOf(bytes), "v2", request, reply);
+  const isDecoded = codec.decode(lineOf(bytes), "v2", request, reply);
   assert(isDecoded, `${op} ${members}: ${reply.text}`);
   const isChunk = request.operation.id === "ingestChunk";
   return (isChunk ? chunkFingerprintOf(request) : fingerprintOf(request, TODAY)).toHex();
@@ -222,7 +222,7 @@ function saidBy(random: Random): Said {
 }
 
 Deno.test("fingerprint: of every operation, the hash of its lines", async () => {
-  const once = OPERATIONS.filter((operation) => operation.once);
+  const once = OPERATIONS.filter((operation) => operation.isIdempotent);
   const ofLimits = ["consume", "refund"];
   const formed = FORMS.flatMap(({ ops }) => ops);
   for (const { id, v2 } of once) {

@@ -52,7 +52,7 @@ class World {
     const world = await World.start(options, disk);
     world.karma.now = this.karma.now;
     world.karma.today = this.karma.today;
-    world.karma.registry.check();
+    world.karma.dedup.check();
     return world;
   }
 }
@@ -102,7 +102,7 @@ Deno.test("once: a request that is repeated gets the answer it got, and is not c
   }
   assertEquals(again.karma.engine.statistics.idempotencyHits, table.length);
   assertEquals(again.karma.engine.statistics.idempotencyWrites, 0);
-  world.karma.registry.check();
+  world.karma.dedup.check();
 });
 
 Deno.test("once: a key is one for all trees and operations, and an integer is its digits", async () => {
@@ -170,7 +170,7 @@ Deno.test("once: fingerprints that clients make, before midnight and after it", 
   assertEquals(await add("a", today.slice(1)), NO_MATCH);
   assertEquals(await add("a", "x".repeat(512)), NO_MATCH);
   assertEquals(await world.add("a", '"key":1,"fingerprint":5'), NO_MATCH);
-  assertEquals(world.karma.registry.answers.size, 0, "nothing is kept of them");
+  assertEquals(world.karma.dedup.records.size, 0, "nothing is kept of them");
   assertEquals(await add("a", today), "first: 1");
   assertEquals(await add("a", today), "again: 1");
   assertEquals(await add("a", tomorrow), NO_MATCH, "before the key is looked at");
@@ -188,7 +188,7 @@ Deno.test("once: fingerprints that clients make, before midnight and after it", 
 });
 
 Deno.test("once: answers are kept for so long, also over a restart, and so many of them", async () => {
-  const options = { ageMaxSeconds: 60, answersMax: 3 };
+  const options = { ageMaxSeconds: 60, idempotencyRecordsMax: 3 };
   const world = await World.start(options);
   assertEquals(await world.add("a"), "first: 1");
   world.karma.now += 60_000;
@@ -205,7 +205,7 @@ Deno.test("once: answers are kept for so long, also over a restart, and so many 
     assertEquals(await add("b"), "again: 1");
     assertEquals(await add("a"), "first: 1", "it was one too many");
     assertEquals(await add("b"), "first: 1", "and so was this one then");
-    karma.registry.check();
+    karma.dedup.check();
   }
   assertEquals(await world.sum(), await later.sum());
 });
@@ -230,7 +230,7 @@ Deno.test("once: what failed is not kept, and may be tried again under the same 
     await world.ask("series.batch_add", batch.replace('"t"', '"a\\u0001"')),
     "validation_error: Field tree_name must be 1 to 255 bytes of UTF-8 without control characters",
   );
-  assertEquals([world.karma.wal.lsn, world.karma.registry.answers.size], [lsn, 0]);
+  assertEquals([world.karma.wal.lsn, world.karma.dedup.records.size], [lsn, 0]);
   await world.ask("counter.decrement", '"series":"t","key":1,"value":5');
   assertEquals(await world.add("1"), "first: 1");
   assertEquals(await world.add("1"), "again: 1");
@@ -308,7 +308,7 @@ Deno.test("once: a change and its answer are there together, or the disk is full
       const before = state(karma);
       const told = await world.ask(op, `${members},"idempotency_key":"k"`);
       if (told === FULL) {
-        assertEquals([karma.wal.lsn, karma.registry.answers.size], [lsn, 0]);
+        assertEquals([karma.wal.lsn, karma.dedup.records.size], [lsn, 0]);
         assertEquals(state(karma), before);
         const after = await world.restarted();
         assertEquals(state(after.karma), before);
@@ -317,7 +317,7 @@ Deno.test("once: a change and its answer are there together, or the disk is full
       }
       assert(told.startsWith("first: "), told);
       const receipts = op === "limit.consume" ? 1 : 0;
-      assertEquals(karma.registry.answers.size, 1 + receipts);
+      assertEquals(karma.dedup.records.size, 1 + receipts);
       const after = await world.restarted();
       assertEquals(state(after.karma), state(karma));
       const again = await after.ask(op, `${members},"idempotency_key":"k"`);

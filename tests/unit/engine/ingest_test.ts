@@ -65,9 +65,9 @@ class World {
 
   /** All that changes would change. */
   state(): unknown {
-    const { forest, registry, wal } = this.karma;
+    const { forest, dedup, wal } = this.karma;
     const trees = forest.trees().map((tree) => [tree.name, contentsOf(tree)]);
-    const streams = [...registry.streams.all()].map(({ prints, lastChunk, ...stream }) => {
+    const streams = [...dedup.streams.all()].map(({ prints, lastChunk, ...stream }) => {
       return { ...stream, lastChunk, prints: prints.slice(0, 4 * lastChunk) };
     });
     return { trees, streams, lsn: wal.lsn };
@@ -90,7 +90,7 @@ class World {
   }
 
   check(): void {
-    this.karma.registry.check();
+    this.karma.dedup.check();
     for (const tree of this.karma.forest.trees()) checkTree(tree);
   }
 }
@@ -385,20 +385,20 @@ Deno.test("ingest: there are so many open streams, staged items and chunks", asy
   await world.refuses(() => world.chunk("r", 2, items(5)), over);
   await world.refuses(() => world.chunk("b", 1, items(5)), overAtOnce);
   assertEquals(await world.chunk("b", 1, items(4)), taken("b", 1, 4, 4));
-  assertEquals(world.karma.registry.streams.stagedItems, 10);
+  assertEquals(world.karma.dedup.streams.stagedItems, 10);
   assertEquals(await world.chunk("r", 2, []), taken("r", 2, 0, 0));
   const again = await world.restarted();
   for (const { karma, ...other } of [world, again]) {
     const { client } = other;
     const ask = (op: string, members: string) => client.ask(`ingest.${op}`, members);
-    assertEquals(karma.registry.streams.stagedItems, 10);
+    assertEquals(karma.dedup.streams.stagedItems, 10);
     const third = `"stream_id":"r","series":"t","chunk_seq":3,"items":[[1,${DAY},1]]`;
     assertEquals(await ask("chunk", third), over);
     await ask("abort", '"stream_id":"b"');
-    assertEquals([karma.registry.streams.stagedItems, karma.forest.trees().length], [6, 1]);
+    assertEquals([karma.dedup.streams.stagedItems, karma.forest.trees().length], [6, 1]);
     assertEquals(await ask("chunk", third), taken("r", 3, 1, 1));
     await ask("commit", '"stream_id":"r"');
-    assertEquals([karma.registry.streams.stagedItems, karma.registry.streams.openCount], [0, 0]);
+    assertEquals([karma.dedup.streams.stagedItems, karma.dedup.streams.openCount], [0, 0]);
   }
   // Streams that stage nothing may take in more.
   await world.begin("a");
@@ -410,7 +410,7 @@ Deno.test("ingest: a stream has no more chunks than it may have", async () => {
   const lastChunk = 100_000;
   const stream = { id: "s", mode: "add", granularity: null, tree: "t", staged: null } as const;
   const prints = new Uint32Array(4 * lastChunk);
-  world.karma.registry.streams.take({ ...stream, lastChunk, items: 0, committed: null, prints });
+  world.karma.dedup.streams.take({ ...stream, lastChunk, items: 0, committed: null, prints });
   const told = "validation_error: Field chunk_seq exceeds max size";
   await world.refuses(() => world.chunk("s", 100_001, []), told);
   await world.refuses(() => world.chunk("s", 100_000, []), OTHER_PAYLOAD);
@@ -435,9 +435,9 @@ Deno.test("ingest: a reply that would be too long is refused before anything is 
     let isDone = false;
     for (let length = 100; length < 330; length++) {
       const id = "k".repeat(length);
-      const state = world.karma.registry.streams.openCount;
+      const state = world.karma.dedup.streams.openCount;
       const answer = await world.begin(id, mode);
-      const begun = world.karma.registry.streams.openCount - state;
+      const begun = world.karma.dedup.streams.openCount - state;
       assertEquals(begun, answer === told ? 0 : 1, `${length}: ${answer}`);
       if (begun === 1) isDone = true;
       else assertEquals(answer, told);
@@ -546,7 +546,7 @@ Deno.test("ingest: a change and its note are there together, however little spac
         if (await ask(world) === FULL) {
           assertEquals(world.state(), before);
         } else {
-          const stream = world.karma.registry.streams.find("s");
+          const stream = world.karma.dedup.streams.find("s");
           const told = [stream?.lastChunk, stream?.committed === null];
           const expected = {
             chunk: [chunks + 1, true],
@@ -576,7 +576,7 @@ Deno.test("ingest: the latest of the committed streams are remembered, for so lo
   world.karma.now += 61_000;
   await world.begin("d");
   await world.commit("d");
-  assertEquals(world.karma.registry.streams.committedCount, 1, "b and c are too old");
+  assertEquals(world.karma.dedup.streams.committedCount, 1, "b and c are too old");
   assertEquals(await world.begin("b"), status("b", "add", null, 0), "as if it had never been");
 });
 

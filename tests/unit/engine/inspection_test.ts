@@ -4,13 +4,13 @@ import { assert, assertEquals } from "@std/assert";
 import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
 import {
   infoOf,
+  type InspectionResult,
   keysOf,
   type Span,
   summaryOf,
-  type Told,
   topOf,
 } from "../../../lib/engine/inspection.ts";
-import { settle } from "../../../lib/state/range_delete_sweeper.ts";
+import { applyRangeDeletes } from "../../../lib/state/range_delete_sweeper.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { Random } from "../../support/random.ts";
@@ -74,20 +74,20 @@ class Pair {
 }
 
 /** As a client sees it: this is how members and their order are compared. */
-function text(told: Told): string {
+function text(told: InspectionResult): string {
   assert(told !== "timeout", "there was time");
   return new TextDecoder().decode(told);
 }
 
 /** The number of a member; null: it is null. */
-function numberOf(told: Told, member: string): bigint | null {
+function numberOf(told: InspectionResult, member: string): bigint | null {
   const digits = text(told).match(new RegExp(`"${member}":(\\d+|null)`));
   assert(digits !== null, `there is a ${member}`);
   return digits[1] === "null" ? null : BigInt(digits[1]);
 }
 
 /** The list at the end of an answer, each row as its text. */
-function rowsOf(told: Told): string[] {
+function rowsOf(told: InspectionResult): string[] {
   return text(told).match(/\{"key":[^}]*\}/g) ?? [];
 }
 
@@ -362,7 +362,10 @@ Deno.test("inspection: what is there all the time is met once, whatever changes 
   checkTree(tree);
 });
 
-const INSPECTIONS: [what: string, inspect: (tree: Tree, span: Span) => Promise<Told>][] = [
+const INSPECTIONS: [
+  what: string,
+  inspect: (tree: Tree, span: Span) => Promise<InspectionResult>,
+][] = [
   ["summary of a range", (tree, span) => summaryOf(tree, { from: 1, to: 2 }, span)],
   ["top", (tree, span) => topOf(tree, 0, DAY_MAX, 1000, span)],
   ["keys", (tree, span) => keysOf(tree, 10_000, span)],
@@ -428,7 +431,7 @@ Deno.test("inspection: what is counted is told at once, and after sweeps when th
   assertEquals(await summaryOf(pair.tree, null, late), "timeout");
   assertEquals(text(await infoOf(pair.tree, WHOLE)), info(pair), "and do it, if there is time");
   pair.sweep(0, 20260101);
-  await settle(pair.tree);
+  await applyRangeDeletes(pair.tree);
   assertEquals(text(await infoOf(pair.tree, late)), info(pair));
   const summary = '{"tree":"t","total":0,"active_keys":30000,"bucket_count":0}';
   assertEquals(text(await summaryOf(pair.tree, null, late)), summary);
@@ -436,8 +439,10 @@ Deno.test("inspection: what is counted is told at once, and after sweeps when th
 });
 
 /** Reads part after part, each without time for more than a step; returns them. */
-async function partsOf(read: (span: Span) => Promise<Told>): Promise<Told[]> {
-  const parts: Told[] = [];
+async function partsOf(
+  read: (span: Span) => Promise<InspectionResult>,
+): Promise<InspectionResult[]> {
+  const parts: InspectionResult[] = [];
   let cursor: bigint | null = null;
   do {
     parts.push(await read({ cursor, isPartial: true, deadline: -1 }));

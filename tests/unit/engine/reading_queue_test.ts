@@ -1,12 +1,12 @@
 // Readings with a simulated clock: how many run at once, in which order, and what becomes of the late ones.
 
 import { assert, assertEquals } from "@std/assert";
-import { Readings, RUNNING_MAX } from "../../../lib/engine/reading_queue.ts";
+import { ReadingQueue, RUNNING_MAX } from "../../../lib/engine/reading_queue.ts";
 
 class World {
   ms = 0;
   #alarms: { ms: number; call: () => void }[] = [];
-  readonly readings = new Readings({
+  readonly readings = new ReadingQueue({
     now: () => this.ms,
     at: (ms, call) => void this.#alarms.push({ ms, call }),
   });
@@ -73,7 +73,7 @@ Deno.test("readings: who has no time left never begins, and is told so when it i
 });
 
 Deno.test("readings: one that fails gives its place to the next", async () => {
-  const readings = new Readings();
+  const readings = new ReadingQueue();
   const failed = await Promise.allSettled(
     Array.from({ length: 2 * RUNNING_MAX }, () => readings.run(Infinity, () => Promise.reject(1))),
   );

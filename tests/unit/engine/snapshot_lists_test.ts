@@ -5,7 +5,7 @@ import { Written } from "../../../lib/command/json.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import { SnapshotLists } from "../../../lib/engine/snapshot_lists.ts";
-import type { Log } from "../../../lib/wal/wal.ts";
+import type { Wal } from "../../../lib/wal/wal.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
@@ -20,12 +20,12 @@ async function listsOfMany() {
   for (let index = 0; index < TREES; index++) {
     await dumps.write(new Tree(`t${100 + index}`), JOURNAL);
   }
-  await dumps.shelf.look();
-  const lists = new SnapshotLists(new Forest(), { segments: [] } as unknown as Log, dumps, 0);
+  await dumps.dumpIndex.look();
+  const lists = new SnapshotLists(new Forest(), { segments: [] } as unknown as Wal, dumps, 0);
   let described = 0;
   const ask = async (limit = 0) => {
     const request = new Request();
-    request.limit = limit;
+    request.pageSize = limit;
     const rowOf = ({ tree }: { tree: string }) => {
       described++;
       return tree;
@@ -55,7 +55,7 @@ Deno.test("snapshot lists: those who ask for the same at once share one walk", a
 Deno.test("snapshot lists: who asks when a dump has gone joins no walk of before", async () => {
   const { dumps, ask, described } = await listsOfMany();
   const before = ask();
-  dumps.shelf.forget(dumps.shelf.group("t100")[0]);
+  dumps.dumpIndex.forget(dumps.dumpIndex.group("t100")[0]);
   assertEquals((await ask())[0], "t101");
   await before;
   assert(described() > TREES, "there were two walks");

@@ -9,7 +9,7 @@ import { type Detail, Request } from "../../../lib/command/request.ts";
 import { writeResponse } from "../../../lib/command/response.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { nextTurn } from "../../../lib/host/clock.ts";
-import { Ledger } from "../../../lib/state/state_writer.ts";
+import { StateWriter } from "../../../lib/state/state_writer.ts";
 import { LocalKarma, type LocalOptions } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { originalDump } from "../../support/original_dump.ts";
@@ -28,11 +28,11 @@ interface Asked {
 /** A Karma whose engine is asked without a wire between. */
 class World {
   readonly karma: LocalKarma;
-  readonly ledger: Ledger;
+  readonly stateWriter: StateWriter;
 
   constructor(karma: LocalKarma) {
     this.karma = karma;
-    this.ledger = new Ledger(karma.forest, karma.registry, karma.wal, true);
+    this.stateWriter = new StateWriter(karma.forest, karma.dedup, karma.wal, true);
   }
 
   static async start(options: LocalOptions = {}): Promise<World> {
@@ -44,10 +44,10 @@ class World {
     const request = new Request();
     const reply = new Reply();
     request.operation = OPERATIONS.find((operation) => operation.id === id)!;
-    request.dialect = asked.dialect ?? "v2";
+    request.protocol = asked.dialect ?? "v2";
     request.bytes = encoder.encode(name);
     request.nameEnd = request.bytes.length;
-    request.limit = asked.limit ?? (id === "fetchChunk" ? 262_144 : 0);
+    request.pageSize = asked.limit ?? (id === "fetchChunk" ? 262_144 : 0);
     const details: [string, Detail][] = [["offset", asked.offset ?? 0]];
     if (asked.after !== undefined) details.push(["after", asked.after]);
     for (const [field, detail] of details) request.details.set(field, detail);
@@ -69,8 +69,8 @@ class World {
 
   add(tree: string, key: number, amount = 1): void {
     const { forest } = this.karma;
-    if (forest.named(tree) === null) assertEquals(this.ledger.create(tree), "done");
-    this.ledger.add(forest.named(tree)!, key, 0, 20260101, amount, 0);
+    if (forest.named(tree) === null) assertEquals(this.stateWriter.create(tree), "done");
+    this.stateWriter.add(forest.named(tree)!, key, 0, 20260101, amount, 0);
   }
 }
 
@@ -133,7 +133,7 @@ Deno.test("snapshots: dumps of others, of dropped trees and damaged ones have no
     world.add(name, 1);
     await world.ask("dump", name);
   }
-  world.ledger.drop(karma.forest.named("gone")!);
+  world.stateWriter.drop(karma.forest.named("gone")!);
   const original = originalDump(new Map([[1n, new Map([[20260101, 3n]])]]));
   karma.put("5_old_name.tree", original);
   karma.put("6_bad.tree", Uint8Array.of(0x92, 0));
@@ -356,7 +356,7 @@ Deno.test("snapshots: dumps wait for an examination, and who asks meanwhile shar
 
 /** One more change or operation of a server that does everything at once. */
 function happen(world: World, random: Random): Promise<string> | null {
-  const { karma, ledger } = world;
+  const { karma, stateWriter } = world;
   const name = random.pick(["a", "b", "c", "\0staged-1"]);
   const tree = karma.forest.named(name);
   switch (random.below(12)) {
@@ -365,17 +365,17 @@ function happen(world: World, random: Random): Promise<string> | null {
     case 1:
       return tree === null || name.startsWith("\0") ? null : world.ask("dump", name);
     case 2:
-      if (tree !== null) ledger.drop(tree);
+      if (tree !== null) stateWriter.drop(tree);
       return null;
     case 3:
-      if (tree !== null && name.startsWith("\0")) ledger.adopt(tree, "a");
+      if (tree !== null && name.startsWith("\0")) stateWriter.adopt(tree, "a");
       return null;
     case 4:
       return world.ask("dumps").then((files) => {
         return world.ask("load", random.pick(["x", ...JSON.parse(files) as string[]]));
       });
     case 5:
-      if (tree !== null) ledger.sweep(tree, 0, 4294967295);
+      if (tree !== null) stateWriter.sweep(tree, 0, 4294967295);
       return null;
     default:
       for (let count = random.below(50); count > 0; count--) world.add(name, random.below(5000));

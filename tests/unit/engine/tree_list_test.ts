@@ -10,7 +10,7 @@ const decoder = new TextDecoder();
 
 function request(limit: number, cursor?: bigint | null): Request {
   const request = new Request();
-  request.limit = limit;
+  request.pageSize = limit;
   if (cursor !== undefined) request.details.set("cursor", cursor);
   return request;
 }
@@ -48,7 +48,7 @@ Deno.test("tree list: a list of all is whole or refused, a page ends where the r
   const list = new TreeList(forestOf(names), 4096);
   assertEquals(await list.list(request(0)), null);
   const v1 = request(0);
-  v1.dialect = "v1";
+  v1.protocol = "v1";
   assertEquals(JSON.parse((await told(list, v1))!), names);
   const found: string[] = [];
   let cursor: bigint | null = null;

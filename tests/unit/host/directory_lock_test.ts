@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { HostDisk } from "../../../lib/host/disk.ts";
-import { DirectoryHold } from "../../../lib/host/directory_lock.ts";
+import { DirectoryLock } from "../../../lib/host/directory_lock.ts";
 
-async function taken(directory: string): Promise<DirectoryHold> {
-  const hold = await DirectoryHold.take(directory);
+async function taken(directory: string): Promise<DirectoryLock> {
+  const hold = await DirectoryLock.take(directory);
   assert(!("holder" in hold));
   return hold;
 }
@@ -18,9 +18,9 @@ Deno.test({
     const lock = `${directory}/.karma.lock`;
     try {
       const hold = await taken(directory);
-      assertEquals(await DirectoryHold.take(directory), { holder: `${Deno.pid}` });
+      assertEquals(await DirectoryLock.take(directory), { holder: `${Deno.pid}` });
       Deno.removeSync(lock);
-      assertEquals(await DirectoryHold.take(directory), { holder: "" });
+      assertEquals(await DirectoryLock.take(directory), { holder: "" });
       assertEquals([...Deno.readDirSync(directory)], [], "Who is refused leaves nothing there");
       const told: string[] = [];
       for (let look = 0; look < 2; look++) hold.restore((line) => told.push(line));

@@ -1,13 +1,13 @@
 // Slices in simulated turns: how much long work is done in each, and in which order.
 
 import { assert, assertEquals } from "@std/assert";
-import { SLICE_MS, Slices } from "../../../lib/host/time_slices.ts";
+import { SLICE_MS, TimeSlices } from "../../../lib/host/time_slices.ts";
 
 /** A loop whose time passes only by the work that is done, and whose turns come when they are asked for. */
 class World {
   ms = 0;
   #next: (() => void)[] = [];
-  readonly slices = new Slices({
+  readonly slices = new TimeSlices({
     now: () => this.ms,
     nextTurn: (call) => void this.#next.push(call),
   });

@@ -6,9 +6,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import {
   ANSWER_HEAD_WORDS,
-  Answers,
   answerWords,
   EXPIRED_AT_ONCE_MAX,
+  IdempotencyRecords,
   isAnswer,
   writeAnswer,
 } from "../../../lib/idempotency/idempotency_records.ts";
@@ -51,25 +51,29 @@ function decoded(words: Uint32Array<ArrayBuffer>, at: number): Answer {
   };
 }
 
-function remember(answers: Answers, answer: Answer): void {
+function remember(answers: IdempotencyRecords, answer: Answer): void {
   answers.remember(encoded(answer), 0);
 }
 
 /** Answers to a, b, c... created at these times. */
-function created(recordsMax: number, ageMaxSeconds: number, ...times: number[]): Answers {
-  const answers = new Answers(recordsMax, ageMaxSeconds);
+function created(
+  recordsMax: number,
+  ageMaxSeconds: number,
+  ...times: number[]
+): IdempotencyRecords {
+  const answers = new IdempotencyRecords(recordsMax, ageMaxSeconds);
   times.forEach((time, n) =>
     remember(answers, { key: String.fromCharCode(97 + n), created: time })
   );
   return answers;
 }
 
-function find(answers: Answers, key: string, now = 0): boolean {
+function find(answers: IdempotencyRecords, key: string, now = 0): boolean {
   const line = encoder.encode(`zz${key}z`);
   return answers.find(line, 2, line.length - 1, now);
 }
 
-function keys(answers: Answers): string {
+function keys(answers: IdempotencyRecords): string {
   return [...answers.all()].map(([words, at]) => decoded(words, at).key).join(" ");
 }
 
@@ -86,7 +90,7 @@ Deno.test("answers: what was remembered is found whole", () => {
     ["the largest", { key: "k".repeat(256), created: 1, response: "r".repeat(65535) }],
   ];
   for (const [what, answer] of ANSWERS) {
-    const answers = new Answers(10, 0);
+    const answers = new IdempotencyRecords(10, 0);
     remember(answers, { key: "other", created: 5 });
     remember(answers, answer);
     assert(find(answers, answer.key), what);
@@ -101,7 +105,7 @@ Deno.test("answers: what was remembered is found whole", () => {
 });
 
 Deno.test("answers: without any, nothing is found, goes or takes memory", () => {
-  const answers = new Answers(10, 10);
+  const answers = new IdempotencyRecords(10, 10);
   assertEquals([find(answers, "a"), answers.size, answers.bytes, keys(answers)], [false, 0, 0, ""]);
   assertEquals(answers.prune(0xffffffff, Infinity), 0);
   answers.check();
@@ -116,7 +120,7 @@ Deno.test("answers: one that is too old is not found", () => {
 });
 
 Deno.test("answers: what goes when one comes", () => {
-  const TABLE: [what: string, answers: Answers, left: string][] = [
+  const TABLE: [what: string, answers: IdempotencyRecords, left: string][] = [
     ["all fit", created(3, 0, 1, 2, 3), "a b c"],
     ["one too many", created(3, 0, 1, 2, 3, 4), "b c d"],
     ["only one", created(1, 0, 1, 2, 3), "c"],
@@ -176,7 +180,7 @@ Deno.test("answers: pruning goes through them in order, past those that stay", (
 });
 
 Deno.test("answers: many that are too old go by and by, and are not found meanwhile", () => {
-  const answers = new Answers(1e6, 10);
+  const answers = new IdempotencyRecords(1e6, 10);
   const count = 2 * EXPIRED_AT_ONCE_MAX + 500;
   for (let n = 0; n < count; n++) remember(answers, { key: `old${n}`, created: 1 });
   for (const left of [count - EXPIRED_AT_ONCE_MAX, count - 2 * EXPIRED_AT_ONCE_MAX, 0]) {
@@ -190,7 +194,7 @@ Deno.test("answers: many that are too old go by and by, and are not found meanwh
 
 Deno.test("answers: pages in which none is left are given back, the middle ones too", () => {
   const response = "r".repeat(60_000); // four in a page
-  const answers = new Answers(1000, 0);
+  const answers = new IdempotencyRecords(1000, 0);
   for (let n = 0; n < 400; n++) {
     remember(answers, { key: `${n}`, created: n === 0 || n === 399 ? 100 : 1, response });
   }
@@ -205,7 +209,7 @@ Deno.test("answers: pages in which none is left are given back, the middle ones 
 });
 
 Deno.test("answers: a limit keeps memory where it is", () => {
-  const answers = new Answers(5000, 0);
+  const answers = new IdempotencyRecords(5000, 0);
   const take = (n: number) => remember(answers, { key: `key-${n}`, created: n });
   for (let n = 0; n < 20_000; n++) take(n);
   const { bytes } = answers;
@@ -237,8 +241,8 @@ Deno.test("answers: what is an answer", () => {
     room.set(words, 3);
     change(room.subarray(3));
     assertEquals(isAnswer(room, 3, room.length), isGood, what);
-    if (isGood) new Answers(1, 0).remember(room, 3);
-    else assertThrows(() => new Answers(1, 0).remember(room, 3), AssertionFailed);
+    if (isGood) new IdempotencyRecords(1, 0).remember(room, 3);
+    else assertThrows(() => new IdempotencyRecords(1, 0).remember(room, 3), AssertionFailed);
   }
   for (let end = 0; end <= size; end++) {
     assertEquals(isAnswer(words, 0, end), end === size, `cut at ${end}`);
@@ -248,14 +252,14 @@ Deno.test("answers: what is an answer", () => {
 
 Deno.test("answers: the same words give the same words again", () => {
   const answers = created(100, 50, 10, 30, 20, 40, 75);
-  const again = new Answers(100, 50);
+  const again = new IdempotencyRecords(100, 50);
   for (const [words, at] of answers.all()) again.remember(words, at);
   assertEquals([...again.all()], [...answers.all()]);
   again.check();
 });
 
 Deno.test("answers: going through them ends, however fast others come", () => {
-  const answers = new Answers(1e6, 0);
+  const answers = new IdempotencyRecords(1e6, 0);
   const response = "r".repeat(60_000); // four in a page
   for (let n = 0; n < 10; n++) remember(answers, { key: `${n}`, created: n, response });
   const met: string[] = [];
@@ -309,11 +313,11 @@ class Model {
 
 /** A way through all answers that goes a little further every now and then. */
 class Pass {
-  readonly #walk: ReturnType<Answers["all"]>;
+  readonly #walk: ReturnType<IdempotencyRecords["all"]>;
   readonly #atStart: Answer[];
   readonly #met = new Map<string, Answer>();
 
-  constructor(answers: Answers, model: Model) {
+  constructor(answers: IdempotencyRecords, model: Model) {
     this.#walk = answers.all();
     this.#atStart = [...model.byKey.values()];
   }
@@ -349,7 +353,7 @@ interface History {
 function live(seed: number, history: History): void {
   const { recordsMax, ageMaxSeconds, responseMax, operations } = history;
   const random = new Random(seed);
-  const answers = new Answers(recordsMax, ageMaxSeconds);
+  const answers = new IdempotencyRecords(recordsMax, ageMaxSeconds);
   const model = new Model(recordsMax, ageMaxSeconds);
   const serials = new Map<number, Answer>();
   const key = () => {
@@ -451,7 +455,7 @@ const ANY_RESPONSE = new Uint8Array(30).fill(49);
 const ANY_PRINT = new Uint32Array(4);
 
 Deno.test("answers: a hundred thousand take less than 100 bytes each", () => {
-  const answers = new Answers(1e6, 0);
+  const answers = new IdempotencyRecords(1e6, 0);
   const words = new Uint32Array(answerWords(36, 30));
   const line = encoder.encode("00000000-0000-4000-8000-000000000000");
   for (let n = 0; n < 100_000; n++) {
@@ -470,7 +474,7 @@ Deno.test("answers: none takes long, however many there are", () => {
   // Time of the processor: what others take of it does not count. Only V8's own threads may come in between,
   // and not every time at the same place.
   for (let attempt = 0; attempt < 10; attempt++) {
-    const answers = new Answers(1e6, 0);
+    const answers = new IdempotencyRecords(1e6, 0);
     let pause = 0;
     let before = cpuMs();
     for (let n = 0; n < 300_000; n++) {

@@ -3,11 +3,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { diskWith, line, metadata, NOW_SECONDS, take, takeLog } from "../../support/karma1.ts";
 import { originalDump } from "../../support/original_dump.ts";
-import type { Karma1Directory } from "../../../lib/legacy/directory.ts";
+import type { LegacyDirectory } from "../../../lib/legacy/directory.ts";
 
 const decoder = new TextDecoder();
 
-function told({ answers }: Karma1Directory): string[] {
+function told({ answers }: LegacyDirectory): string[] {
   return answers.map(({ key, created, response }) =>
     `${decoder.decode(key)} ${created} ${response}`
   );

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
-import { Karma1Directory } from "../../../lib/legacy/directory.ts";
+import { LegacyDirectory } from "../../../lib/legacy/directory.ts";
 import { diskWith, line, take, takeLog } from "../../support/karma1.ts";
 import { originalDump } from "../../support/original_dump.ts";
 import { Random } from "../../support/random.ts";
@@ -78,7 +78,7 @@ Deno.test("karma1 directory: the recorded one, exactly", async () => {
 });
 
 Deno.test("karma1 directory: nothing of Karma 1.x but snapshots is null", async () => {
-  const open = (files: Record<string, string>) => Karma1Directory.open("/data", diskWith(files));
+  const open = (files: Record<string, string>) => LegacyDirectory.open("/data", diskWith(files));
   assertEquals(await open({}), null);
   const snapshots = { "1_a.tree": "", "1_a.tree.meta.json": "{}", "karma.wal.lsn": "7\n" };
   assertEquals(await open({ ...snapshots, "00000000000000000001.wal": "" }), null);

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
-import { readOriginal } from "../../../lib/legacy/original_dump.ts";
-import { Window } from "../../../lib/host/read_window.ts";
+import { readOriginalDump } from "../../../lib/legacy/original_dump.ts";
+import { ReadWindow } from "../../../lib/host/read_window.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -29,7 +29,7 @@ async function load(bytes: Uint8Array, most = bytes.length, file = "F"): Promise
   const tree = new Tree("t");
   let at = 0;
   let pauses = 0;
-  const window = new Window({
+  const window = new ReadWindow({
     size: bytes.length,
     read(into) {
       assert(into.buffer.byteLength <= (1 << 20) + 3 * bytes.length, "memory follows the bytes");
@@ -40,7 +40,7 @@ async function load(bytes: Uint8Array, most = bytes.length, file = "F"): Promise
     close() {},
   });
   const pause = () => Promise.resolve(void pauses++);
-  await readOriginal(window, file, tree, (line) => log.push(line), pause);
+  await readOriginalDump(window, file, tree, (line) => log.push(line), pause);
   checkTree(tree);
   return { contents: contentsOf(tree), log, pauses, windowBytes: window.bytes.length };
 }
@@ -494,10 +494,10 @@ Deno.test("original: others get their turn every few thousand cells", async () =
 
 Deno.test("original: what the disk says passes unchanged", async () => {
   const failure = new Error("Input/output error (os error 5)");
-  const window = new Window({ size: 9, read: () => Promise.reject(failure), close() {} });
+  const window = new ReadWindow({ size: 9, read: () => Promise.reject(failure), close() {} });
   const nothing = () => Promise.resolve();
   const error = await assertRejects(() => {
-    return readOriginal(window, "F", new Tree("t"), () => {}, nothing);
+    return readOriginalDump(window, "F", new Tree("t"), () => {}, nothing);
   });
   assertEquals(error, failure);
 });

@@ -9,7 +9,7 @@ const NOW = Date.UTC(2026, 10, 23, 12);
 const TODAY = 20261123;
 
 /** A request's members beside `v` and `op`, as JSON. */
-type Members = Record<string, unknown>;
+type RequestLine = Record<string, unknown>;
 
 class Limited {
   readonly world = new World("UTC", NOW, 0);
@@ -21,7 +21,7 @@ class Limited {
   }
 
   /** The response, as text. */
-  async ask(op: string, members: Members | string): Promise<string> {
+  async ask(op: string, members: RequestLine | string): Promise<string> {
     const text = typeof members === "string" ? members : JSON.stringify(members).slice(1, -1);
     const line = await this.world.ask(`{"v":2,"op":"${op}",${text}}`);
     const response = /"response":(.*),"(?:error_code":null|idempotent)/s.exec(line)?.[1];
@@ -29,13 +29,13 @@ class Limited {
     return response;
   }
 
-  consume(members: Members | string): Promise<string> {
+  consume(members: RequestLine | string): Promise<string> {
     return this.ask("limit.consume", members);
   }
 
   /** `allowed`, `applied`, `denied_by` of a response, and `used` of each limit. */
-  async brief(op: "limit.consume" | "limit.check", members: Members): Promise<string> {
-    const { allowed, applied, denied_by, limits } = JSON.parse(await this.ask(op, members));
+  async brief(op: "limit.consume" | "limit.check", requestLine: RequestLine): Promise<string> {
+    const { allowed, applied, denied_by, limits } = JSON.parse(await this.ask(op, requestLine));
     return `${allowed} ${applied} ${denied_by} ${limits.map(({ used }: { used: number }) => used)}`;
   }
 
@@ -45,7 +45,7 @@ class Limited {
   }
 }
 
-const limit = (series: string, max: number, rest: Members = {}) => {
+const limit = (series: string, max: number, rest: RequestLine = {}) => {
   return { series, max, window: "day", ...rest };
 };
 

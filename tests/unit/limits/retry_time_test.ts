@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import type { Window } from "../../../lib/command/window.ts";
+import type { LimitWindow } from "../../../lib/command/window.ts";
 import { retryDayOf } from "../../../lib/limits/retry_time.ts";
 import { HostClock } from "../../../lib/host/clock.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -15,7 +15,7 @@ const inApia = (day: number) => APIA.dayAt(APIA.startOf(day));
 
 /** The day from which a cost fits, a counter holding so much on each day. */
 function retry(
-  window: Window,
+  window: LimitWindow,
   today: number,
   counted: Record<number, number>,
   max: number,
@@ -27,12 +27,12 @@ function retry(
   return retryDayOf(window, today, tree, 7, 0, BigInt(max), BigInt(cost), dayAt);
 }
 
-const DAY: Window = { kind: "day" };
-const rolling = (days: number): Window => ({ kind: "days", days });
+const DAY: LimitWindow = { kind: "day" };
+const rolling = (days: number): LimitWindow => ({ kind: "days", days });
 
 const TABLE: [
   what: string,
-  window: Window,
+  window: LimitWindow,
   counted: Record<number, number>,
   max: number,
   cost: number,

@@ -1,18 +1,20 @@
 // Spans as of today, days on which windows change, and moments as texts.
 
 import { assertEquals } from "@std/assert";
-import type { Window } from "../../../lib/command/window.ts";
-import { Spans } from "../../../lib/limits/window_cache.ts";
+import type { LimitWindow } from "../../../lib/command/window.ts";
+import { WindowCache } from "../../../lib/limits/window_cache.ts";
 import { HostClock } from "../../../lib/host/clock.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 
 const decoder = new TextDecoder();
-const spans = (zone: string) => new Spans(new HostClock(zone));
-const rolling = (days: number): Window => ({ kind: "days", days });
+const spans = (zone: string) => new WindowCache(new HostClock(zone));
+const rolling = (days: number): LimitWindow => ({ kind: "days", days });
 
 Deno.test("spans: a new day begins anew, and an old one too", () => {
   const all = spans("UTC");
-  const windows: Window[] = [{ kind: "day" }, { kind: "month" }, rolling(2), { kind: "total" }];
+  const windows: LimitWindow[] = [{ kind: "day" }, { kind: "month" }, rolling(2), {
+    kind: "total",
+  }];
   const ON: [today: number, spans: [from: number, to: number, next: string | null][]][] = [
     [20261130, [
       [20261130, 20261130, "2026-12-01"],

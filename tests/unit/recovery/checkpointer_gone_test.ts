@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import { Ledger } from "../../../lib/state/state_writer.ts";
+import { StateWriter } from "../../../lib/state/state_writer.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 
@@ -11,14 +11,14 @@ const KEYS = 9000;
 /** A Karma with a tree of several branches, and a way to its state without clients. */
 interface World {
   readonly karma: LocalKarma;
-  readonly ledger: Ledger;
+  readonly stateWriter: StateWriter;
 }
 
 async function start(): Promise<World> {
   const karma = await LocalKarma.start();
-  const ledger = new Ledger(karma.forest, karma.registry, karma.wal, true);
-  await ledger.put(treeOf(KEYS));
-  return { karma, ledger };
+  const stateWriter = new StateWriter(karma.forest, karma.dedup, karma.wal, true);
+  await stateWriter.put(treeOf(KEYS));
+  return { karma, stateWriter };
 }
 
 /** Dumps the tree; something happens at one of the disk's operations, if there are so many (`isOver`). */
@@ -61,9 +61,9 @@ async function dumps(karma: LocalKarma): Promise<string[]> {
 Deno.test("dumper: a tree that is dropped while it is dumped is told as not found", async () => {
   const told = { saved: 0, missing: 0 };
   for (let operations = 1, isOver = false; !isOver; operations++) {
-    const world = await during(operations, ({ ledger, karma }) => {
+    const world = await during(operations, ({ stateWriter, karma }) => {
       const tree = karma.forest.named("t");
-      if (tree !== null) ledger.drop(tree);
+      if (tree !== null) stateWriter.drop(tree);
     });
     ({ isOver } = world);
     const isSaved = world.reply.includes("saved");
@@ -78,7 +78,7 @@ Deno.test("dumper: a tree that is dropped while it is dumped is told as not foun
 Deno.test("dumper: of a tree that is replaced while it is dumped, one of both is dumped whole", async () => {
   const sizes = new Set<number>();
   for (let operations = 1, isOver = false; !isOver; operations++) {
-    const world = await during(operations, ({ ledger }) => ledger.put(treeOf(2)));
+    const world = await during(operations, ({ stateWriter }) => stateWriter.put(treeOf(2)));
     ({ isOver } = world);
     assertEquals(world.reply.includes("saved"), true, world.reply);
     const [file, ...others] = await dumps(world.karma);
@@ -89,14 +89,16 @@ Deno.test("dumper: of a tree that is replaced while it is dumped, one of both is
 });
 
 Deno.test("dumper: trees that go while all are dumped count neither as failed nor as unchanged", async () => {
-  const { karma, ledger } = await start();
+  const { karma, stateWriter } = await start();
   let isCreated = false;
   karma.disk.latency = (kind) => {
     if (kind === "create") isCreated = true;
-    else if (isCreated && karma.forest.named("t") !== null) ledger.drop(karma.forest.named("t")!);
+    else if (isCreated && karma.forest.named("t") !== null) {
+      stateWriter.drop(karma.forest.named("t")!);
+    }
     return null;
   };
-  assertEquals(await karma.dumper.dumpAll("a test"), 0);
+  assertEquals(await karma.checkpointer.dumpAll("a test"), 0);
   assertEquals(await dumps(karma), []);
   const line = karma.dumped.at(-1)!;
   assertEquals(

@@ -1,10 +1,10 @@
-// The dumper: what of the log may go once all is dumped, and what must stay.
+// The checkpointer: what of the log may go once all is dumped, and what must stay.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { RegistryStore } from "../../../lib/dump/dedup_store.ts";
+import { DedupStore } from "../../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import { Dumper } from "../../../lib/recovery/checkpointer.ts";
-import { Ledger } from "../../../lib/state/state_writer.ts";
+import { Checkpointer } from "../../../lib/recovery/checkpointer.ts";
+import { StateWriter } from "../../../lib/state/state_writer.ts";
 import { nextTurn } from "../../../lib/host/clock.ts";
 import type { Checkpoint } from "../../../lib/idempotency/checkpoints.ts";
 import { CHECKPOINT, encodeNote } from "../../../lib/idempotency/dedup_state.ts";
@@ -15,19 +15,19 @@ import { LocalKarma } from "../../support/local_karma.ts";
 /** A Karma, and a way to its state without clients. */
 class World {
   readonly karma: LocalKarma;
-  readonly ledger: Ledger;
-  readonly dumper: Dumper;
+  readonly stateWriter: StateWriter;
+  readonly checkpointer: Checkpointer;
 
   constructor(karma: LocalKarma) {
     this.karma = karma;
-    const { disk, forest, registry, wal } = karma;
+    const { disk, forest, dedup, wal } = karma;
     const clock = { now: () => karma.now, today: () => karma.today };
     const tell = (line: string) => karma.log.push(line);
     const dumps = new DumpStore("/dumps", disk, clock, 1, tell);
-    const registries = new RegistryStore("/dumps", disk, clock);
-    this.ledger = new Ledger(forest, registry, wal, true);
-    const { ledger } = this;
-    this.dumper = new Dumper(forest, dumps, wal, ledger, registries, registry, tell);
+    const dedupStore = new DedupStore("/dumps", disk, clock);
+    this.stateWriter = new StateWriter(forest, dedup, wal, true);
+    const { stateWriter } = this;
+    this.checkpointer = new Checkpointer(forest, dumps, wal, stateWriter, dedupStore, dedup, tell);
   }
 
   static async start(): Promise<World> {
@@ -60,12 +60,12 @@ function largeTree(name: string): Tree {
 
 Deno.test("dumper: when all is dumped, only the newest segment of the log stays", async () => {
   const world = await World.start();
-  const { karma, ledger, dumper } = world;
-  ledger.create("t");
+  const { karma, stateWriter, checkpointer } = world;
+  stateWriter.create("t");
   const [tree] = karma.forest.trees();
   for (let round = 1; round <= 3; round++) {
-    ledger.add(tree, 5, 0, 20260101, 1, 0);
-    assertEquals(await dumper.dumpAll("a test"), 0);
+    stateWriter.add(tree, 5, 0, 20260101, 1, 0);
+    assertEquals(await checkpointer.dumpAll("a test"), 0);
     assertEquals((await world.segments()).length, 1, `round ${round}`);
   }
   const [back] = (await world.restarted()).forest.trees();
@@ -74,12 +74,12 @@ Deno.test("dumper: when all is dumped, only the newest segment of the log stays"
 
 Deno.test("dumper: where one tree can't be dumped, nor the registry, the log stays", async () => {
   const world = await World.start();
-  const { karma, ledger, dumper } = world;
-  for (const name of ["t", "u"]) ledger.create(name);
-  for (const tree of karma.forest.trees()) ledger.add(tree, 5, 0, 20260101, 2, 0);
+  const { karma, stateWriter, checkpointer } = world;
+  for (const name of ["t", "u"]) stateWriter.create(name);
+  for (const tree of karma.forest.trees()) stateWriter.add(tree, 5, 0, 20260101, 2, 0);
   const before = await world.segments();
   karma.disk.failsFrom.create = karma.disk.operations;
-  assertEquals(await dumper.dumpAll("a test"), 3);
+  assertEquals(await checkpointer.dumpAll("a test"), 3);
   assertEquals(
     karma.log.filter((line) => line.endsWith("could not be dumped: Simulated failure of create"))
       .length,
@@ -97,19 +97,19 @@ Deno.test("dumper: where one tree can't be dumped, nor the registry, the log sta
 
 Deno.test("dumper: the records of a tree that is on its way stay until it is dumped itself", async () => {
   const world = await World.start();
-  const { karma, ledger, dumper } = world;
-  ledger.create("other");
+  const { karma, stateWriter, checkpointer } = world;
+  stateWriter.create("other");
   const tree = largeTree("t");
-  const putting = ledger.put(tree);
+  const putting = stateWriter.put(tree);
   const before = await world.segments();
-  const dumping = dumper.dumpAll("a test");
+  const dumping = checkpointer.dumpAll("a test");
   assertEquals([await putting, await dumping], ["done", 0]);
   assertEquals((await world.segments()).slice(0, before.length), before);
   const back = (await world.restarted()).forest.trees();
   assertEquals(back.map(({ name }) => name), ["other", "t"]);
   assertContents(contentsOf(back[1]), contentsOf(tree));
   // Now that it is there, they may go.
-  assertEquals([ledger.firstStaged, await dumper.dumpAll("a test")], [Infinity, 0]);
+  assertEquals([stateWriter.firstStaged, await checkpointer.dumpAll("a test")], [Infinity, 0]);
   assertEquals((await world.segments()).length, 1);
   assertContents(contentsOf((await world.restarted()).forest.trees()[1]), contentsOf(tree));
   const done = karma.log.map((line) => line.replace(/, [\d.]+ \w+ in [\d.]+ s/, ""));
@@ -120,18 +120,22 @@ Deno.test("dumper: the records of a tree that is on its way stay until it is dum
 });
 
 Deno.test("dumper: who asks while dumps go on shares the next ones", async () => {
-  const { karma, ledger, dumper } = await World.start();
-  ledger.create("t");
+  const { karma, stateWriter, checkpointer } = await World.start();
+  stateWriter.create("t");
   let creates = 0;
   let goOn = () => {};
   karma.disk.latency = (kind) => {
     if (kind !== "create" || creates++ > 0) return null;
     return new Promise<void>((resolve) => goOn = resolve);
   };
-  const first = dumper.dumpAll("a test");
+  const first = checkpointer.dumpAll("a test");
   await nextTurn(); // it has begun
-  for (const tree of karma.forest.trees()) ledger.add(tree, 5, 0, 20260101, 1, 0);
-  const others = [dumper.dumpAll("a test"), dumper.dumpAll("a test"), dumper.dumpAll("a test")];
+  for (const tree of karma.forest.trees()) stateWriter.add(tree, 5, 0, 20260101, 1, 0);
+  const others = [
+    checkpointer.dumpAll("a test"),
+    checkpointer.dumpAll("a test"),
+    checkpointer.dumpAll("a test"),
+  ];
   goOn();
   assertEquals(await Promise.all([first, ...others]), [0, 0, 0, 0]);
   assertEquals(creates, 5, "the tree twice, the registry once, the marks of two segments");
@@ -139,18 +143,18 @@ Deno.test("dumper: who asks while dumps go on shares the next ones", async () =>
 
 Deno.test("dumper: the log goes only when the registry is in a dump, of which one stays", async () => {
   const world = await World.start();
-  const { karma, ledger, dumper } = world;
-  const registries = async () => {
+  const { karma, stateWriter, checkpointer } = world;
+  const dedupStore = async () => {
     return (await karma.disk.list("/dumps")).filter((file) => file.endsWith(".registry"));
   };
   const checkpoint = (offset: string) => {
-    assertEquals(ledger.note(CHECKPOINT, encodeNote(note(offset))), "done");
+    assertEquals(stateWriter.note(CHECKPOINT, encodeNote(note(offset))), "done");
   };
-  ledger.create("t");
+  stateWriter.create("t");
   for (const offset of ["1", "2"]) {
     checkpoint(offset);
-    assertEquals(await dumper.dumpAll("a test"), 0);
-    assertEquals([(await world.segments()).length, (await registries()).length], [1, 1]);
+    assertEquals(await checkpointer.dumpAll("a test"), 0);
+    assertEquals([(await world.segments()).length, (await dedupStore()).length], [1, 1]);
   }
   checkpoint("3");
   const before = await world.segments();
@@ -162,10 +166,10 @@ Deno.test("dumper: the log goes only when the registry is in a dump, of which on
     return null;
   };
   // The second file is the registry's, behind the log's mark: the tree is unchanged.
-  assertEquals([await dumper.dumpAll("a test"), creates], [1, 2]);
+  assertEquals([await checkpointer.dumpAll("a test"), creates], [1, 2]);
   assertEquals((await world.segments()).slice(0, before.length), before);
   const files = await disk.list("/dumps");
   assertEquals(files.filter((file) => file.endsWith(".tmp")), [], "nothing is left in vain");
-  const { registry } = await world.restarted();
-  assertEquals(registry.checkpoints.find("s")?.offset, "3");
+  const { dedup } = await world.restarted();
+  assertEquals(dedup.checkpoints.find("s")?.offset, "3");
 });

@@ -1,15 +1,15 @@
-// The takeover of a directory of Karma 1.x: the state is exactly what it was, once, wherever a crash
+// The migration of a directory of Karma 1.x: the state is exactly what it was, once, wherever a crash
 // comes between the first start and the last file that is moved.
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { RegistryStore } from "../../../lib/dump/dedup_store.ts";
+import { DedupStore } from "../../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
-import { encodeCatalogue } from "../../../lib/state/catalog.ts";
-import { Ledger } from "../../../lib/state/state_writer.ts";
+import { encodeCatalog } from "../../../lib/state/catalog.ts";
+import { StateWriter } from "../../../lib/state/state_writer.ts";
 import { Recovery } from "../../../lib/recovery/recovery.ts";
 import { DamagedError, HostError } from "../../../lib/errors.ts";
-import { Log } from "../../../lib/wal/wal.ts";
-import { ANSWER, Registry } from "../../../lib/idempotency/dedup_state.ts";
+import { Wal } from "../../../lib/wal/wal.ts";
+import { DedupState, IDEMPOTENCY_RECORD } from "../../../lib/idempotency/dedup_state.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { isHidden } from "../../../lib/tree/tree_name.ts";
 import { cellsOf, line } from "../../support/karma1.ts";
@@ -21,7 +21,7 @@ import { V2Client } from "../../support/v2_client.ts";
 const DIRECTORY = "/dumps";
 const FIXTURE = new URL("../../fixtures/karma-1.x-directory/", import.meta.url);
 const NOW_SECONDS = 1_700_000_200; // answers of the fixture are some minutes old
-const LIMITS = { answersMax: 1000, ageMaxSeconds: 604_800, streamsKeptMax: 1000 };
+const LIMITS = { idempotencyRecordsMax: 1000, ageMaxSeconds: 604_800, streamsKeptMax: 1000 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -60,28 +60,28 @@ function withStreams(): MemoryDisk {
 class Process {
   readonly disk: MemoryDisk;
   readonly forest = new Forest();
-  readonly registry = new Registry(LIMITS);
+  readonly dedup = new DedupState(LIMITS);
   readonly told: string[] = [];
-  wal: Log | null = null;
+  wal: Wal | null = null;
 
   constructor(disk: MemoryDisk) {
     this.disk = disk;
   }
 
   async start(): Promise<this> {
-    const { disk, forest, registry, told } = this;
+    const { disk, forest, dedup, told } = this;
     const clock = { now: () => 1000 * NOW_SECONDS, today: () => 20231114 };
     const tell = (line: string) => told.push(line);
     const dumps = new DumpStore(DIRECTORY, disk, clock, 5, tell);
-    const registries = new RegistryStore(DIRECTORY, disk, clock);
-    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
+    const dedupStore = new DedupStore(DIRECTORY, disk, clock);
+    const recovery = new Recovery(DIRECTORY, disk, dumps, forest, dedupStore, dedup, clock);
     await recovery.read();
     const position = await recovery.settle(tell);
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => {});
     const options = { policy: "no", segmentBytes: 0, bytesMax: Infinity } as const;
-    this.wal = new Log(DIRECTORY, options, position, disk, {
-      preamble: (lsn) => encodeCatalogue(forest, registry, lsn),
+    this.wal = new Wal(DIRECTORY, options, position, disk, {
+      catalog: (lsn) => encodeCatalog(forest, dedup, lsn),
       onLarge: () => {},
       lost: (error) => lost.reject(error), // nobody is answered any more
       tell,
@@ -94,18 +94,16 @@ class Process {
 
   /** All of the state. Hidden trees have names that depend on what happened before. */
   state(): unknown {
-    const { forest, registry } = this;
-    registry.check();
+    const { forest, dedup } = this;
+    dedup.check();
     const trees = forest.visible().map((tree) => [tree.name, cellsOf(tree)]);
-    const answers = [...registry.answers.all()].map(([words, at]) =>
-      words.slice(at, at + words[at])
-    );
-    const streams = [...registry.streams.all()].map(({ prints, staged, ...stream }) => {
+    const answers = [...dedup.records.all()].map(([words, at]) => words.slice(at, at + words[at]));
+    const streams = [...dedup.streams.all()].map(({ prints, staged, ...stream }) => {
       const held = staged === null ? null : cellsOf(forest.named(staged)!);
       return { ...stream, staged: held, prints: prints.slice(0, 4 * stream.lastChunk) };
     });
     const hidden = forest.trees().filter(({ name }) => isHidden(name)).length;
-    return { trees, answers, streams, checkpoints: registry.checkpoints.all(), hidden };
+    return { trees, answers, streams, checkpoints: dedup.checkpoints.all(), hidden };
   }
 }
 
@@ -189,7 +187,7 @@ Deno.test("takeover: clients go on where they were with Karma 1.x", async () => 
   assertEquals(await chunk("adding", 1, "[[1,20260104,3]]"), skipped("adding", 1));
   assertEquals(await chunk("replacing", 1, "[[7,20260106,70]]"), skipped("replacing", 1));
   assertMatch(await chunk("replacing", 3, "[[9,20260106,90]]"), /"applied":1,"total":90/);
-  assertEquals(karma.registry.streams.stagedItems, 3);
+  assertEquals(karma.dedup.streams.stagedItems, 3);
   await client.ask("ingest.commit", '"stream_id":"replacing"');
   assertEquals(cellsOf(karma.forest.named("alpha")!), [
     "7 20260106 70",
@@ -263,8 +261,8 @@ Deno.test("takeover: crash after crash, each leaving what chance leaves", async 
 Deno.test("takeover: what is counted after it lasts, and nothing is counted twice", async () => {
   const disk = fixture();
   const process = await started(disk);
-  const ledger = new Ledger(process.forest, process.registry, process.wal!, true);
-  ledger.add(process.forest.named("alpha")!, 1, 0, 20260104, 1, 0);
+  const stateWriter = new StateWriter(process.forest, process.dedup, process.wal!, true);
+  stateWriter.add(process.forest.named("alpha")!, 1, 0, 20260104, 1, 0);
   await process.wal!.sync();
   disk.crash({ names: false, bytes: false });
   const after = await started(disk);
@@ -309,7 +307,7 @@ Deno.test("takeover: without space for all of it nothing is moved, and the next 
 });
 
 Deno.test("takeover: dumps of ours are no part of what Karma 1.x left", async () => {
-  // A takeover was ended by a crash, and something was dumped under another log's name.
+  // A migration was ended by a crash, and something was dumped under another log's name.
   const disk = fixture();
   const operations = await operationsOf(fixture());
   disk.stopsAt = disk.operations + operations - 20;
@@ -352,14 +350,14 @@ Deno.test("takeover: answers that ours have no room for are left out, the rest i
   ];
   const text = `{"records":[${records}],"committed_streams":[]}\n`;
   disk.put(`${DIRECTORY}/karma.idempotency.json`, encoder.encode(text));
-  const { registry } = await started(disk);
+  const { dedup } = await started(disk);
   const find = (key: string) => {
     const bytes = encoder.encode(key);
-    return registry.answers.find(bytes, 0, bytes.length, NOW_SECONDS);
+    return dedup.records.find(bytes, 0, bytes.length, NOW_SECONDS);
   };
   const found = ["k".repeat(256), "k".repeat(257), "long", "last"].map(find);
   assertEquals(found, [true, false, false, true]);
-  assertEquals([registry.answers.size, ANSWER], [2, 1]);
+  assertEquals([dedup.records.size, IDEMPOTENCY_RECORD], [2, 1]);
 });
 
 Deno.test("takeover: of checkpoints the last are kept, as many as there is room for", async () => {
@@ -368,9 +366,9 @@ Deno.test("takeover: of checkpoints the last are kept, as many as there is room 
     return `{"source":"s${n}","offset":"${n}","event_id":null,"updated_at_unix":${n}}`;
   });
   disk.put(`${DIRECTORY}/recovery.json`, encoder.encode(`{"checkpoints":[${many}]}`));
-  const { registry } = await started(disk);
-  const { checkpoints } = registry;
+  const { dedup } = await started(disk);
+  const { checkpoints } = dedup;
   assertEquals(checkpoints.count, 10_000);
   assertEquals([checkpoints.find("s4"), checkpoints.find("s5")?.offset], [null, "5"]);
-  registry.check();
+  dedup.check();
 });

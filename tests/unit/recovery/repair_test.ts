@@ -2,13 +2,13 @@
 // exactly, beside a model; nothing is deleted, and a repair that is not meant changes nothing.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { RegistryStore } from "../../../lib/dump/dedup_store.ts";
+import { DedupStore } from "../../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import type { Opening } from "../../../lib/recovery/integrity_check.ts";
-import { check, type Outcome, repair } from "../../../lib/recovery/repair.ts";
+import { check, repair, type RepairOutcome } from "../../../lib/recovery/repair.ts";
 import { Recovery } from "../../../lib/recovery/recovery.ts";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Registry } from "../../../lib/idempotency/dedup_state.ts";
+import { DedupState } from "../../../lib/idempotency/dedup_state.ts";
 import { countersOf } from "../../simulation/model.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 import type { MemoryDisk } from "../../support/memory_disk.ts";
@@ -21,13 +21,17 @@ const NOW = Date.UTC(2026, 10, 22, 12);
 const open: Opening = (disk, forest) => {
   const clock = { now: () => NOW, today: () => 20261122 };
   const dumps = new DumpStore(DIRECTORY, disk, clock, 5, () => {});
-  const registries = new RegistryStore(DIRECTORY, disk, clock);
-  const registry = new Registry({ answersMax: 1000, ageMaxSeconds: 0, streamsKeptMax: 10 });
-  const recovery = new Recovery(DIRECTORY, disk, dumps, forest, registries, registry, clock);
+  const dedupStore = new DedupStore(DIRECTORY, disk, clock);
+  const dedup = new DedupState({
+    idempotencyRecordsMax: 1000,
+    ageMaxSeconds: 0,
+    streamsKeptMax: 10,
+  });
+  const recovery = new Recovery(DIRECTORY, disk, dumps, forest, dedupStore, dedup, clock);
   return { dumps, recovery };
 };
 
-function mend(disk: MemoryDisk, isMeant: boolean): Promise<Outcome> {
+function mend(disk: MemoryDisk, isMeant: boolean): Promise<RepairOutcome> {
   return repair({ directory: DIRECTORY, disk, open }, isMeant);
 }
 
@@ -52,7 +56,7 @@ async function history(random: Random, steps: number, dumps: "none" | "all" | "s
     await client.ask({ command, tree_name, key });
     states.set(karma.wal.lsn, stateOf(karma));
     if (dumps === "all" && step === steps >> 1) {
-      assertEquals(await karma.dumper.dumpAll("a test"), 0);
+      assertEquals(await karma.checkpointer.dumpAll("a test"), 0);
     }
     if (dumps === "some" && random.chance(0.1)) {
       await client.ask({ command: "dump", tree_name });

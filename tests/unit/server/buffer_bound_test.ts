@@ -1,13 +1,13 @@
 // The bound of buffers: who goes where there is no room, and who does not.
 
 import { assert, assertEquals } from "@std/assert";
-import { BufferBound, type Holder } from "../../../lib/server/buffer_bound.ts";
+import { BufferBound, type BufferHolder } from "../../../lib/server/buffer_bound.ts";
 
 const KIB = 1024;
 const MAX = 1024 * KIB;
 
 /** A connection that holds memory of the bound's pool. */
-class Connection implements Holder {
+class Connection implements BufferHolder {
   readonly #bound: BufferBound;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   isCut = false;
@@ -17,7 +17,7 @@ class Connection implements Holder {
   /** `waited`: for so many ms; null: it is at work, or idle. */
   constructor(bound: BufferBound, bytes: number, waited: number | null) {
     this.#bound = bound;
-    this.#bytes = bound.pool.take(bytes);
+    this.#bytes = bound.pool.acquire(bytes);
     this.waitsSince = waited === null ? 0 : performance.now() - waited;
     bound.enter(this);
   }
@@ -33,7 +33,7 @@ class Connection implements Holder {
 
   end(): void {
     this.#bound.leave(this);
-    this.#bound.pool.give(this.#bytes);
+    this.#bound.pool.release(this.#bytes);
   }
 }
 
@@ -107,8 +107,8 @@ Deno.test("buffer_bound: who has just begun to wait counts for less, as it may b
 
 Deno.test("buffer_bound: spare arrays go before anybody", () => {
   const { bound, asker, cut } = world([512, 9000]);
-  const spare = bound.pool.take(512 * KIB);
-  bound.pool.give(spare);
+  const spare = bound.pool.acquire(512 * KIB);
+  bound.pool.release(spare);
   assert(bound.isTight);
   assert(bound.admits(256 * KIB, asker));
   assertEquals(cut(), []);
@@ -118,10 +118,10 @@ Deno.test("buffer_bound: spare arrays go before anybody", () => {
 Deno.test("buffer_bound: what is kept for later is let go after a while", () => {
   let trims = 0;
   const bound = new BufferBound(MAX, undefined, () => trims++);
-  bound.pool.give(bound.pool.take(64 * KIB));
+  bound.pool.release(bound.pool.acquire(64 * KIB));
   bound.tick(10_000);
   assertEquals([bound.heldBytes, trims], [0, 1]);
-  bound.pool.give(bound.pool.take(64 * KIB));
+  bound.pool.release(bound.pool.acquire(64 * KIB));
   bound.tick(14_999);
   assertEquals([bound.heldBytes, trims], [64 * KIB, 1]);
   bound.tick(15_000);

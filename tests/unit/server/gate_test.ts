@@ -9,7 +9,7 @@ const closed: string[] = [];
 
 function strangers(gate: Gate, ...sinces: number[]): Stranger[] {
   return sinces.map((since) => {
-    const stranger = { since, admit() {}, close: () => void closed.push(`${since}`) };
+    const stranger = { since, authenticate() {}, close: () => void closed.push(`${since}`) };
     gate.enter(stranger);
     return stranger;
   });

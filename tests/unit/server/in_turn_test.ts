@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ReceiveBuffer } from "../../../lib/bytes/receive_buffer.ts";
 import { Statistics } from "../../../lib/metrics/statistics.ts";
 import type { Connection } from "../../../lib/server/connection.ts";
-import { type Loop, Turns } from "../../../lib/server/turn_budget.ts";
+import { type Loop, TurnBudget } from "../../../lib/server/turn_budget.ts";
 import { beginRead, growInTurn, READ_BYTES_MAX, readInTurn } from "../../../lib/server/in_turn.ts";
 
 const COUNT = 200;
@@ -15,7 +15,7 @@ const BYTES_A_MS = 131_072;
 
 /** A loop whose clock goes on as bytes are read, and connections that always have more to be read. */
 class World implements Loop {
-  readonly turns = new Turns(new Statistics(), this);
+  readonly turnBudget = new TurnBudget(new Statistics(), this);
   bytes = 0;
   longestBytes = 0;
   #call: (() => void) | null = null;
@@ -67,7 +67,10 @@ Deno.test("in_turn: however many read large requests, a turn reads no more than 
   const space = new Uint8Array(READ_BYTES_MAX);
   const all = payers.map(async (payer) => {
     for (let read = 0; read < 4; read++) {
-      assertEquals(await readInTurn(world.connection(), space, world.turns, payer), space.length);
+      assertEquals(
+        await readInTurn(world.connection(), space, world.turnBudget, payer),
+        space.length,
+      );
     }
   });
   const turns = await world.until(Promise.all(all));
@@ -90,7 +93,7 @@ Deno.test("in_turn: a buffer grows a piece at a time, and keeps what is in it", 
   }
   const before = received.bytes.length;
   const payer = { tag: 0 };
-  await world.until(growInTurn(received, world.turns, payer));
+  await world.until(growInTurn(received, world.turnBudget, payer));
   assert(received.bytes.length > before);
   const { bytes, partStart, partEnd } = received;
   assertEquals(new TextDecoder().decode(bytes.subarray(partStart, partEnd)), text);
@@ -101,6 +104,6 @@ Deno.test("in_turn: a read that fails fails for who awaits it", async () => {
   const world = new World();
   const gone = { ...world.connection(), read: () => Promise.reject(new Error("gone")) };
   const space = new Uint8Array(16);
-  const { reading } = await beginRead(gone, space, world.turns, { tag: 0 });
+  const { reading } = await beginRead(gone, space, world.turnBudget, { tag: 0 });
   await assertRejects(() => reading, Error, "gone");
 });

@@ -1,18 +1,18 @@
 // Sessions whose clients keep them waiting: which are cut, after how long, and which never are.
 //
-// Trade: sessions read the true clock. So times to come are made up, times that passed are slept, and
+// Trade-off: sessions read the true clock. So times to come are made up, times that passed are slept, and
 // what is asserted has seconds to spare.
 
 import { assert, assertEquals } from "@std/assert";
 import { effort } from "../../../lib/bytes/effort.ts";
 import { Access } from "../../../lib/command/access.ts";
-import { Interpreter } from "../../../lib/protocol/json/codec.ts";
+import { Codec } from "../../../lib/protocol/json/codec.ts";
 import { sleep } from "../../../lib/host/clock.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
 import { BufferBound } from "../../../lib/server/buffer_bound.ts";
 import { Descriptors } from "../../../lib/server/descriptors.ts";
 import { ExchangePool } from "../../../lib/server/exchange.ts";
-import { Turns } from "../../../lib/server/turn_budget.ts";
+import { TurnBudget } from "../../../lib/server/turn_budget.ts";
 import { Gate } from "../../../lib/server/gate.ts";
 import { Notices } from "../../../lib/server/notices.ts";
 import type { Connection, SessionLimits } from "../../../lib/server/connection.ts";
@@ -112,13 +112,13 @@ class World {
 
   private constructor(karma: LocalKarma, limits: Partial<SessionLimits>) {
     this.karma = karma;
-    const pool = new ExchangePool(() => new Interpreter(new Access(null, null), 10_000, 0));
+    const pool = new ExchangePool(() => new Codec(new Access(null, null), 10_000, 0));
     const all = { ...UNLIMITED, ...limits };
     this.session = new Session(
       this.wire,
       karma.engine,
       pool,
-      new Turns(karma.engine.statistics),
+      new TurnBudget(karma.engine.statistics),
       all,
       new Gate(new Access(null, null), 0, new Notices(() => {})),
       new BufferBound(1 << 30),

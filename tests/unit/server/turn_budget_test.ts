@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { effort } from "../../../lib/bytes/effort.ts";
 import { Statistics } from "../../../lib/metrics/statistics.ts";
-import { type Job, type Loop, Turns } from "../../../lib/server/turn_budget.ts";
+import { type Job, type Loop, TurnBudget } from "../../../lib/server/turn_budget.ts";
 import { Random } from "../../support/random.ts";
 
 /** What a machine does in a millisecond, in bytes' worth. */
@@ -16,7 +16,7 @@ const TURN_MS_MAX = 3 + 0.5 + 1.3;
 
 class World implements Loop {
   readonly statistics = new Statistics();
-  readonly turns = new Turns(this.statistics, this);
+  readonly turnBudget = new TurnBudget(this.statistics, this);
   #ms = 1000;
   #call: (() => void) | null = null;
   #turnBegan = this.#ms;
@@ -33,7 +33,7 @@ class World implements Loop {
   }
 
   work(amount: number): void {
-    this.turns.spend(amount);
+    this.turnBudget.spend(amount);
     this.#ms += amount / WORK_A_MS;
   }
 
@@ -87,7 +87,7 @@ class Client implements Job {
 
   /** Asks for a slice; whether it had to wait. */
   async ask(): Promise<boolean> {
-    const waiting = this.#world.turns.run(this);
+    const waiting = this.#world.turnBudget.run(this);
     await waiting;
     return waiting !== null;
   }
@@ -103,7 +103,7 @@ Deno.test("fairness: while a turn has time nobody waits, and then everybody unti
   const client = new Client(world, 65536);
   let slices = 0;
   let waiting: Promise<void> | null = null;
-  for (; waiting === null; slices++) waiting = world.turns.run(client);
+  for (; waiting === null; slices++) waiting = world.turnBudget.run(client);
   assert(slices >= 6 && slices <= 8, `${slices} of half a millisecond`);
   assertEquals(client.slices, slices - 1);
   await settle();
@@ -211,17 +211,17 @@ Deno.test("fairness: what is told while a slice is done ends it, and counts for 
   const job: Job = {
     tag: 0,
     work() {
-      assert(!world.turns.isSliceOver);
+      assert(!world.turnBudget.isSliceOver);
       world.work(200_000);
-      assert(world.turns.isSliceOver);
+      assert(world.turnBudget.isSliceOver);
     },
   };
-  assertEquals(world.turns.run(job), null);
+  assertEquals(world.turnBudget.run(job), null);
   assert(job.tag >= 200_000, `${job.tag}`);
-  assertEquals(world.turns.giveWay(), null);
+  assertEquals(world.turnBudget.giveWay(), null);
   world.work(1e6);
   world.work(1e6); // and now it is noticed
-  const waiting = world.turns.giveWay();
+  const waiting = world.turnBudget.giveWay();
   assert(waiting !== null, "the turn is used up");
   await world.turn();
   await waiting;
@@ -233,13 +233,13 @@ Deno.test("fairness: what is touched beyond bytes ends a slice, and counts for w
     tag: 0,
     work() {
       assertEquals(effort.work, 0, "each slice begins anew");
-      assert(!world.turns.isSliceOver);
+      assert(!world.turnBudget.isSliceOver);
       effort.work += 200_000;
-      assert(world.turns.isSliceOver);
+      assert(world.turnBudget.isSliceOver);
     },
   };
   for (let slice = 1; slice <= 2; slice++) {
-    assertEquals(world.turns.run(job), null);
+    assertEquals(world.turnBudget.run(job), null);
     assert(job.tag >= slice * 200_000, `${job.tag}`);
   }
 });
@@ -249,7 +249,7 @@ Deno.test("fairness: what fails in its turn fails where it is awaited, and other
   world.work(1e6);
   world.work(1e6);
   const fault = new Error("ours");
-  const failing = world.turns.run({
+  const failing = world.turnBudget.run({
     tag: 0,
     work: () => {
       throw fault;
@@ -266,14 +266,14 @@ Deno.test("fairness: what fails in its turn fails where it is awaited, and other
 
 Deno.test("fairness: the time is looked at once for all that a turn brings, and told with all requests", async () => {
   const statistics = new Statistics();
-  const turns = new Turns(statistics);
+  const turnBudget = new TurnBudget(statistics);
   const told: [requests: number, ms: number][] = [];
   statistics.turn = (requests, ms) => void told.push([requests, ms]);
   for (const sessions of [[1], [3, 0, 16], [5, 5]]) {
     sessions.forEach((requests, index) => {
-      turns.read();
-      assertEquals(turns.begin(), index === 0, "only the first is to look");
-      turns.answered(requests);
+      turnBudget.read();
+      assertEquals(turnBudget.begin(), index === 0, "only the first is to look");
+      turnBudget.answered(requests);
     });
     assertEquals(told.length, 0, "not before all have been answered");
     await Promise.resolve();
@@ -284,14 +284,14 @@ Deno.test("fairness: the time is looked at once for all that a turn brings, and 
 });
 
 Deno.test("fairness: rounds hear of reads, not of what goes on after waiting for something else", async () => {
-  const turns = new Turns(new Statistics());
+  const turnBudget = new TurnBudget(new Statistics());
   const told: number[] = [];
-  turns.rounds.turned = (reads) => void told.push(reads);
-  turns.read();
-  turns.read();
-  turns.begin();
+  turnBudget.roundRobin.turned = (reads) => void told.push(reads);
+  turnBudget.read();
+  turnBudget.read();
+  turnBudget.begin();
   await Promise.resolve();
-  turns.begin();
+  turnBudget.begin();
   await Promise.resolve();
   assertEquals(told, [2]);
 });

@@ -1,14 +1,18 @@
 // Sweeping: after it no branch has the work still before it, and nothing that came later is lost.
 
 import { assert, assertEquals } from "@std/assert";
-import { settle, settleNow, SweepOrder } from "../../../lib/state/range_delete_sweeper.ts";
+import {
+  applyRangeDeletes,
+  applyRangeDeletesNow,
+  SweepOrder,
+} from "../../../lib/state/range_delete_sweeper.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 import { contentsOf } from "../../fuzz/dump_fuzz.ts";
 
 const WAYS: [what: string, settle: (tree: Tree) => Promise<unknown> | void][] = [
-  ["giving way", settle],
-  ["at once", settleNow],
+  ["giving way", applyRangeDeletes],
+  ["at once", applyRangeDeletesNow],
 ];
 
 Deno.test("sweeping: the memory of what was swept is free afterwards", async () => {
@@ -34,7 +38,7 @@ Deno.test("sweeping: the memory of what was swept is free afterwards", async () 
 });
 
 /** Sweeps that end when they are told to, in the order in which they began. */
-class Sweeps {
+class RangeDeletes {
   readonly order = new SweepOrder();
   readonly began: string[] = [];
   readonly #ends = new Map<string, (error?: Error) => void>();
@@ -59,7 +63,7 @@ async function hops(): Promise<void> {
 }
 
 Deno.test("sweeping: sweeps wait for those of their own tree only, in their order", async () => {
-  const sweeps = new Sweeps();
+  const sweeps = new RangeDeletes();
   for (const what of ["a1", "b1", "a2", "c1", "a3"]) sweeps.ask(what, what[0]);
   await hops();
   assertEquals(sweeps.began, ["a1", "b1", "c1"]);
@@ -72,7 +76,7 @@ Deno.test("sweeping: sweeps wait for those of their own tree only, in their orde
 });
 
 Deno.test("sweeping: one of all trees comes behind all before it, and before all behind it", async () => {
-  const sweeps = new Sweeps();
+  const sweeps = new RangeDeletes();
   sweeps.ask("a1", "a");
   sweeps.ask("b1", "b");
   sweeps.ask("all", null);
@@ -89,7 +93,7 @@ Deno.test("sweeping: one of all trees comes behind all before it, and before all
 });
 
 Deno.test("sweeping: one that fails fails alone", async () => {
-  const sweeps = new Sweeps();
+  const sweeps = new RangeDeletes();
   const first = sweeps.ask("a1", "a").catch(({ message }) => message);
   const second = sweeps.ask("a2", "a");
   await hops();

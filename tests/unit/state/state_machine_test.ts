@@ -6,7 +6,6 @@ import { parts } from "../../../lib/dump/tree_io.ts";
 import {
   ADD,
   ADOPT,
-  Changes,
   COMPACT,
   CREATE,
   DROP,
@@ -23,20 +22,21 @@ import {
   serialAt,
   SET,
   STAGE,
+  StateMachine,
   SUBTRACT,
   SWEEP,
   TOUCH,
   writeRecord,
 } from "../../../lib/state/state_machine.ts";
-import { settleNow } from "../../../lib/state/range_delete_sweeper.ts";
+import { applyRangeDeletesNow } from "../../../lib/state/range_delete_sweeper.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { answerWords, writeAnswer } from "../../../lib/idempotency/idempotency_records.ts";
 import {
-  ANSWER,
   CHECKPOINT,
+  DedupState,
   encodeNote,
-  Registry,
+  IDEMPOTENCY_RECORD,
   STREAM,
 } from "../../../lib/idempotency/dedup_state.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
@@ -47,13 +47,17 @@ import { Random } from "../../support/random.ts";
 /** A forest and a registry, and every record that was applied to them. */
 class World {
   readonly forest = new Forest();
-  readonly registry = new Registry({ answersMax: 50, ageMaxSeconds: 0, streamsKeptMax: 5 });
-  readonly changes = new Changes(this.forest, this.registry);
+  readonly dedup = new DedupState({
+    idempotencyRecordsMax: 50,
+    ageMaxSeconds: 0,
+    streamsKeptMax: 5,
+  });
+  readonly stateMachine = new StateMachine(this.forest, this.dedup);
   readonly log: Uint32Array<ArrayBuffer>[] = [];
 
   apply(words: Uint32Array<ArrayBuffer>): boolean {
     assertEquals(recordWords(words, 0), words.length);
-    const done = this.changes.apply(words, 0);
+    const done = this.stateMachine.apply(words, 0);
     if (done) this.log.push(words);
     return done;
   }
@@ -84,8 +88,8 @@ class World {
       checkTree(tree);
       return [tree.name, tree.number, tree.serial, contentsOf(tree)];
     });
-    const { answers, streams, checkpoints } = this.registry;
-    this.registry.check();
+    const { records: answers, streams, checkpoints } = this.dedup;
+    this.dedup.check();
     const kept = [...answers.all()].map(([words, at]) => [...words.slice(at, at + words[at])]);
     return [trees, kept, structuredClone([...streams.all()]), checkpoints.all()];
   }
@@ -125,9 +129,9 @@ Deno.test("change: a sweep with a limit leaves the counters from there on alone"
   const t = world.create("t") << 8;
   for (let key = 0; key < 10_000; key++) world.record(ADD | t, key, key & 1, 20260101, 1, 0);
   const tree = world.forest.at(0)!;
-  world.changes.apply(Uint32Array.of(SWEEP | t, 0, 0xffffffff), 0, 500, 1);
+  world.stateMachine.apply(Uint32Array.of(SWEEP | t, 0, 0xffffffff), 0, 500, 1);
   world.record(ADD | t, 3, 0, 20260102, 1, 0); // what comes after it stays
-  settleNow(tree);
+  applyRangeDeletesNow(tree);
   checkTree(tree);
   for (const [key, days] of contentsOf(tree)) {
     const isSwept = key < (1n << 32n) + 500n;
@@ -149,10 +153,10 @@ Deno.test("change: a tree that comes in parts is the same tree, and comes at onc
     world.named(ROWS, serial, payload);
     assertEquals(contentsOf(world.forest.trees()[0]).size, 1, "nobody sees it yet");
   }
-  assert(world.changes.isStaged(serial));
+  assert(world.stateMachine.isStaged(serial));
   const number = world.forest.freeNumber()!;
   world.named(PUT | number << 8, serial, source.nameBytes);
-  assert(!world.changes.isStaged(serial));
+  assert(!world.stateMachine.isStaged(serial));
   assertEquals(world.forest.trees().map(({ name }) => name), ["other", "t"]);
   assertEquals(contentsOf(world.forest.trees()[1]), contentsOf(source));
   assertEquals([world.forest.at(number)!.serial, world.forest.at(old)], [serial, null]);
@@ -186,12 +190,12 @@ Deno.test("change: counters without days go from the keys below a limit, or from
   const tree = world.forest.at(t >> 8)!;
   assert(tree.branches.length > 1, "there are several branches");
   const empty = () => [...contentsOf(tree)].filter(([, days]) => days.size === 0).length;
-  world.changes.apply(Uint32Array.of(COMPACT | t), 0, 4500, 0);
-  settleNow(tree);
+  world.stateMachine.apply(Uint32Array.of(COMPACT | t), 0, 4500, 0);
+  applyRangeDeletesNow(tree);
   checkTree(tree);
   assertEquals([tree.keys, empty()], [9000 - 1500, 1500]);
   world.record(COMPACT | t);
-  settleNow(tree);
+  applyRangeDeletesNow(tree);
   checkTree(tree);
   assertEquals([tree.keys, empty()], [6000, 0]);
 });
@@ -268,22 +272,22 @@ Deno.test("change: numbers of trees have 24 bits, and serials are what the recor
 
 Deno.test("change: a tree that is whole already is put as it is; one that will not come is forgotten", () => {
   const world = new World();
-  const { forest, changes } = world;
+  const { forest, stateMachine } = world;
   world.create("t");
   const tree = new Tree("t");
   tree.add(7, 0, 20260101, 3, 0);
   const serial = forest.nextSerial++;
-  changes.stage(serial, tree);
-  assert(changes.isStaged(serial) && !changes.isStaged(serial + 1));
-  changes.unstage(serial);
-  assert(!changes.isStaged(serial));
+  stateMachine.stage(serial, tree);
+  assert(stateMachine.isStaged(serial) && !stateMachine.isStaged(serial + 1));
+  stateMachine.unstage(serial);
+  assert(!stateMachine.isStaged(serial));
   const put = new Uint32Array(5);
   writeRecord(put, 0, PUT | forest.freeNumber()! << 8, serial, tree.nameBytes);
   const before = world.contents();
-  assertThrows(() => changes.apply(put, 0), AssertionFailed);
+  assertThrows(() => stateMachine.apply(put, 0), AssertionFailed);
   assertEquals(world.contents(), before);
-  changes.stage(serial, tree);
-  assert(changes.apply(put, 0) && !changes.isStaged(serial));
+  stateMachine.stage(serial, tree);
+  assert(stateMachine.apply(put, 0) && !stateMachine.isStaged(serial));
   assert(forest.trees()[0] === tree && tree.serial === serial);
 });
 
@@ -305,7 +309,7 @@ Deno.test("change: what makes no sense is refused, and the trees stay as they ar
   ][] = [
     ["no kind", AssertionFailed, 15 | t],
     ["a note of no kind", AssertionFailed, NOTE, 9, 0, 1, 0xc0],
-    ["a note that is cut", AssertionFailed, NOTE, ANSWER, 0, 4, 9],
+    ["a note that is cut", AssertionFailed, NOTE, IDEMPOTENCY_RECORD, 0, 4, 9],
     ...[ADD, SUBTRACT, TOUCH, REMOVE, SWEEP, DROP, SET, COMPACT, ADOPT].map(
       (kind): [string, typeof AssertionFailed, ...number[]] => {
         return [`kind ${kind} of no tree`, AssertionFailed, kind | 1 << 8, 1, 0, 20260101, 1, 0];
@@ -315,7 +319,7 @@ Deno.test("change: what makes no sense is refused, and the trees stay as they ar
     ["a tree without its branches", DamagedError, PUT | 1 << 8, serial, 0, 0],
   ];
   for (const [what, error, ...words] of records) {
-    assertThrows(() => world.changes.apply(Uint32Array.from(words), 0), error, "", what);
+    assertThrows(() => world.stateMachine.apply(Uint32Array.from(words), 0), error, "", what);
   }
   // The last one has taken what was announced with it.
   const [first, second] = rows.map((payload) => {
@@ -323,9 +327,13 @@ Deno.test("change: what makes no sense is refused, and the trees stay as they ar
     writeRecord(words, 0, ROWS, serial, payload);
     return words;
   });
-  assertThrows(() => world.changes.apply(first, 0), AssertionFailed);
+  assertThrows(() => world.stateMachine.apply(first, 0), AssertionFailed);
   world.named(STAGE, serial, source.nameBytes);
-  assertThrows(() => world.changes.apply(second, 0), DamagedError, "its first branch is missing");
+  assertThrows(
+    () => world.stateMachine.apply(second, 0),
+    DamagedError,
+    "its first branch is missing",
+  );
   assertEquals(world.contents(), before);
 });
 
@@ -366,10 +374,10 @@ function randomChange(world: World, random: Random): void {
     world.named(ADOPT | head, tree.serial, name);
   } else if (chance < 6) {
     world.record(COMPACT | head);
-    settleNow(tree);
+    applyRangeDeletesNow(tree);
   } else if (chance < 10) {
     world.record(SWEEP | head, day, day + 3);
-    settleNow(tree);
+    applyRangeDeletesNow(tree);
   } else if (chance < 50) world.record(REMOVE | head, ...key, day, day + random.below(5));
   else if (chance < 80) world.record(TOUCH | head, ...key);
   else if (chance < 250) world.record(SUBTRACT | head, ...key, day, random.below(9), 0);
@@ -385,10 +393,10 @@ function randomNote(world: World, random: Random): void {
   if (random.chance(0.6)) {
     const words = new Uint32Array(answerWords(bytes.length, response.length));
     writeAnswer(words, 0, 1, 2, new Uint32Array(4), bytes, 0, bytes.length, response);
-    return void world.note(ANSWER, new Uint8Array(words.buffer));
+    return void world.note(IDEMPOTENCY_RECORD, new Uint8Array(words.buffer));
   }
   const id = `stream ${random.below(5)}`;
-  const stream = world.registry.streams.find(id);
+  const stream = world.dedup.streams.find(id);
   if (random.chance(0.3)) {
     const checkpoint = { source: id, offset: `${random.below(9)}`, event: null, updated: 5 };
     world.note(CHECKPOINT, encodeNote(checkpoint));

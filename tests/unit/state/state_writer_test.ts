@@ -1,10 +1,10 @@
-// The ledger: what is done is in the log, in one group where it was reserved, and what is refused
+// The state writer: what is done is in the log, in one group where it was reserved, and what is refused
 // has never been, in memory as in the log.
 
 import { assert, assertEquals } from "@std/assert";
 import { highLane, lowLane, u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { ITEM_WORDS, Items } from "../../../lib/command/items.ts";
-import { Ledger } from "../../../lib/state/state_writer.ts";
+import { StateWriter } from "../../../lib/state/state_writer.ts";
 import {
   GROUP_WORDS,
   groupLsn,
@@ -23,14 +23,14 @@ import { V2Client } from "../../support/v2_client.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
 
-/** A Karma's log and state, and a ledger of them. */
+/** A Karma's log and state, and a state writer of them. */
 class World {
   readonly karma: LocalKarma;
-  readonly ledger: Ledger;
+  readonly stateWriter: StateWriter;
 
   private constructor(karma: LocalKarma, isCounted: boolean) {
     this.karma = karma;
-    this.ledger = new Ledger(karma.forest, karma.registry, karma.wal, isCounted);
+    this.stateWriter = new StateWriter(karma.forest, karma.dedup, karma.wal, isCounted);
   }
 
   static async start(options: LocalOptions = {}, disk = new MemoryDisk("/dumps")): Promise<World> {
@@ -42,7 +42,7 @@ class World {
   }
 
   create(name: string): Tree {
-    assertEquals(this.ledger.create(name), "done");
+    assertEquals(this.stateWriter.create(name), "done");
     return this.karma.forest.named(name)!;
   }
 
@@ -71,8 +71,8 @@ class World {
   }
 }
 
-function stateOf({ forest, registry }: LocalKarma): Record<string, Contents> {
-  registry.check();
+function stateOf({ forest, dedup }: LocalKarma): Record<string, Contents> {
+  dedup.check();
   for (const tree of forest.trees()) checkTree(tree);
   return Object.fromEntries(forest.trees().map((tree) => [tree.name, contentsOf(tree)]));
 }
@@ -117,7 +117,7 @@ Deno.test("ledger: a batch happens whole, or an item overflows and it never has"
     const where = `seed ${seed + round}`;
     const world = await World.start();
     const tree = randomTree(random);
-    assertEquals(await world.ledger.put(tree), "done");
+    assertEquals(await world.stateWriter.put(tree), "done");
     let model = contentsOf(tree);
     for (let batch = 0; batch < 8; batch++) {
       const kind = random.pick(["add", "set"] as const);
@@ -139,16 +139,16 @@ Deno.test("ledger: a batch happens whole, or an item overflows and it never has"
         changes.splice(at, 0, [key, day, U64_MAX], [key, day + 1, 1n]);
       }
       const next = new Map([...model].map(([key, days]) => [key, new Map(days)]));
-      const culprit = doBatch(kind, next, changes);
+      const overflowIndex = doBatch(kind, next, changes);
       const { lsn } = world;
       const items = itemsOf(changes);
       const outcome = kind === "add"
-        ? world.ledger.addAll(tree, items)
-        : world.ledger.setAll(tree, items);
-      assertEquals(outcome, culprit < 0 ? "done" : "overflow", where);
-      if (culprit >= 0) {
+        ? world.stateWriter.addAll(tree, items)
+        : world.stateWriter.setAll(tree, items);
+      assertEquals(outcome, overflowIndex < 0 ? "done" : "overflow", where);
+      if (overflowIndex >= 0) {
         refused++;
-        assertEquals([world.ledger.culprit, world.lsn], [culprit, lsn], where);
+        assertEquals([world.stateWriter.overflowIndex, world.lsn], [overflowIndex, lsn], where);
       } else {
         assertEquals(world.lsn, lsn + changes.length, where);
         model = ordered(next);
@@ -166,8 +166,8 @@ Deno.test("ledger: whichever item overflows, nothing of those before it is left"
     for (let at = 0; at < 12; at++) {
       const world = await World.start();
       const tree = world.create("t");
-      world.ledger.addAll(tree, itemsOf([[1n, 20260101, 5n], [2n, 20260101, U64_MAX - 1n]]));
-      world.ledger.touch(tree, 3, 0);
+      world.stateWriter.addAll(tree, itemsOf([[1n, 20260101, 5n], [2n, 20260101, U64_MAX - 1n]]));
+      world.stateWriter.touch(tree, 3, 0);
       const before = contentsOf(tree);
       const { lsn } = world;
       const changes: Change[] = [
@@ -184,8 +184,8 @@ Deno.test("ledger: whichever item overflows, nothing of those before it is left"
         [0n, 20260101, 1n],
       ];
       changes.splice(at, 0, [2n, 20260102, 2n]);
-      assertEquals(world.ledger[kind](tree, itemsOf(changes)), "overflow");
-      assertEquals([world.ledger.culprit, world.lsn], [at, lsn]);
+      assertEquals(world.stateWriter[kind](tree, itemsOf(changes)), "overflow");
+      assertEquals([world.stateWriter.overflowIndex, world.lsn], [at, lsn]);
       assertEquals(contentsOf(tree), before);
       checkTree(tree);
       assertEquals(await world.restarted(), { t: before });
@@ -198,12 +198,12 @@ Deno.test("ledger: a batch on a tree that was just swept is taken back likewise"
     const world = await World.start();
     const tree = world.create("t");
     const many = Array.from({ length: 9000 }, (_, key): Change => [BigInt(key), 20260101, 1n]);
-    world.ledger.addAll(tree, itemsOf(many));
-    world.ledger.sweep(tree, 20260101, 20260101);
-    if (isCompacted) world.ledger.compact(tree);
+    world.stateWriter.addAll(tree, itemsOf(many));
+    world.stateWriter.sweep(tree, 20260101, 20260101);
+    if (isCompacted) world.stateWriter.compact(tree);
     const changes: Change[] = [[5n, 20260101, 1n], [8999n, 20260102, 1n], [10_000n, 20260101, 3n]];
     const more = itemsOf([...changes, [5n, 20260102, U64_MAX]]);
-    assertEquals(world.ledger.addAll(tree, more), "overflow");
+    assertEquals(world.stateWriter.addAll(tree, more), "overflow");
     const left = contentsOf(tree);
     const kept = isCompacted ? [] : many;
     assertEquals(left, new Map(kept.map(([key]) => [key, new Map()])));
@@ -214,17 +214,17 @@ Deno.test("ledger: a batch on a tree that was just swept is taken back likewise"
 Deno.test("ledger: what was reserved together is one group, however much waits before it", async () => {
   for (const waiting of [0, 1000, 10_000, 10_900, 10_910, 10_920, 10_930, 30_000]) {
     const world = await World.start();
-    const { ledger } = world;
+    const { stateWriter } = world;
     const tree = world.create("t");
-    for (let key = 0; key < waiting; key++) ledger.add(tree, key, 0, 20260101, 1, 0);
+    for (let key = 0; key < waiting; key++) stateWriter.add(tree, key, 0, 20260101, 1, 0);
     const { lsn } = world;
-    assert(ledger.reserve(3, 4000, 5000));
+    assert(stateWriter.reserve(3, 4000, 5000));
     const other = world.create("x".repeat(255));
     const changes = Array.from({ length: 5000 }, (_, key): Change => [BigInt(key), 20260101, 1n]);
-    assertEquals(ledger.addAll(other, itemsOf(changes)), "done");
+    assertEquals(stateWriter.addAll(other, itemsOf(changes)), "done");
     const begin = { kind: "begin", id: "s".repeat(1000), mode: "add", granularity: null } as const;
-    assertEquals(ledger.note(STREAM, encodeNote(begin)), "done");
-    assertEquals(ledger.drop(tree), "done");
+    assertEquals(stateWriter.note(STREAM, encodeNote(begin)), "done");
+    assertEquals(stateWriter.drop(tree), "done");
     const records = world.lsn - lsn;
     assertEquals(records, 5003);
     const last = (await world.groups()).at(-1)!;
@@ -279,26 +279,26 @@ Deno.test("ledger: without space every change is refused, and nothing happens", 
   const disk = new MemoryDisk("/dumps");
   disk.bytesMax = 4000;
   const world = await World.start({}, disk);
-  const { ledger } = world;
+  const { stateWriter } = world;
   const tree = world.create("t");
   let key = 0;
-  while (ledger.add(tree, key, 0, 20260101, 1, 0) === "done") key++;
+  while (stateWriter.add(tree, key, 0, 20260101, 1, 0) === "done") key++;
   assert(key > 20, `${key} counters`);
   const { lsn } = world;
   const before = stateOf(world.karma);
   const attempts: [what: string, attempt: () => unknown][] = [
-    ["add", () => ledger.add(tree, 1, 0, 20260101, 1, 0)],
-    ["subtract", () => ledger.subtract(tree, 1, 0, 20260101, 1, 0)],
-    ["addAll", () => ledger.addAll(tree, itemsOf([[1n, 20260101, 1n]]))],
-    ["setAll", () => ledger.setAll(tree, itemsOf([[1n, 20260101, 1n]]))],
-    ["create", () => ledger.create("u")],
-    ["adopt", () => ledger.adopt(tree, "u")],
-    ["note", () => ledger.note(STREAM, encodeNote({ kind: "abort", id: "s" }))],
-    ["put", () => ledger.put(new Tree("u"))],
+    ["add", () => stateWriter.add(tree, 1, 0, 20260101, 1, 0)],
+    ["subtract", () => stateWriter.subtract(tree, 1, 0, 20260101, 1, 0)],
+    ["addAll", () => stateWriter.addAll(tree, itemsOf([[1n, 20260101, 1n]]))],
+    ["setAll", () => stateWriter.setAll(tree, itemsOf([[1n, 20260101, 1n]]))],
+    ["create", () => stateWriter.create("u")],
+    ["adopt", () => stateWriter.adopt(tree, "u")],
+    ["note", () => stateWriter.note(STREAM, encodeNote({ kind: "abort", id: "s" }))],
+    ["put", () => stateWriter.put(new Tree("u"))],
   ];
   for (const [what, attempt] of attempts) assertEquals(await attempt(), "full", what);
-  assertEquals(ledger.reserve(0, 0, 1), false);
-  assertEquals([world.lsn, stateOf(world.karma), ledger.firstStaged], [lsn, before, Infinity]);
+  assertEquals(stateWriter.reserve(0, 0, 1), false);
+  assertEquals([world.lsn, stateOf(world.karma), stateWriter.firstStaged], [lsn, before, Infinity]);
   assertEquals(await world.restarted(), before);
   assert(world.karma.log.some((line) => line.startsWith("No space for the log")));
 });
@@ -306,43 +306,43 @@ Deno.test("ledger: without space every change is refused, and nothing happens", 
 Deno.test("ledger: where counts are not logged, trees are, and batches are taken back all the same", async () => {
   const options = { wal: false };
   const world = await World.start(options);
-  const { ledger } = world;
+  const { stateWriter } = world;
   const tree = world.create("t");
   const { lsn } = world;
-  ledger.add(tree, 1, 0, 20260101, 5, 0);
-  ledger.setAll(tree, itemsOf([[2n, 20260101, 3n]]));
-  ledger.subtract(tree, 1, 0, 20260101, 1, 0);
-  ledger.touch(tree, 3, 0);
+  stateWriter.add(tree, 1, 0, 20260101, 5, 0);
+  stateWriter.setAll(tree, itemsOf([[2n, 20260101, 3n]]));
+  stateWriter.subtract(tree, 1, 0, 20260101, 1, 0);
+  stateWriter.touch(tree, 3, 0);
   assertEquals(
-    ledger.addAll(tree, itemsOf([[4n, 20260101, 1n], [2n, 20260102, U64_MAX]])),
+    stateWriter.addAll(tree, itemsOf([[4n, 20260101, 1n], [2n, 20260102, U64_MAX]])),
     "overflow",
   );
   const day = (value: bigint) => new Map([[20260101, value]]);
   const held: Contents = new Map([[1n, day(4n)], [2n, day(3n)], [3n, new Map()]]);
   assertEquals([contentsOf(tree), world.lsn], [held, lsn]);
-  ledger.remove(tree, 1, 0, 0, 20260101);
-  ledger.sweep(tree, 0, 20260101);
-  ledger.compact(tree);
+  stateWriter.remove(tree, 1, 0, 0, 20260101);
+  stateWriter.sweep(tree, 0, 20260101);
+  stateWriter.compact(tree);
   assertEquals([contentsOf(tree), world.lsn], [new Map(), lsn]);
   world.create("gone");
-  ledger.drop(world.karma.forest.named("gone")!);
+  stateWriter.drop(world.karma.forest.named("gone")!);
   assertEquals(await world.restarted(options), { t: new Map() });
 });
 
 Deno.test("ledger: a tree that is put is seen at once and whole, and others go on meanwhile", async () => {
   const world = await World.start();
-  const { ledger } = world;
+  const { stateWriter } = world;
   const old = world.create("t");
-  ledger.add(old, 1, 0, 20260101, 1, 0);
+  stateWriter.add(old, 1, 0, 20260101, 1, 0);
   const tree = new Tree("t");
   for (let key = 0; key < 20_000; key++) tree.add(key, 0, 20260101, 2, 0);
   const first = world.lsn + 1;
-  const putting = ledger.put(tree);
-  assertEquals(ledger.firstStaged, first);
+  const putting = stateWriter.put(tree);
+  assertEquals(stateWriter.firstStaged, first);
   assert(world.karma.forest.named("t") === old, "not before all of it is there");
-  ledger.add(old, 7, 0, 20260101, 1, 0);
+  stateWriter.add(old, 7, 0, 20260101, 1, 0);
   assertEquals(await putting, "done");
-  assertEquals(ledger.firstStaged, Infinity);
+  assertEquals(stateWriter.firstStaged, Infinity);
   assert(world.karma.forest.named("t") === tree);
   assertEquals(await world.restarted(), { t: contentsOf(tree) });
 });
@@ -353,8 +353,8 @@ Deno.test("ledger: the culprit is told of the items, also of thousands", async (
   const changes = Array.from({ length: 10_000 }, (_, key): Change => [BigInt(key), 20260101, 1n]);
   changes[9999] = [1n, 20260101, U64_MAX];
   const items = itemsOf(changes);
-  assertEquals(world.ledger.addAll(tree, items), "overflow");
-  const [lo, hi] = items.words.subarray(ITEM_WORDS * world.ledger.culprit);
-  assertEquals([world.ledger.culprit, u64ToBigInt(lo, hi)], [9999, 1n]);
+  assertEquals(world.stateWriter.addAll(tree, items), "overflow");
+  const [lo, hi] = items.words.subarray(ITEM_WORDS * world.stateWriter.overflowIndex);
+  assertEquals([world.stateWriter.overflowIndex, u64ToBigInt(lo, hi)], [9999, 1n]);
   assertEquals(contentsOf(tree), new Map());
 });

@@ -1,11 +1,11 @@
-// The finder: for each thing that may become of a request about a tree that isn't there.
+// The tree resolver: for each thing that may become of a request about a tree that isn't there.
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Missing } from "../../../lib/command/operation.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
-import { Finder, isDone } from "../../../lib/state/tree_resolver.ts";
-import { Ledger } from "../../../lib/state/state_writer.ts";
+import { isApplied, TreeResolver } from "../../../lib/state/tree_resolver.ts";
+import { StateWriter } from "../../../lib/state/state_writer.ts";
 import { LocalKarma } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
@@ -14,12 +14,12 @@ const decoder = new TextDecoder();
 
 class World {
   readonly karma: LocalKarma;
-  readonly finder: Finder;
+  readonly treeResolver: TreeResolver;
 
   private constructor(karma: LocalKarma) {
     this.karma = karma;
-    const ledger = new Ledger(karma.forest, karma.registry, karma.wal, true);
-    this.finder = new Finder(karma.forest, ledger);
+    const stateWriter = new StateWriter(karma.forest, karma.dedup, karma.wal, true);
+    this.treeResolver = new TreeResolver(karma.forest, stateWriter);
   }
 
   static async start(disk = new MemoryDisk("/dumps")): Promise<World> {
@@ -56,9 +56,9 @@ Deno.test("finder: a tree that is there is found, whatever the request", async (
     for (const missing of ALL) {
       const reply = new Reply();
       const request = world.request(name, missing);
-      assertStrictEquals(world.finder.find(request, reply), tree);
-      assertStrictEquals(world.finder.peek(request), tree);
-      assertEquals([told(reply), world.finder.isNew], ["", false]);
+      assertStrictEquals(world.treeResolver.find(request, reply), tree);
+      assertStrictEquals(world.treeResolver.peek(request), tree);
+      assertEquals([told(reply), world.treeResolver.isNew], ["", false]);
     }
   }
 });
@@ -86,15 +86,15 @@ Deno.test("finder: what becomes of a request about one that isn't", async () => 
     const { lsn } = world.karma.wal;
     const reply = new Reply();
     const request = world.request(name, missing);
-    assertEquals(world.finder.peek(request), null);
-    const tree = world.finder.find(request, reply);
+    assertEquals(world.treeResolver.peek(request), null);
+    const tree = world.treeResolver.find(request, reply);
     assertEquals([tree !== null, told(reply)], [isCreated, sentence]);
     assertEquals(world.karma.wal.lsn - lsn, isCreated ? 1 : 0);
     assertEquals(world.karma.forest.visible().length, isCreated ? 1 : 0);
     if (!isCreated) continue;
-    assert(world.finder.isNew);
-    assertStrictEquals(world.finder.find(request, reply), tree);
-    assert(!world.finder.isNew);
+    assert(world.treeResolver.isNew);
+    assertStrictEquals(world.treeResolver.find(request, reply), tree);
+    assert(!world.treeResolver.isNew);
   }
 });
 
@@ -102,7 +102,7 @@ Deno.test("finder: the name in a reply is the request's own no more", async () =
   const world = await World.start();
   const request = world.request("t", "refuse");
   const reply = new Reply();
-  world.finder.find(request, reply);
+  world.treeResolver.find(request, reply);
   request.bytes.fill(0x78);
   assertEquals(told(reply), "not_found: Tree t");
 });
@@ -113,7 +113,7 @@ Deno.test("finder: without space no tree is created", async () => {
   const world = await World.start(disk);
   let count = 0;
   const reply = new Reply();
-  while (world.finder.find(world.request(`tree ${count}`, "create"), reply) !== null) count++;
+  while (world.treeResolver.find(world.request(`tree ${count}`, "create"), reply) !== null) count++;
   assertEquals(told(reply), "storage_full: The disk is full: nothing was changed");
   assertEquals(world.karma.forest.trees().length, count);
   assertEquals(world.karma.wal.lsn, count);
@@ -128,6 +128,6 @@ Deno.test("finder: what did not happen is said, but for an overflow", () => {
   ] as const;
   for (const [outcome, done, sentence] of table) {
     const reply = new Reply();
-    assertEquals([isDone(outcome, reply), told(reply)], [done, sentence]);
+    assertEquals([isApplied(outcome, reply), told(reply)], [done, sentence]);
   }
 });

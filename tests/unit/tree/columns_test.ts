@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Blocks } from "../../../lib/tree/block_pool.ts";
+import { BlockPool } from "../../../lib/tree/block_pool.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Columns } from "../../../lib/tree/columns.ts";
 import { BRANCH_KEYS_MAX } from "../../../lib/tree/slot_table.ts";
@@ -129,7 +129,7 @@ Deno.test("columns: a range holds its first key and not its end", () => {
     [[U32_MAX, U32_MAX], [U32_MAX, U32_MAX, 0, 0], true],
   ];
   for (const [[lo, hi], range, inside] of RANGES) {
-    const build = () => columnsOf([lo, hi, [20260101, 1]]).branch(new Blocks(), ...range);
+    const build = () => columnsOf([lo, hi, [20260101, 1]]).branch(new BlockPool(), ...range);
     if (inside) assertEquals(build().keys, 1);
     else assertThrows(build, DamagedError, "a key lies outside the range of its branch");
   }
@@ -167,7 +167,7 @@ const DAMAGED: [fault: string, columns: Columns][] = [
 
 Deno.test("columns: what breaks a rule of trees is refused by name", () => {
   for (const [fault, columns] of DAMAGED) {
-    assertThrows(() => columns.branch(new Blocks(), 0, 0, 0, 0), DamagedError, fault);
+    assertThrows(() => columns.branch(new BlockPool(), 0, 0, 0, 0), DamagedError, fault);
   }
 });
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
-import { Names } from "../../../lib/bytes/name_index.ts";
+import { NameIndex } from "../../../lib/bytes/name_index.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -239,9 +239,9 @@ Deno.test("forest: a random history of names, beside a model", () => {
 Deno.test("forest: names that collide under FNV-1a are found without looking at the others", () => {
   const names = collidingNames(10);
   const forest = new Forest();
-  const { is } = Names.prototype;
+  const { is } = NameIndex.prototype;
   let compared = 0;
-  Names.prototype.is = function (...args) {
+  NameIndex.prototype.is = function (...args) {
     compared++;
     return is.apply(this, args);
   };
@@ -249,7 +249,7 @@ Deno.test("forest: names that collide under FNV-1a are found without looking at 
     for (const name of names) forest.create(name);
     for (const name of names) assertStrictEquals(find(forest, name)?.name, name);
   } finally {
-    Names.prototype.is = is;
+    NameIndex.prototype.is = is;
   }
   forest.check();
   // Searches that find nothing pass some names, those that do one more. By FNV-1a it was a million.

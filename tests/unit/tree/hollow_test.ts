@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readHead, readTree, writeTree } from "../../../lib/dump/tree_io.ts";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Window } from "../../../lib/host/read_window.ts";
+import { ReadWindow } from "../../../lib/host/read_window.ts";
 import { BLOCK_WORDS } from "../../../lib/tree/block_pool.ts";
 import { HollowForest } from "../../../lib/tree/hollow.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -25,7 +25,7 @@ Deno.test("hollow: a dump is looked at branch by branch, and takes the memory of
   };
   await writeTree(tree, 1, file, JOURNAL);
   const read = async () => {
-    const window = new Window((await disk.open(FILE))!);
+    const window = new ReadWindow((await disk.open(FILE))!);
     await readHead(window);
     return await readTree(window, forest.makeTree("t"), watch);
   };

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { compareU64 } from "../../../lib/bytes/u64.ts";
-import { BLOCK_WORDS, Blocks } from "../../../lib/tree/block_pool.ts";
+import { BLOCK_WORDS, BlockPool } from "../../../lib/tree/block_pool.ts";
 import { Branch } from "../../../lib/tree/branch.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import {
@@ -22,7 +22,7 @@ import { Tree } from "../../../lib/tree/tree.ts";
 import { blockOf } from "../../support/block.ts";
 import { Random } from "../../support/random.ts";
 
-const blocks = new Blocks();
+const blocks = new BlockPool();
 
 /** A branch in so many words, full or not, of the counters `first`, `first + 1` ... with equal days. */
 function branchOf(first: number, keys: number, dayCount: number, size = BLOCK_WORDS): Branch {

@@ -2,22 +2,26 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
-import { Guide } from "../../../lib/tree/radix_table.ts";
+import { RadixTable } from "../../../lib/tree/radix_table.ts";
 import { Random } from "../../support/random.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
 
-function guideTo(starts: readonly bigint[], guide = new Guide()): Guide {
-  assert(guide.isStale);
-  guide.learn(Uint32Array.from(starts, lowLane), Uint32Array.from(starts, highLane), starts.length);
-  assert(!guide.isStale);
-  return guide;
+function guideTo(starts: readonly bigint[], radixTable = new RadixTable()): RadixTable {
+  assert(radixTable.isStale);
+  radixTable.learn(
+    Uint32Array.from(starts, lowLane),
+    Uint32Array.from(starts, highLane),
+    starts.length,
+  );
+  assert(!radixTable.isStale);
+  return radixTable;
 }
 
 /** The branches that are left to choose from for a key, after a look at whether its own is one of them. */
-function left(guide: Guide, starts: readonly bigint[], key: bigint): number {
-  const bucket = guide.bucketOf(lowLane(key), highLane(key));
-  const [low, high] = [guide.first(bucket), guide.first(bucket + 1)];
+function left(radixTable: RadixTable, starts: readonly bigint[], key: bigint): number {
+  const bucket = radixTable.bucketOf(lowLane(key), highLane(key));
+  const [low, high] = [radixTable.first(bucket), radixTable.first(bucket + 1)];
   const own = starts.findLastIndex((start) => start <= key);
   assert(low <= own && own <= high, `${key} is of ${own}, not of ${low} to ${high}, of ${starts}`);
   return high - low + 1;
@@ -35,7 +39,7 @@ Deno.test("guide: the branch of a key is never left out", () => {
       () => random.chance(0.5) ? below() : base | below() & 0xffffn,
     );
     const starts = [...new Set([0n, ...chosen])].sort((a, b) => a < b ? -1 : 1);
-    const guide = guideTo(starts);
+    const radixTable = guideTo(starts);
     const edges = starts.flatMap((start) => [start, start - 1n, start + 1n]);
     const keys = [
       ...edges,
@@ -46,25 +50,27 @@ Deno.test("guide: the branch of a key is never left out", () => {
       below(),
       random.u64(),
     ];
-    for (const key of keys) if (key >= 0n && key <= U64_MAX) left(guide, starts, key);
+    for (const key of keys) if (key >= 0n && key <= U64_MAX) left(radixTable, starts, key);
   }
 });
 
 Deno.test("guide: of branches that lie evenly two or three are left, and of those behind the last one", () => {
   for (const distance of [1n, 2389n, 1n << 31n, (1n << 48n) + 1n]) {
     const starts = Array.from({ length: 5000 }, (_, index) => BigInt(index) * distance);
-    const guide = guideTo(starts);
-    for (const start of starts) assert(left(guide, starts, start) <= 3, `${start} of ${distance}`);
-    assertEquals(left(guide, starts, U64_MAX), 1);
+    const radixTable = guideTo(starts);
+    for (const start of starts) {
+      assert(left(radixTable, starts, start) <= 3, `${start} of ${distance}`);
+    }
+    assertEquals(left(radixTable, starts, U64_MAX), 1);
   }
 });
 
 Deno.test("guide: it can be learned anew, with more branches and with fewer", () => {
-  const guide = new Guide();
+  const radixTable = new RadixTable();
   for (const count of [1, 1000, 3, 5000, 2]) {
     const starts = Array.from({ length: count }, (_, index) => BigInt(index) << 40n);
-    guide.isStale = true;
-    guideTo(starts, guide);
-    for (const start of starts) left(guide, starts, start);
+    radixTable.isStale = true;
+    guideTo(starts, radixTable);
+    for (const start of starts) left(radixTable, starts, start);
   }
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import {
-  decodeHead,
-  encodeHead,
+  decodeSegmentHead,
+  encodeSegmentHead,
   GROUP_WORDS,
   groupDurable,
   groupLsn,
@@ -31,13 +31,13 @@ Deno.test("format: a segment is named after its first record, and names ascend w
 Deno.test("format: a head says what it was given, and every flipped bit is seen", () => {
   const words = new Uint32Array(HEAD_WORDS);
   for (const lsn of [1, 2 ** 32 - 1, 2 ** 40 + 3]) {
-    encodeHead(words, ID, lsn);
-    assertEquals(decodeHead(words), { id: ID, lsn });
+    encodeSegmentHead(words, ID, lsn);
+    assertEquals(decodeSegmentHead(words), { id: ID, lsn });
   }
   const bytes = new Uint8Array(words.buffer);
   for (let bit = 0; bit < 8 * bytes.length; bit++) {
     bytes[bit >> 3] ^= 1 << (bit & 7);
-    assertEquals(decodeHead(words), "damaged", `bit ${bit}`);
+    assertEquals(decodeSegmentHead(words), "damaged", `bit ${bit}`);
     bytes[bit >> 3] ^= 1 << (bit & 7);
   }
   assertEquals(idText(0x89abcdef, 0x01234567), ID);

@@ -3,10 +3,10 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DamagedError } from "../../../lib/errors.ts";
-import { Log } from "../../../lib/wal/wal.ts";
+import { Wal } from "../../../lib/wal/wal.ts";
 import type { SyncPolicy } from "../../../lib/wal/hooks.ts";
 import { decodeMark, encodeMark, MARK_FILE, Marker, readMark } from "../../../lib/wal/mark.ts";
-import { type LogPosition, LogReader } from "../../../lib/wal/reader.ts";
+import { type WalPosition, WalReader } from "../../../lib/wal/reader.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 const DIRECTORY = "/log";
@@ -20,24 +20,24 @@ async function logged(
   isStopped: boolean,
 ): Promise<MemoryDisk> {
   const disk = new MemoryDisk(DIRECTORY);
-  const log = logOn(disk, policy, { id: ID, lsn: 0, segments: [] });
-  log.begin();
+  const wal = logOn(disk, policy, { id: ID, lsn: 0, segments: [] });
+  wal.begin();
   for (; records > 0; records--) {
-    assert(log.hasRoom(16));
-    log.words.fill(7, log.at, log.at + 16);
-    log.append(16);
-    await log.settled();
+    assert(wal.hasRoom(16));
+    wal.words.fill(7, wal.at, wal.at + 16);
+    wal.append(16);
+    await wal.settled();
   }
-  await log.sync();
+  await wal.sync();
   const left = isStopped ? disk : disk.clone();
-  await log.close(); // in any case, so that no timer goes on
+  await wal.close(); // in any case, so that no timer goes on
   left.kill();
   return left;
 }
 
-function logOn(disk: MemoryDisk, policy: SyncPolicy, position: LogPosition): Log {
-  return new Log(DIRECTORY, { policy, segmentBytes: 400, bytesMax: Infinity }, position, disk, {
-    preamble: () => new Uint8Array(4),
+function logOn(disk: MemoryDisk, policy: SyncPolicy, position: WalPosition): Wal {
+  return new Wal(DIRECTORY, { policy, segmentBytes: 400, bytesMax: Infinity }, position, disk, {
+    catalog: () => new Uint8Array(4),
     onLarge() {},
     lost(error) {
       throw error;
@@ -53,7 +53,7 @@ async function segmentsOf(disk: MemoryDisk): Promise<string[]> {
 }
 
 async function lastRecord(disk: MemoryDisk): Promise<number> {
-  const reader = await LogReader.open(DIRECTORY, disk);
+  const reader = await WalReader.open(DIRECTORY, disk);
   await reader!.read(() => Promise.resolve(), () => {});
   return reader!.lsn;
 }
@@ -111,7 +111,7 @@ Deno.test("mark: without it, or with half of one, or an older one, a log is as g
   disk.removeNow(PATH);
   assertEquals(await lastRecord(disk), 20);
   for (const file of await segmentsOf(disk)) disk.removeNow(`${DIRECTORY}/${file}`);
-  assertEquals(await LogReader.open(DIRECTORY, disk), null, "Nothing tells that there was a log");
+  assertEquals(await WalReader.open(DIRECTORY, disk), null, "Nothing tells that there was a log");
 });
 
 Deno.test("mark: one of another log is damage, unless its log was put aside", async () => {
@@ -124,16 +124,16 @@ Deno.test("mark: one of another log is damage, unless its log was put aside", as
     next.put(`${DIRECTORY}/${file}`, disk.bytesOf(`${DIRECTORY}/${file}`));
   }
   next.put(PATH, encodeMark({ id: ID, segment: 1, lsn: 0 }));
-  const log = new Log(
+  const wal = new Wal(
     DIRECTORY,
     { policy: "no", segmentBytes: 0, bytesMax: Infinity },
     { id: other.id, lsn: 500, segments: [] },
     next,
-    { preamble: () => new Uint8Array(4), onLarge() {}, lost() {}, tell() {} },
+    { catalog: () => new Uint8Array(4), onLarge() {}, lost() {}, tell() {} },
   );
-  log.begin(); // and a crash, before it is marked
+  wal.begin(); // and a crash, before it is marked
   assertEquals(await lastRecord(next), 500);
-  await log.close();
+  await wal.close();
 });
 
 Deno.test("mark: one that can't be written is told once, leaves nothing, and the older one stays", async () => {
@@ -187,8 +187,8 @@ Deno.test("mark: a segment that takes the place of the one it names is never hal
 });
 
 /** What a start finds. */
-async function positionOf(disk: MemoryDisk): Promise<LogPosition> {
-  const reader = (await LogReader.open(DIRECTORY, disk))!;
+async function positionOf(disk: MemoryDisk): Promise<WalPosition> {
+  const reader = (await WalReader.open(DIRECTORY, disk))!;
   await reader.read(() => Promise.resolve(), () => {});
   return { id: reader.id, lsn: reader.lsn, segments: reader.segments };
 }

@@ -1,7 +1,7 @@
 // Segments that are taken away while the log goes on: nobody is answered once that is noticed.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Log } from "../../../lib/wal/wal.ts";
+import { Wal } from "../../../lib/wal/wal.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 const DIRECTORY = "/log";
@@ -11,7 +11,7 @@ const LOOK_MS = 60;
 
 interface World {
   readonly disk: MemoryDisk;
-  readonly log: Log;
+  readonly wal: Wal;
   readonly lost: string[];
 }
 
@@ -20,24 +20,24 @@ async function world(segmentBytes = 0): Promise<World> {
   const lost: string[] = [];
   const options = { policy: "no", segmentBytes, bytesMax: Infinity } as const;
   const position = { id: "00000000000000aa", lsn: 0, segments: [] };
-  const log = new Log(DIRECTORY, options, position, disk, {
-    preamble: () => new Uint8Array(4),
+  const wal = new Wal(DIRECTORY, options, position, disk, {
+    catalog: () => new Uint8Array(4),
     onLarge() {},
     lost: ({ message }) => lost.push(message),
     tell() {},
   });
-  log.begin();
-  const result = { disk, log, lost };
+  wal.begin();
+  const result = { disk, wal, lost };
   await count(result);
   return result;
 }
 
-async function count({ log }: World, records = 1): Promise<void> {
+async function count({ wal }: World, records = 1): Promise<void> {
   for (; records > 0; records--) {
-    assert(log.hasRoom(16));
-    log.words.fill(7, log.at, log.at + 16);
-    log.append(16);
-    await log.settled();
+    assert(wal.hasRoom(16));
+    wal.words.fill(7, wal.at, wal.at + 16);
+    wal.append(16);
+    await wal.settled();
   }
 }
 
@@ -69,7 +69,7 @@ Deno.test("segments: one that is removed or replaced while it is written ends al
       each.lost[0],
       /^The log could not be written: Log 0+1\.wal was removed or replaced/,
     );
-    assertEquals(each.log.hasRoom(1), false);
+    assertEquals(each.wal.hasRoom(1), false);
   }
 });
 
@@ -77,13 +77,13 @@ Deno.test("segments: an older one that is removed or cut is noticed by each of t
   for (const how of ["removed", "cut"]) {
     const each = await world(400);
     while ((await segments(each)).length < 100) await count(each);
-    await each.log.sync();
-    each.log.look();
+    await each.wal.sync();
+    each.wal.look();
     assertEquals(each.lost, []);
     const path = (await segments(each))[50];
     if (how === "removed") each.disk.removeNow(path);
     else await each.disk.truncate(path, 100);
-    for (let looks = 0; looks < 2; looks++) each.log.look(); // 64 at a time
+    for (let looks = 0; looks < 2; looks++) each.wal.look(); // 64 at a time
     assertEquals(each.lost.length, 1, how);
     assertMatch(each.lost[0], /Log \d+\.wal was removed or cut while it was needed$/);
   }
@@ -92,15 +92,15 @@ Deno.test("segments: an older one that is removed or cut is noticed by each of t
 Deno.test("segments: those that are not needed any more may go, and a lost directory is told", async () => {
   const each = await world(400);
   await count(each, 50);
-  const begun = each.log.begin()!;
+  const begun = each.wal.begin()!;
   each.disk.latency = (kind) => {
     // Between the removal of a name and its sync, too, what is on its way out is not missed.
-    if (kind === "remove" || kind === "syncDirectory") each.log.look();
+    if (kind === "remove" || kind === "syncDirectory") each.wal.look();
   };
-  await each.log.removeBefore(begun);
+  await each.wal.removeBefore(begun);
   each.disk.latency = () => null;
   assertEquals((await segments(each)).length, 1);
-  each.log.look();
+  each.wal.look();
   assertEquals(each.lost, []);
   each.disk.fault = "Directory /log is another one now";
   assertEquals(await isAnswered(each), false);

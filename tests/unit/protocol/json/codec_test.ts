@@ -1,4 +1,4 @@
-// The interpreter: which dialect a line is in, and how long a reply may be.
+// The codec: which protocol a line is in, and how long a reply may be.
 
 import { assert, assertEquals } from "@std/assert";
 import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
@@ -6,7 +6,7 @@ import { Access } from "../../../../lib/command/access.ts";
 import { Reply } from "../../../../lib/command/reply.ts";
 import { Request } from "../../../../lib/command/request.ts";
 import { writeCounters } from "../../../../lib/command/response.ts";
-import { type Dialect, Interpreter } from "../../../../lib/protocol/json/codec.ts";
+import { Codec, type ProtocolName } from "../../../../lib/protocol/json/codec.ts";
 import { checkTree } from "../../../../lib/tree/check.ts";
 import { Tree } from "../../../../lib/tree/tree.ts";
 import { Walk } from "../../../../lib/tree/walk.ts";
@@ -16,8 +16,8 @@ const decoder = new TextDecoder();
 
 const asker = new Asker();
 
-// A line, the dialect that it is in after each, and what it is.
-const LINES: [line: string, afterV1: Dialect, afterV2: Dialect, answer?: string][] = [
+// A line, the protocol that it is in after each, and what it is.
+const LINES: [line: string, afterV1: ProtocolName, afterV2: ProtocolName, answer?: string][] = [
   ['{"v":2,"op":"system.ping"}', "v2", "v2", "ping"],
   ['{"command":"ping"}', "v1", "v1", "ping"],
   ['{"command":"ping","v":null}', "v2", "v2"],
@@ -49,7 +49,7 @@ Deno.test("interpreter: a line's members tell its dialect, or else what its conn
   for (const [line, afterV1, afterV2, answer] of LINES) {
     for (const [spoken, expected] of [["v1", afterV1], ["v2", afterV2]] as const) {
       const told = asker.ask(line, spoken);
-      assertEquals(asker.request.dialect, expected, `${line} after ${spoken}`);
+      assertEquals(asker.request.protocol, expected, `${line} after ${spoken}`);
       if (answer !== undefined) assertEquals(told, answer, line);
     }
   }
@@ -61,7 +61,7 @@ Deno.test("interpreter: what a line before had does not tell the dialect of the 
     for (const spoken of ["v1", "v2"] as const) {
       for (const next of ["{}", "", "5", "{", '{"x":1}']) {
         asker.ask(next, spoken);
-        assertEquals(asker.request.dialect, spoken, `${line}, then ${next}`);
+        assertEquals(asker.request.protocol, spoken, `${line}, then ${next}`);
       }
     }
   }
@@ -80,14 +80,14 @@ Deno.test("interpreter: numbers that are too large are told in v2 only, where an
   );
 });
 
-/** The line that answers in a dialect, under a limit. */
-function encoded(replyBytesMax: number, dialect: Dialect, reply: Reply, before = ""): string {
-  const interpreter = new Interpreter(new Access(null, null), 10, replyBytesMax);
+/** The line that answers in a protocol, under a limit. */
+function encoded(replyBytesMax: number, dialect: ProtocolName, reply: Reply, before = ""): string {
+  const codec = new Codec(new Access(null, null), 10, replyBytesMax);
   const request = new Request();
-  request.dialect = dialect;
+  request.protocol = dialect;
   const out = new SendBuffer(1);
   out.text(before);
-  interpreter.encode(request, reply, out);
+  codec.encode(request, reply, out);
   return decoder.decode(out.bytes.subarray(0, out.length));
 }
 
@@ -129,17 +129,17 @@ Deno.test("interpreter: v1 has no longest reply, and no error is too long", () =
 });
 
 /** The answer to a find over a tree, as the session writes it. */
-function walked(tree: Tree, dialect: Dialect, replyBytesMax: number): string {
-  const interpreter = new Interpreter(new Access(null, null), 10, replyBytesMax);
+function walked(tree: Tree, dialect: ProtocolName, replyBytesMax: number): string {
+  const codec = new Codec(new Access(null, null), 10, replyBytesMax);
   const request = new Request();
-  request.dialect = dialect;
+  request.protocol = dialect;
   const reply = new Reply();
   reply.shape = "counters";
   reply.walk = new Walk(tree);
   const out = new SendBuffer(1);
-  interpreter.encode(request, reply, out);
+  codec.encode(request, reply, out);
   while (reply.walk !== null && writeCounters(reply, 0, 0xffffffff, out) === "more");
-  if (reply.walk !== null) interpreter.encodeEnd(request, reply, out, 0);
+  if (reply.walk !== null) codec.encodeEnd(request, reply, out, 0);
   return decoder.decode(out.bytes.subarray(0, out.length));
 }
 

@@ -1,7 +1,7 @@
 // The memory of lists: it knows what it was told, and nothing that only looks like it.
 
 import { assert, assertEquals } from "@std/assert";
-import { Memory } from "../../../../lib/protocol/json/limit_list_cache.ts";
+import { LimitListCache } from "../../../../lib/protocol/json/limit_list_cache.ts";
 import { Asker } from "../../../support/asker.ts";
 import { Random } from "../../../support/random.ts";
 
@@ -10,13 +10,17 @@ const encoder = new TextEncoder();
 const LIST = encoder.encode('[{"series":"api","max":1000,"window":"day"}]');
 
 /** The meaning of a list that lies between other bytes. */
-function meaning(memory: Memory<number>, list: Uint8Array, behind: number[] = []): number | null {
+function meaning(
+  memory: LimitListCache<number>,
+  list: Uint8Array,
+  behind: number[] = [],
+): number | null {
   const bytes = Uint8Array.from([1, 2, ...list, ...behind]);
   return memory.find(bytes, 2, 2 + list.length)?.meaning ?? null;
 }
 
 Deno.test("memory: a list is known by all of its bytes", () => {
-  const memory = new Memory<number>();
+  const memory = new LimitListCache<number>();
   assertEquals(meaning(memory, LIST), null);
   memory.keep(LIST, 7);
   assertEquals(meaning(memory, LIST), 7);
@@ -31,7 +35,7 @@ Deno.test("memory: a list is known by all of its bytes", () => {
 });
 
 Deno.test("memory: what lies behind a list does not count", () => {
-  const memory = new Memory<number>();
+  const memory = new LimitListCache<number>();
   memory.keep(LIST, 7);
   const bytes = Uint8Array.from([...LIST, ...LIST, 0x5d]);
   const known = memory.find(bytes, 0, bytes.length);
@@ -40,7 +44,7 @@ Deno.test("memory: what lies behind a list does not count", () => {
 });
 
 Deno.test("memory: of lists that begin alike the latest are known, and each for what it is", () => {
-  const memory = new Memory<number>();
+  const memory = new LimitListCache<number>();
   const list = (max: number) => encoder.encode(`[{"series":"api","window":"day","max":${max}}]`);
   for (let max = 0; max < 100; max++) {
     memory.keep(list(max), max);
@@ -52,7 +56,7 @@ Deno.test("memory: of lists that begin alike the latest are known, and each for 
 });
 
 Deno.test("memory: very short and very long lists are not kept", () => {
-  const memory = new Memory<number>();
+  const memory = new LimitListCache<number>();
   for (const length of [0, 2, 35, 2049, 10_000]) {
     const list = new Uint8Array(length).fill(0x5b);
     memory.keep(list, 1);
@@ -68,7 +72,7 @@ Deno.test("memory: very short and very long lists are not kept", () => {
 Deno.test("memory: random lists are never taken for each other", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
-    const memory = new Memory<string>();
+    const memory = new LimitListCache<string>();
     let found = 0;
     for (let count = 0; count < 2000; count++) {
       const list = Uint8Array.from(

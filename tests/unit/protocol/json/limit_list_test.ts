@@ -5,7 +5,7 @@ import { assertEquals } from "@std/assert";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
 import type { Limit } from "../../../../lib/command/limits.ts";
 import { LimitList } from "../../../../lib/protocol/json/limit_list.ts";
-import { MEMBER, Members } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { Value } from "../../../../lib/protocol/json/value.ts";
 
 const encoder = new TextEncoder();
@@ -14,10 +14,10 @@ const decoder = new TextDecoder();
 /** Reads the list of a line. */
 function read(list: string): { fault: string | null; read: LimitList } {
   const bytes = encoder.encode(`{"limits":${list}}`);
-  const members = new Members();
-  assertEquals(members.scan(lineOf(bytes)), true, members.fault);
+  const requestLine = new RequestLine();
+  assertEquals(requestLine.scan(lineOf(bytes)), true, requestLine.fault);
   const limits = new LimitList();
-  return { fault: limits.read(new Value().of(members, MEMBER.limits, bytes)), read: limits };
+  return { fault: limits.read(new Value().of(requestLine, MEMBER.limits, bytes)), read: limits };
 }
 
 function said({ name, window, max, cost, key }: Limit): unknown[] {
@@ -33,7 +33,7 @@ Deno.test("limit list: each limit, with what it has of its own", () => {
     {"tree":"t","series":"s","max":0,"window":{"month_from":31}},
     {"series":"s","window":"total","max":4294967296,"window":"year"}
   ]`);
-  assertEquals([fault, list.later], [null, null]);
+  assertEquals([fault, list.valueError], [null, null]);
   assertEquals(list.set.limits.map(said), [
     ["api", { kind: "day" }, 1000n, null, null],
     ['a "b" é😀', { kind: "days", days: 30 }, (1n << 64n) - 1n, 0n, (1n << 64n) - 1n],
@@ -46,23 +46,23 @@ Deno.test("limit list: sixteen limits are read, and of more it is told that they
   const list = (count: number) =>
     `[${Array.from({ length: count }, (_, n) => `{"series":"s${n}","max":${n},"window":"week"}`)}]`;
   const full = read(list(16));
-  assertEquals([full.fault, full.read.later, full.read.set.limits.length], [null, null, 16]);
+  assertEquals([full.fault, full.read.valueError, full.read.set.limits.length], [null, null, 16]);
   const over = read(list(17));
-  assertEquals([over.fault, over.read.later], [null, "Field limits exceeds max size"]);
+  assertEquals([over.fault, over.read.valueError], [null, "Field limits exceeds max size"]);
   assertEquals(over.read.set.limits.length, 16);
   const none = read("[]");
-  assertEquals([none.fault, none.read.later], [null, "Field limits must not be empty"]);
+  assertEquals([none.fault, none.read.valueError], [null, "Field limits must not be empty"]);
   // A list goes on where the one before ended.
   const again = new LimitList();
   const bytes = encoder.encode(`{"limits":[]}`);
-  const members = new Members();
-  members.scan(lineOf(bytes));
-  again.read(new Value().of(members, MEMBER.limits, bytes));
-  assertEquals(again.later, "Field limits must not be empty");
+  const requestLine = new RequestLine();
+  requestLine.scan(lineOf(bytes));
+  again.read(new Value().of(requestLine, MEMBER.limits, bytes));
+  assertEquals(again.valueError, "Field limits must not be empty");
   const good = encoder.encode(`{"limits":${list(1)}}`);
-  members.scan(lineOf(good));
-  assertEquals(again.read(new Value().of(members, MEMBER.limits, good)), null);
-  assertEquals([again.later, again.set.limits.length], [null, 1]);
+  requestLine.scan(lineOf(good));
+  assertEquals(again.read(new Value().of(requestLine, MEMBER.limits, good)), null);
+  assertEquals([again.valueError, again.set.limits.length], [null, 1]);
 });
 
 Deno.test("limit list: the first fault of a limit is told, and only when its series is known", () => {

@@ -17,22 +17,22 @@ import {
   TRUE,
 } from "../../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
-import { MEMBER, Members } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 
 const NAMES = ["command", "tree_name", "key", "time_from", "time_to"];
 
-const members = new Members(); // one for all, as a connection has
+const requestLine = new RequestLine(); // one for all, as a connection has
 
 /** Scans a line that lies between other bytes; the members by their names, or the fault. */
 function scan(line: string): Record<string, unknown> | string {
   const bytes = new TextEncoder().encode(`{{{${line}}}}`);
-  if (!members.scan(lineOf(bytes, 3, bytes.length - 3))) return members.fault;
+  if (!requestLine.scan(lineOf(bytes, 3, bytes.length - 3))) return requestLine.fault;
   const found: Record<string, unknown> = {};
   NAMES.forEach((name, member) => {
-    const kind = members.kinds[member];
+    const kind = requestLine.kinds[member];
     if (kind === ABSENT) return;
-    const [lo, hi] = members.lanes.subarray(2 * member);
-    const span = bytes.subarray(members.starts[member], members.ends[member]);
+    const [lo, hi] = requestLine.lanes.subarray(2 * member);
+    const span = bytes.subarray(requestLine.starts[member], requestLine.ends[member]);
     if (kind === INTEGER) found[name] = u64ToBigInt(lo, hi);
     else if (kind === STRING) found[name] = new TextDecoder().decode(span);
     else found[name] = { kind };
@@ -92,7 +92,7 @@ Deno.test("members: values of other kinds are told apart, for each member", () =
 
 Deno.test("members: seen has the kinds of all members of a name", () => {
   scan('{"key":1,"key":"a","key":null,"command":"c","key":2,"x":true}');
-  assertEquals([...members.seen.subarray(0, 5)], [
+  assertEquals([...requestLine.seen.subarray(0, 5)], [
     1 << STRING,
     0,
     1 << INTEGER | 1 << STRING | 1 << NULL,
@@ -101,7 +101,7 @@ Deno.test("members: seen has the kinds of all members of a name", () => {
   ]);
   scan("{}");
   assertEquals(
-    members.seen.filter((kinds) => kinds > 0).length,
+    requestLine.seen.filter((kinds) => kinds > 0).length,
     0,
     "nothing is left of the line before",
   );
@@ -132,7 +132,7 @@ Deno.test("members: what is not one JSON object is refused, with the byte counte
 });
 
 Deno.test("members: nameOf tells the name of each member", () => {
-  assertEquals(NAMES.map((_, member) => Members.nameOf(member)), NAMES);
+  assertEquals(NAMES.map((_, member) => RequestLine.nameOf(member)), NAMES);
 });
 
 Deno.test("members: every member has a place of its own, and is found there", () => {
@@ -140,16 +140,16 @@ Deno.test("members: every member has a place of its own, and is found there", ()
   assertEquals(names.map((name) => MEMBER[name]), [...names.keys()]);
   for (const name of names) {
     scan(`{"other":1,"${name}":7,"x${name}":8}`);
-    assertEquals(names.filter((other) => members.has(MEMBER[other])), [name]);
-    assertEquals(members.lanes[2 * MEMBER[name]], 7);
+    assertEquals(names.filter((other) => requestLine.has(MEMBER[other])), [name]);
+    assertEquals(requestLine.lanes[2 * MEMBER[name]], 7);
   }
   scan("{}");
-  assertEquals(names.filter((name) => members.has(MEMBER[name])), []);
+  assertEquals(names.filter((name) => requestLine.has(MEMBER[name])), []);
 });
 
 Deno.test("members: what was read before a fault is there", () => {
   scan('{"op":1,"v":2,"key":');
-  assert(members.has(MEMBER.op) && members.has(MEMBER.v) && !members.has(MEMBER.key));
+  assert(requestLine.has(MEMBER.op) && requestLine.has(MEMBER.v) && !requestLine.has(MEMBER.key));
 });
 
 Deno.test("members: a number that is too large anywhere in the line", () => {
@@ -166,6 +166,6 @@ Deno.test("members: a number that is too large anywhere in the line", () => {
   ];
   for (const [line, isBeyond] of rows) {
     scan(line);
-    assertEquals(members.isBeyond, isBeyond, line);
+    assertEquals(requestLine.isBeyond, isBeyond, line);
   }
 });

@@ -11,8 +11,8 @@ import {
   STRING,
 } from "../../../../lib/bytes/json_scanner.ts";
 import { LimitSet } from "../../../../lib/command/limits.ts";
-import { Form, Forms } from "../../../../lib/protocol/json/template_cache.ts";
-import { Known, MEMBER, Members } from "../../../../lib/protocol/json/request_line.ts";
+import { Template, TemplateCache } from "../../../../lib/protocol/json/template_cache.ts";
+import { DecodeCaches, MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { Random } from "../../../support/random.ts";
 
 const encoder = new TextEncoder();
@@ -50,21 +50,23 @@ const WITH_SPAN = [STRING, INTEGER, NEGATIVE, ARRAY, OBJECT];
 const WITH_NUMBER = [INTEGER, NEGATIVE];
 
 /** All that was found out about a line. */
-function scanned(members: Members, text: string): unknown {
+function scanned(requestLine: RequestLine, text: string): unknown {
   const bytes = encoder.encode(`{{${text}}}`);
-  const isGood = members.scan(lineOf(bytes, 2, bytes.length - 2));
-  if (!isGood) return [members.fault, [...bytes]];
-  const found = [...members.kinds.keys()].filter((member) => members.has(member));
+  const isGood = requestLine.scan(lineOf(bytes, 2, bytes.length - 2));
+  if (!isGood) return [requestLine.fault, [...bytes]];
+  const found = [...requestLine.kinds.keys()].filter((member) => requestLine.has(member));
   return [
-    members.isBeyond,
-    found.map((member) => [member, members.kinds[member], members.seen[member]]),
-    found.filter((member) => WITH_SPAN.includes(members.kinds[member])).map((member) => {
-      return [members.starts[member], members.ends[member]];
+    requestLine.isBeyond,
+    found.map((member) => [member, requestLine.kinds[member], requestLine.seen[member]]),
+    found.filter((member) => WITH_SPAN.includes(requestLine.kinds[member])).map((member) => {
+      return [requestLine.starts[member], requestLine.ends[member]];
     }),
-    found.filter((member) => WITH_NUMBER.includes(members.kinds[member])).map((member) => {
-      return [...members.lanes.subarray(2 * member, 2 * member + 2)];
+    found.filter((member) => WITH_NUMBER.includes(requestLine.kinds[member])).map((member) => {
+      return [...requestLine.lanes.subarray(2 * member, 2 * member + 2)];
     }),
-    [...members.seen].filter((_, member) => members.kinds[member] === ABSENT).every((n) => n === 0),
+    [...requestLine.seen].filter((_, member) => requestLine.kinds[member] === ABSENT).every((n) =>
+      n === 0
+    ),
     [...bytes],
   ];
 }
@@ -72,9 +74,9 @@ function scanned(members: Members, text: string): unknown {
 Deno.test("forms: what was read before changes nothing about what a line says", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
-    const known = new Known();
-    known.limits.keep(encoder.encode(LIMITS), new LimitSet([]));
-    const readers = [new Members(known), new Members(known)];
+    const known = new DecodeCaches();
+    known.limitLists.keep(encoder.encode(LIMITS), new LimitSet([]));
+    const readers = [new RequestLine(known), new RequestLine(known)];
     for (let count = 0; count < 600; count++) {
       const shape = SHAPES[random.below(SHAPES.length)];
       let line = shape.replaceAll("#", () => {
@@ -85,38 +87,42 @@ Deno.test("forms: what was read before changes nothing about what a line says", 
       if (random.below(8) === 0) line = line.slice(0, random.below(line.length));
       if (random.below(16) === 0) line += [" ", "}", "\r", "1"][random.below(4)];
       const reader = readers[random.below(2)];
-      assertEquals(scanned(reader, line), scanned(new Members(), line), `seed ${seed}: ${line}`);
+      assertEquals(
+        scanned(reader, line),
+        scanned(new RequestLine(), line),
+        `seed ${seed}: ${line}`,
+      );
     }
   }
 });
 
 Deno.test("forms: a line that came eight times is known, whoever reads it, and so is one with other numbers", () => {
-  const known = new Known();
-  const members = new Members(known);
+  const known = new DecodeCaches();
+  const requestLine = new RequestLine(known);
   const line = (key: number) => `{"v":2,"op":"counter.increment","series":"t","key":${key}}`;
-  for (let key = 0; key < 8; key++) scanned(members, line(key));
+  for (let key = 0; key < 8; key++) scanned(requestLine, line(key));
   const text = encoder.encode(line(123456));
-  const [form] = known.forms.like(lineOf(text));
+  const [form] = known.templates.like(lineOf(text));
   assert(form !== undefined);
   assertEquals(form.parts.map(({ number }) => number), [MEMBER.key, -1]);
   assertEquals(new TextDecoder().decode(form.parts[1].bytes), "}");
 });
 
 Deno.test("forms: tokens, keys of what is done once, and unknown limits are not kept", () => {
-  const known = new Known();
-  const members = new Members(known);
+  const known = new DecodeCaches();
+  const requestLine = new RequestLine(known);
   const rest = ['"token":"secret"', '"idempotency_key":"k"', '"fingerprint":"f"'];
   for (const more of [...rest, `"limits":${LIMITS}`, '"x":18446744073709551616', '"key":2']) {
     const line = `{"v":2,"op":"counter.increment","series":"t","key":1,${more}}`;
-    for (let count = 0; count < 16; count++) scanned(members, line);
-    assertEquals(known.forms.like(lineOf(encoder.encode(line))), [], more);
+    for (let count = 0; count < 16; count++) scanned(requestLine, line);
+    assertEquals(known.templates.like(lineOf(encoder.encode(line))), [], more);
   }
 });
 
 Deno.test("forms: of those that begin alike the latest few are kept", () => {
-  const forms = new Forms();
+  const forms = new TemplateCache();
   const line = lineOf(encoder.encode('{"v":2,"op":"counter.increment","series":"t","key":1}'));
-  const all: Form[] = Array.from({ length: 20 }, () => ({ parts: [], limits: null }));
+  const all: Template[] = Array.from({ length: 20 }, () => ({ parts: [], limits: null }));
   for (const form of all) forms.keep(form, line);
   const kept = forms.like(line);
   assert(kept.length > 1 && kept.length < 20);

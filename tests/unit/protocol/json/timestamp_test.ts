@@ -1,7 +1,7 @@
 // Moments of RFC 3339, beside what Date makes of them.
 
 import { assertEquals } from "@std/assert";
-import { momentOf } from "../../../../lib/protocol/json/timestamp.ts";
+import { timestampOf } from "../../../../lib/protocol/json/timestamp.ts";
 
 const MOMENTS: [text: string, ms: number | null][] = [
   ["1970-01-01T00:00:00Z", 0],
@@ -29,5 +29,5 @@ const MOMENTS: [text: string, ms: number | null][] = [
 ];
 
 Deno.test("moment: texts, and what is none", () => {
-  for (const [text, ms] of MOMENTS) assertEquals(momentOf(text), ms, text);
+  for (const [text, ms] of MOMENTS) assertEquals(timestampOf(text), ms, text);
 });

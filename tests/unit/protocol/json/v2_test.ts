@@ -291,7 +291,7 @@ Deno.test("v2: idempotency keys elsewhere are looked at, and mean nothing", () =
     const line = `{"v":2,"op":"tree.create","tree":"t",${members}}`;
     const told = asker.ask(line).replace(/ print=.*/, "");
     assertEquals(told, answer.startsWith("v") ? answer : 'create "t"', line);
-    assertEquals(asker.request.hasOnce, false);
+    assertEquals(asker.request.hasIdempotencyKey, false);
   }
 });
 
@@ -306,7 +306,7 @@ Deno.test("v2: the key of one request does not show in the next", () => {
 /** The line that a reply is. */
 function encoded(fields: Partial<Reply>): string {
   const out = new SendBuffer(1);
-  asker.interpreter.encode(new Request(), Object.assign(new Reply(), fields), out);
+  asker.codec.encode(new Request(), Object.assign(new Reply(), fields), out);
   return decoder.decode(out.bytes.subarray(0, out.length));
 }
 

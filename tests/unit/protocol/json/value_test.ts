@@ -4,7 +4,7 @@ import { lineOf } from "../../../../lib/bytes/line.ts";
 import { assertEquals } from "@std/assert";
 import { JsonScanner } from "../../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
-import { MEMBER, Members } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { BAD_DAY, Value } from "../../../../lib/protocol/json/value.ts";
 
 const encoder = new TextEncoder();
@@ -12,9 +12,9 @@ const encoder = new TextEncoder();
 /** The value both ways: as a member, and as the element of an array. */
 function* both(text: string): Generator<Value> {
   const line = encoder.encode(`{"key":${text}}`);
-  const members = new Members();
-  assertEquals(members.scan(lineOf(line)), true, text);
-  yield new Value().of(members, MEMBER.key, line);
+  const requestLine = new RequestLine();
+  assertEquals(requestLine.scan(lineOf(line)), true, text);
+  yield new Value().of(requestLine, MEMBER.key, line);
   const list = encoder.encode(`[${text}]`);
   const scanner = new JsonScanner();
   scanner.open(list, 0, list.length);
