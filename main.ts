@@ -5,29 +5,32 @@
 // Invariant: what can make a start fail comes before what changes the data directory: options and tokens,
 // the lock, the port, and reading all of the data. Whoever connects meanwhile is told that it is loading.
 
+import { Budget } from "./lib/bytes/mod.ts";
 import {
+  acceptorOptions,
   type CommandLine,
+  type Config,
+  databaseOptions,
   memoryLimits,
   parseCommandLine,
+  tokensOf,
   usage,
   UsageError,
-} from "./lib/cli/config.ts";
-import { Budget } from "./lib/bytes/budget.ts";
-import { Access } from "./lib/command/access.ts";
-import { Database, openingOf } from "./lib/engine/database.ts";
-import { Loading } from "./lib/server/loading.ts";
-import { check, repair } from "./lib/recovery/repair.ts";
-import { Statistics } from "./lib/metrics/statistics.ts";
+} from "./lib/cli/mod.ts";
+import { Access } from "./lib/command/mod.ts";
+import { Database, openingOf } from "./lib/engine/mod.ts";
+import {
+  DirectoryLock,
+  HostClock,
+  HostDisk,
+  localZone,
+  machineMemoryBytes,
+  memoryBytes,
+} from "./lib/host/mod.ts";
+import { Statistics } from "./lib/metrics/mod.ts";
+import { check, repair } from "./lib/recovery/mod.ts";
+import { Acceptor, Descriptors, Loading } from "./lib/server/mod.ts";
 import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
-import { HostClock, localZone } from "./lib/host/clock.ts";
-import { HostDisk } from "./lib/host/disk.ts";
-import { DirectoryLock } from "./lib/host/directory_lock.ts";
-import { machineMemoryBytes, memoryBytes } from "./lib/host/memory.ts";
-import type { Config } from "./lib/cli/options.ts";
-import { Acceptor } from "./lib/server/acceptor.ts";
-import { Descriptors } from "./lib/server/descriptors.ts";
-import { acceptorOptions, databaseOptions } from "./lib/cli/settings.ts";
-import { tokensOf } from "./lib/cli/tokens.ts";
 import { VERSION } from "./lib/version.ts";
 
 const EXIT_FAILED = 1;

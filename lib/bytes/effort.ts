@@ -1,7 +1,7 @@
 // Effort: what the current slice of a session has touched beyond the bytes of its requests and replies.
 //
 // A sum over a counter with millions of days takes as long as a hundred increments and has as few bytes as
-// one. Whoever touches much adds it here; lib/server/fairness.ts counts it as work of the session.
+// one. Whoever touches much adds it here; lib/server/turn_budget.ts counts it as work of the session.
 //
 // Invariant: `work` is in the unit of fairness.ts, a byte's worth, some 6 ns. It is set to zero at the beginning
 // of each slice.

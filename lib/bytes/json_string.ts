@@ -11,8 +11,8 @@ export const DEPTH_MAX = 512;
 export const UNEXPECTED = 0;
 export const ENDED = 1;
 export const CONTROL = 2;
-export const ESCAPE = 3;
-export const SURROGATE = 4;
+const ESCAPE = 3;
+const SURROGATE = 4;
 export const DEPTH = 5;
 
 export const FAULTS = [

@@ -30,7 +30,7 @@ const SMALL_READS_MAX = 64;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
-export type Frame = "frame" | "none" | "too long";
+type Frame = "frame" | "none" | "too long";
 
 export class ReceiveBuffer implements Line {
   bytes: Uint8Array<ArrayBuffer>;

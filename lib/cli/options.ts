@@ -1,7 +1,7 @@
 // The options: what can be set, from where, to what, and how `--help` tells it.
 //
 // Invariant: OPTIONS describes every option once; reading, limits, defaults and `--help` all come
-// from it (config.ts), and a Config holds only values within their limits.
+// from it (cli/config.ts), and a Config holds only values within their limits.
 //
 // tidy-allow: it is a table, with an entry for each option.
 
@@ -62,7 +62,7 @@ export interface Config {
 export type Size = { readonly bytes: number } | { readonly percent: number };
 
 /** What a value may be: `read` gives undefined for a text that is not `expected`. */
-export interface Kind<V> {
+interface Kind<V> {
   readonly expected: string;
   read(text: string): V | undefined;
 }

@@ -1,10 +1,10 @@
 // What each part is told of the configuration: the one place where a Config is handed out.
 
-import type { Access } from "../command/access.ts";
+import type { Access } from "../command/mod.ts";
+import type { DatabaseOptions } from "../engine/mod.ts";
+import type { AcceptorOptions } from "../server/mod.ts";
 import type { MemoryLimits } from "./config.ts";
-import type { DatabaseOptions } from "../engine/database.ts";
 import type { Config } from "./options.ts";
-import type { AcceptorOptions } from "../server/acceptor.ts";
 
 export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseOptions {
   const { walSync: policy, walSegmentBytes: segmentBytes, walBytesMax: bytesMax } = config;

@@ -8,7 +8,7 @@ import { sentenceOf } from "../errors.ts";
 import type { Config } from "./options.ts";
 
 /** The token that allows everything, and the one that allows reading; null: there is none. */
-export interface Tokens {
+interface Tokens {
   readonly full: string | null;
   readonly read: string | null;
 }

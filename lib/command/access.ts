@@ -6,7 +6,7 @@
 import type { Operation } from "./operation.ts";
 import type { Reply } from "./reply.ts";
 
-export type Role = "none" | "read" | "full";
+type Role = "none" | "read" | "full";
 
 const encoder = new TextEncoder();
 

@@ -6,7 +6,7 @@
 // costs as much as half a sum.
 
 import type { Reply } from "./reply.ts";
-import { pace } from "../host/clock.ts";
+import { pace } from "../host/mod.ts";
 
 /** What is read for so long, goes on in slices of turns. */
 const AT_ONCE_MS = 2;

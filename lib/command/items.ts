@@ -6,7 +6,7 @@
 //
 // Invariant: `count` items of one kind are whole; `total` is the sum of all values.
 
-import { LANE, LANE_MAX } from "../bytes/u64.ts";
+import { LANE, LANE_MAX } from "../bytes/mod.ts";
 
 export const ITEM_WORDS = 5;
 export const KEY_WORDS = 2;

@@ -7,8 +7,7 @@
 // Invariant: `first` of a limit is the first one on the same counter, perhaps itself: a counter is
 // charged once, for its first limit.
 
-import { equals } from "../bytes/name_table.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
+import { equals, SendBuffer } from "../bytes/mod.ts";
 import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */

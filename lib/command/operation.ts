@@ -59,7 +59,7 @@ export interface Operation {
   readonly access: "read" | "write" | "admin";
   readonly fields: readonly Field[];
   /** How many there may be at most, and how many are meant without a word. */
-  readonly pageMax?: { readonly max: number; readonly fallback: number };
+  readonly page?: { readonly max: number; readonly fallback: number };
   /** Whether a request that is repeated under its idempotency key is done once. */
   readonly isIdempotent?: true;
   readonly v1?: WordsV1;
@@ -100,7 +100,7 @@ const ROWS = [
     id: "trees",
     access: "read",
     fields: ["limit?", "cursor?"],
-    limit: { max: 10_000, fallback: 0 },
+    page: { max: 10_000, fallback: 0 },
     v1: { command: "trees" },
     v2: { ops: ["tree.list"], label: "trees" },
   },
@@ -122,7 +122,7 @@ const ROWS = [
     id: "increment",
     access: "write",
     fields: ["tree", "key", "day?", "value?"],
-    once: true,
+    isIdempotent: true,
     v1: { command: "increment", missing: "create" },
     v2: { ops: ["counter.increment", "series.increment"], label: "increment", missing: "create" },
   },
@@ -130,7 +130,7 @@ const ROWS = [
     id: "decrement",
     access: "write",
     fields: ["tree", "key", "day?", "value?"],
-    once: true,
+    isIdempotent: true,
     v1: { command: "decrement", missing: "create" },
     v2: { ops: ["counter.decrement"], label: "decrement", missing: "create" },
   },
@@ -138,7 +138,7 @@ const ROWS = [
     id: "addAll",
     access: "write",
     fields: ["tree", "amounts"],
-    once: true,
+    isIdempotent: true,
     v2: {
       ops: ["series.batch_add", "counter.batch_increment"],
       label: "batch_add",
@@ -149,7 +149,7 @@ const ROWS = [
     id: "setAll",
     access: "write",
     fields: ["tree", "items"],
-    once: true,
+    isIdempotent: true,
     v2: { ops: ["series.batch_set"], label: "batch_set", missing: "create" },
   },
   {
@@ -189,7 +189,7 @@ const ROWS = [
     id: "reset",
     access: "write",
     fields: ["tree", "key"],
-    once: true,
+    isIdempotent: true,
     v1: { command: "reset", missing: "empty", touches: true },
     v2: { ops: ["counter.reset"], label: "reset", missing: "create" },
   },
@@ -197,7 +197,7 @@ const ROWS = [
     id: "resetAll",
     access: "write",
     fields: ["tree"],
-    once: true,
+    isIdempotent: true,
     v1: { command: "reset", missing: "empty" },
     v2: { ops: ["tree.reset"], label: "reset", missing: "create" },
   },
@@ -205,14 +205,14 @@ const ROWS = [
     id: "resetKeys",
     access: "write",
     fields: ["tree", "keys"],
-    once: true,
+    isIdempotent: true,
     v2: { ops: ["counter.batch_reset"], label: "batch_reset", missing: "refuse" },
   },
   {
     id: "delete",
     access: "write",
     fields: ["range", "tree", "key"],
-    once: true,
+    isIdempotent: true,
     v1: { command: "delete", missing: "empty", touches: true },
     v2: { ops: ["counter.delete_range"], label: "delete", missing: "create" },
   },
@@ -220,7 +220,7 @@ const ROWS = [
     id: "deleteAll",
     access: "write",
     fields: ["range", "tree"],
-    once: true,
+    isIdempotent: true,
     v1: { command: "delete", missing: "empty" },
     v2: { ops: ["tree.delete_range"], label: "delete", missing: "create" },
   },
@@ -228,7 +228,7 @@ const ROWS = [
     id: "deleteKeys",
     access: "write",
     fields: ["range", "tree", "keys"],
-    once: true,
+    isIdempotent: true,
     v2: { ops: ["counter.batch_delete_range"], label: "batch_delete_range", missing: "refuse" },
   },
   {
@@ -263,7 +263,7 @@ const ROWS = [
     id: "treeKeys",
     access: "read",
     fields: ["tree", "limit?", "cursor?"],
-    limit: { max: 10_000, fallback: 1000 },
+    page: { max: 10_000, fallback: 1000 },
     v2: { ops: ["tree.keys"], label: "tree_keys", missing: "refuse" },
   },
   {
@@ -276,14 +276,14 @@ const ROWS = [
     id: "treeTop",
     access: "read",
     fields: ["range?", "tree", "limit?", "cursor?"],
-    limit: { max: 1000, fallback: 100 },
+    page: { max: 1000, fallback: 100 },
     v2: { ops: ["tree.top"], label: "tree_top", missing: "refuse" },
   },
   {
     id: "consume",
     access: "write",
     fields: ["key?", "cost?", "limits", "limitMode?", "wantsReceipt?"],
-    once: true,
+    isIdempotent: true,
     v2: { ops: ["limit.consume"], label: "limit_consume", missing: "create" },
   },
   {
@@ -296,7 +296,7 @@ const ROWS = [
     id: "refund",
     access: "write",
     fields: ["receipt"],
-    once: true,
+    isIdempotent: true,
     v2: { ops: ["limit.refund"], label: "limit_refund" },
   },
   {
@@ -341,7 +341,7 @@ const ROWS = [
     id: "dumps",
     access: "read",
     fields: ["limit?", "after?"],
-    limit: { max: 10_000, fallback: 0 },
+    page: { max: 10_000, fallback: 0 },
     v1: { command: "dumps" },
     v2: { ops: ["snapshot.list"], label: "dumps" },
   },
@@ -356,7 +356,7 @@ const ROWS = [
     id: "snapshotInfo",
     access: "read",
     fields: ["limit?", "after?"],
-    limit: { max: 10_000, fallback: 0 },
+    page: { max: 10_000, fallback: 0 },
     v2: { ops: ["snapshot.info"], label: "snapshot_info" },
   },
   {
@@ -375,14 +375,14 @@ const ROWS = [
     id: "fetchChunk",
     access: "read",
     fields: ["file", "offset?", "limit?"],
-    limit: { max: 524_288, fallback: 262_144 },
+    page: { max: 524_288, fallback: 262_144 },
     v2: { ops: ["snapshot.fetch_chunk"], label: "snapshot_fetch_chunk" },
   },
   {
     id: "prune",
     access: "write",
     fields: ["time", "limit?"],
-    limit: { max: 100_000, fallback: 0 },
+    page: { max: 100_000, fallback: 0 },
     v2: { ops: ["idempotency.prune"], label: "idempotency_prune" },
   },
   {
@@ -407,7 +407,7 @@ const ROWS = [
     id: "replication",
     access: "read",
     fields: ["limit?", "after?"],
-    limit: { max: 10_000, fallback: 0 },
+    page: { max: 10_000, fallback: 0 },
     v2: { ops: ["replication.status"], label: "replication_status" },
   },
 ] as const;

@@ -4,15 +4,13 @@
 // hold the response. A reply that takes time is `pending` first, and one that is long has a `walk`.
 
 import type { ErrorCode } from "../errors.ts";
-import { Cells } from "../tree/cells.ts";
-import type { DayWalk } from "../tree/day_walk.ts";
-import type { Walk } from "../tree/walk.ts";
+import { Cells, type DayWalk, type Walk } from "../tree/mod.ts";
 import type { Json } from "./json.ts";
 import type { Verdict } from "./verdict.ts";
 
 const NONE = new Uint8Array(0);
 
-export type Shape =
+type Shape =
   | "pong"
   | "ok"
   | "true"

@@ -2,7 +2,7 @@
 //
 // For replies that repeat what the client has named; those of single counters never are too long.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
+import { SendBuffer } from "../bytes/mod.ts";
 import type { Reply } from "./reply.ts";
 import { writeResponse } from "./response.ts";
 

@@ -1,12 +1,9 @@
 // How responses look in JSON: the shapes that all protocols share, and that answers are kept in.
 
-import type { SendBuffer } from "../bytes/send_buffer.ts";
-import { highLane, LANE, lowLane } from "../bytes/u64.ts";
+import { highLane, LANE, lowLane, type SendBuffer } from "../bytes/mod.ts";
+import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../tree/mod.ts";
 import { type Json, Real, Written } from "./json.ts";
 import { type Reply, SUM_WORDS } from "./reply.ts";
-import type { Branch } from "../tree/branch.ts";
-import type { Cells } from "../tree/cells.ts";
-import { DayWalk, STEP_CELLS } from "../tree/day_walk.ts";
 
 const encoder = new TextEncoder();
 const PONG = encoder.encode('"pong"');

@@ -6,8 +6,7 @@
 // It is reused. Invariant: of each limit of the request it tells what is used, the moment at which that
 // changes, and, where the limit refused, the moment from which the cost fits.
 
-import type { SendBuffer } from "../bytes/send_buffer.ts";
-import { LANE } from "../bytes/u64.ts";
+import { LANE, type SendBuffer } from "../bytes/mod.ts";
 import { Limits, LIMITS_MAX, MAX } from "./limits.ts";
 
 const encoder = new TextEncoder();

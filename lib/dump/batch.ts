@@ -12,9 +12,8 @@
 
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
-import { type Clock, nextTurn } from "../host/clock.ts";
-import type { Disk, Writing } from "../host/disk.ts";
-import type { Tree } from "../tree/tree.ts";
+import { type Clock, type Disk, nextTurn, type Writing } from "../host/mod.ts";
+import type { Tree } from "../tree/mod.ts";
 import { type DumpFile, dumpFileName, parseDumpFileName, temporaryName } from "./file_name.ts";
 import type { Entry } from "./files.ts";
 import type { DumpHead } from "./format.ts";

@@ -11,14 +11,10 @@
 // Invariant: what is read is whole, or a DamagedError.
 
 import { decode, encode } from "@std/msgpack";
-import { highLane, LANE, lowLane } from "../bytes/u64.ts";
+import { highLane, LANE, lowLane } from "../bytes/mod.ts";
+import type { ReadWindow, Writing } from "../host/mod.ts";
+import { type Checkpoint, type DedupState, isAnswer, type Stream } from "../idempotency/mod.ts";
 import { DamagedError } from "../errors.ts";
-import type { Writing } from "../host/disk.ts";
-import type { ReadWindow } from "../host/read_window.ts";
-import { isAnswer } from "../idempotency/idempotency_records.ts";
-import type { Checkpoint } from "../idempotency/checkpoints.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Stream } from "../idempotency/streams.ts";
 import { framed, nextPayload } from "./frame.ts";
 
 const FORMAT = "karma-registry";

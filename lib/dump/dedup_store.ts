@@ -6,10 +6,8 @@
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import { type Clock, pace } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
-import { ReadWindow } from "../host/read_window.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
+import { type Clock, type Disk, pace, ReadWindow } from "../host/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
 import {
   type DedupCounts,
   type DedupHead,
@@ -23,7 +21,7 @@ const TEMPORARY = ".karma-registry.tmp";
 const LSN_DIGITS = 20;
 
 /** The newest dump that this process knows of. */
-export interface DedupDump extends DedupHead, DedupCounts {
+interface DedupDump extends DedupHead, DedupCounts {
   readonly file: string;
   readonly bytes: number;
 }

@@ -8,8 +8,7 @@
 // and listing 50 000 files takes a fifth of a second, if on another thread.
 
 import { DamagedError } from "../errors.ts";
-import { pace } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
+import { type Disk, pace } from "../host/mod.ts";
 import {
   dumpedName,
   type DumpFile,
@@ -21,7 +20,7 @@ import { type Description, DumpFiles, type Entry, isPlainName } from "./files.ts
 import { firstBehind, OrderedSet } from "./ordered_set.ts";
 
 /** The dumps of a tree, newest first. */
-export interface Group {
+interface Group {
   readonly key: string;
   entries: Entry[];
 }

@@ -7,7 +7,7 @@
 // Invariant: two trees never share a file name. Seconds order the dumps of a tree. Hidden trees have
 // dumps like all others; who tells of dumps leaves theirs out.
 
-import { HIDDEN, isHidden, treeName } from "../tree/tree_name.ts";
+import { HIDDEN, isHidden, treeName } from "../tree/mod.ts";
 
 /** What Linux allows. */
 export const FILE_NAME_BYTES_MAX = 255;

@@ -7,8 +7,7 @@
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import type { Disk, Reading } from "../host/disk.ts";
-import { ReadWindow } from "../host/read_window.ts";
+import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import { type DumpFile, FILE_NAME_BYTES_MAX } from "./file_name.ts";
 import type { DumpHead } from "./format.ts";
 import { beginsFrame, beginsMap } from "./frame.ts";

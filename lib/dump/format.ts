@@ -15,9 +15,9 @@
 // a DamagedError.
 
 import { decode, encode } from "@std/msgpack";
-import { LANE } from "../bytes/u64.ts";
+import { LANE } from "../bytes/mod.ts";
+import { Columns } from "../tree/mod.ts";
 import { DamagedError } from "../errors.ts";
-import { Columns } from "../tree/columns.ts";
 import { dumpableName } from "./file_name.ts";
 
 const FORMAT = "karma-dump";

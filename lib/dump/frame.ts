@@ -10,7 +10,7 @@
 
 import { crc32 } from "node:zlib";
 import { DamagedError } from "../errors.ts";
-import type { ReadWindow } from "../host/read_window.ts";
+import type { ReadWindow } from "../host/mod.ts";
 
 const HEAD_BYTES = 12;
 const CHECKSUM_AT = 3;

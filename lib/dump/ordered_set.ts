@@ -5,7 +5,7 @@
 // changes afterwards; whoever walks it with pauses walks what there was at one moment. Trade-off: what
 // comes and goes is only noted, and brought into the order when somebody asks: a merge, with pauses.
 
-import { pace } from "../host/clock.ts";
+import { pace } from "../host/mod.ts";
 
 /** What is sorted at once, and how many steps of a merge come between two looks at the clock: 0.2 ms. */
 const RUN = 512;

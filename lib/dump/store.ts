@@ -10,11 +10,9 @@
 import { join } from "@std/path";
 import { assert, AssertionFailed } from "../assert.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
-import { type Clock, pace } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
-import type { ReadWindow } from "../host/read_window.ts";
-import { Tree } from "../tree/tree.ts";
-import { isHidden } from "../tree/tree_name.ts";
+import { type Clock, type Disk, pace, type ReadWindow } from "../host/mod.ts";
+import { readOriginalDump } from "../legacy/mod.ts";
+import { isHidden, Tree } from "../tree/mod.ts";
 import { Coverage } from "./coverage.ts";
 import { BatchWriter, type DumpOutcome, Lanes } from "./batch.ts";
 import {
@@ -27,7 +25,6 @@ import {
 } from "./file_name.ts";
 import { beginDump, describeFile, type Entry } from "./files.ts";
 import type { DumpHead } from "./format.ts";
-import { readOriginalDump } from "../legacy/original_dump.ts";
 import { DumpIndex } from "./dump_index.ts";
 import { type Dumped, readTree, type WalSource } from "./tree_io.ts";
 

@@ -4,13 +4,10 @@
 // A dump holds each branch as it was when its turn came, and every counter exactly once. It says of
 // each branch which record of the log was the last that the branch then held.
 
-import { compareU64 } from "../bytes/u64.ts";
+import { compareU64 } from "../bytes/mod.ts";
+import type { ReadWindow, Writing } from "../host/mod.ts";
+import { Columns, HollowTree, type Tree, Walk } from "../tree/mod.ts";
 import { DamagedError, MemoryFullError } from "../errors.ts";
-import type { Writing } from "../host/disk.ts";
-import { Columns } from "../tree/columns.ts";
-import { HollowTree } from "../tree/hollow.ts";
-import type { Tree } from "../tree/tree.ts";
-import { Walk } from "../tree/walk.ts";
 import { Coverage } from "./coverage.ts";
 import {
   type BranchPart,
@@ -24,7 +21,6 @@ import {
   encodeHead,
 } from "./format.ts";
 import { framed, nextPayload } from "./frame.ts";
-import type { ReadWindow } from "../host/read_window.ts";
 
 /** The log that a dump belongs to. */
 export interface WalSource {

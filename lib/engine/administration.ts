@@ -1,22 +1,30 @@
 // Administration: what operators and their programs ask and tell: health, figures, the registry's
 // upkeep, checkpoints of sources and reports of reconciliations.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { type Json, Real, Written } from "../command/json.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import { writeJson } from "../command/response.ts";
-import { type Clock, pace } from "../host/clock.ts";
-import type { Wal } from "../wal/wal.ts";
-import type { Checkpoint } from "../idempotency/checkpoints.ts";
-import { CHECKPOINT, type DedupState, encodeNote, PRUNE } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import { isApplied } from "../state/tree_resolver.ts";
-import { fitsReply } from "../command/reply_size.ts";
-import type { StateWriter } from "../state/state_writer.ts";
-import type { Statistics, StatsState } from "../metrics/statistics.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import {
+  fitsReply,
+  type Json,
+  Real,
+  type Reply,
+  type Request,
+  writeJson,
+  Written,
+} from "../command/mod.ts";
+import { type Clock, pace } from "../host/mod.ts";
+import {
+  CHECKPOINT,
+  type Checkpoint,
+  type DedupState,
+  encodeNote,
+  PRUNE,
+} from "../idempotency/mod.ts";
+import type { Statistics, StatsState } from "../metrics/mod.ts";
+import { isApplied, type StateWriter } from "../state/mod.ts";
+import type { Forest } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 
-export interface AdministrationParts {
+interface AdministrationParts {
   readonly forest: Forest;
   readonly dedup: DedupState;
   readonly stateWriter: StateWriter;

@@ -4,21 +4,31 @@
 // What it does to all counters of a tree holds at once for whoever looks; `swept` names the trees that
 // must be walked for it before the reply leaves.
 
-import { u64ToBigInt } from "../bytes/u64.ts";
-import { COUNTER_WORDS, ITEM_WORDS, KEY_WORDS } from "../command/items.ts";
-import type { Json } from "../command/json.ts";
-import { type Reply, SUM_WORDS } from "../command/reply.ts";
-import { DAY_MAX, KEY, type Request, VALUE } from "../command/request.ts";
-import { DayWalk, STEP_CELLS } from "../tree/day_walk.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
-import { Walk } from "../tree/walk.ts";
-import { pace } from "../host/clock.ts";
-import { readBatch } from "../command/batch_reading.ts";
-import { isApplied, type TreeResolver } from "../state/tree_resolver.ts";
-import type { Outcome, StateWriter } from "../state/state_writer.ts";
-import type { Statistics } from "../metrics/statistics.ts";
-import { applyRangeDeletes } from "../state/range_delete_sweeper.ts";
+import { u64ToBigInt } from "../bytes/mod.ts";
+import {
+  COUNTER_WORDS,
+  DAY_MAX,
+  ITEM_WORDS,
+  type Json,
+  KEY,
+  KEY_WORDS,
+  readBatch,
+  type Reply,
+  type Request,
+  SUM_WORDS,
+  VALUE,
+} from "../command/mod.ts";
+import { pace } from "../host/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
+import {
+  applyRangeDeletes,
+  isApplied,
+  type Outcome,
+  overflow,
+  type StateWriter,
+  type TreeResolver,
+} from "../state/mod.ts";
+import { DayWalk, type Forest, STEP_CELLS, type Tree, Walk } from "../tree/mod.ts";
 
 const decoder = new TextDecoder();
 
@@ -291,16 +301,4 @@ export class Counters {
     reply.shape = "ok";
     if (isApplied(this.#stateWriter.compact(tree), reply)) this.swept.push(tree);
   }
-}
-
-/** Says which counter would pass 2^64-1. */
-export function overflow(
-  reply: Reply,
-  where: string,
-  keyLo: number,
-  keyHi: number,
-  day: number,
-): void {
-  const key = u64ToBigInt(keyLo, keyHi);
-  reply.fail("validation_error", `Counter overflow ${where}key=${key} bucket=${day}`);
 }

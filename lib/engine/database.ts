@@ -4,27 +4,25 @@
 // the directory as it was. What `open` has changed when the process ends halfway, the next start does
 // again. It takes the directory for granted: that nobody else has it is the caller's to see to.
 
-import type { Budget } from "../bytes/budget.ts";
-import { DedupStore } from "../dump/dedup_store.ts";
-import { DumpStore } from "../dump/store.ts";
+import type { Budget } from "../bytes/mod.ts";
+import { DedupStore, DumpStore } from "../dump/mod.ts";
+import type { Calendar, Clock, Disk } from "../host/mod.ts";
+import { type DedupLimits, DedupState } from "../idempotency/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
+import {
+  checkBeside,
+  Checkpointer,
+  FrozenDisk,
+  HOLLOW_LIMITS,
+  type Opening,
+  Progress,
+  Recovery,
+} from "../recovery/mod.ts";
+import { encodeCatalog, StateWriter } from "../state/mod.ts";
+import { Forest, HollowForest } from "../tree/mod.ts";
+import { Wal, type WalOptions, type WalPosition } from "../wal/mod.ts";
 import type { HostError } from "../errors.ts";
-import type { Calendar, Clock } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
-import { Wal } from "../wal/wal.ts";
-import type { WalOptions } from "../wal/hooks.ts";
-import type { WalPosition } from "../wal/reader.ts";
-import { type DedupLimits, DedupState } from "../idempotency/dedup_state.ts";
-import { Forest } from "../tree/forest.ts";
-import { HollowForest } from "../tree/hollow.ts";
-import { encodeCatalog } from "../state/catalog.ts";
-import { Checkpointer } from "../recovery/checkpointer.ts";
 import { Engine, type EngineLimits } from "./engine.ts";
-import { checkBeside, HOLLOW_LIMITS, type Opening } from "../recovery/integrity_check.ts";
-import { StateWriter } from "../state/state_writer.ts";
-import { Progress } from "../recovery/progress.ts";
-import { Recovery } from "../recovery/recovery.ts";
-import type { Statistics } from "../metrics/statistics.ts";
-import { FrozenDisk } from "../recovery/frozen_disk.ts";
 
 export interface DatabaseOptions {
   readonly directory: string;
@@ -40,7 +38,7 @@ export interface DatabaseOptions {
 }
 
 /** What a database uses of the world outside. */
-export interface DatabaseHost {
+interface DatabaseHost {
   readonly disk: Disk;
   readonly clock: Clock & Calendar;
   /** What the process may take, `beside` being what it takes without any data. */

@@ -4,22 +4,18 @@
 // needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
 // A request that fails has changed nothing. No reply may leave before `settled`.
 
-import { type OperationId, OPERATIONS } from "../command/operation.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { DedupStore } from "../dump/dedup_store.ts";
-import type { DumpStore } from "../dump/store.ts";
-import type { Calendar, Clock } from "../host/clock.ts";
-import type { Wal } from "../wal/wal.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
+import { type OperationId, OPERATIONS, type Reply, type Request } from "../command/mod.ts";
+import type { DedupStore, DumpStore } from "../dump/mod.ts";
+import type { Calendar, Clock } from "../host/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
+import { Limiter, Receipts, WindowCache } from "../limits/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
+import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
+import { applyRangeDeletes, type StateWriter, SweepOrder, TreeResolver } from "../state/mod.ts";
+import type { Forest, Tree } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 import { Administration } from "./administration.ts";
-import type { Backend } from "../command/backend.ts";
 import { Counters } from "./counters.ts";
-import type { Checkpointer } from "../recovery/checkpointer.ts";
-import type { CheckReport } from "../recovery/integrity_check.ts";
-import { TreeResolver } from "../state/tree_resolver.ts";
 import { Ingest } from "./ingest.ts";
 import {
   infoOf,
@@ -29,23 +25,17 @@ import {
   summaryOf,
   topOf,
 } from "./inspection.ts";
-import type { StateWriter } from "../state/state_writer.ts";
-import { Limiter } from "../limits/limiter.ts";
 import { Idempotency } from "./idempotency.ts";
 import { ReadingQueue } from "./reading_queue.ts";
-import { Receipts } from "../limits/receipts.ts";
 import { Snapshots } from "./snapshots.ts";
-import { WindowCache } from "../limits/window_cache.ts";
-import type { Statistics } from "../metrics/statistics.ts";
 import { TreeList } from "./tree_list.ts";
-import { applyRangeDeletes, SweepOrder } from "../state/range_delete_sweeper.ts";
 
 const decoder = new TextDecoder();
 
 type Execute = (request: Request, reply: Reply) => unknown;
 
 /** What an engine works with. */
-export interface EngineParts {
+interface EngineParts {
   readonly forest: Forest;
   readonly dedup: DedupState;
   readonly stateWriter: StateWriter;
@@ -82,7 +72,7 @@ const SWEEPING: readonly OperationId[] = [
 ];
 const IS_SWEEPING = OPERATIONS.map(({ id }) => SWEEPING.includes(id));
 
-export class Engine implements Backend {
+export class Engine {
   readonly statistics: Statistics;
   readonly #forest: Forest;
   readonly #wal: Wal;

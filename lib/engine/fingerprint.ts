@@ -10,10 +10,17 @@
 //   key:n                        nothing
 
 import { createHash } from "node:crypto";
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { ITEM_WORDS, KEY_WORDS } from "../command/items.ts";
-import { COST, MAX, SUBJECT } from "../command/limits.ts";
-import { KEY, type Request, VALUE } from "../command/request.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import {
+  COST,
+  ITEM_WORDS,
+  KEY,
+  KEY_WORDS,
+  MAX,
+  type Request,
+  SUBJECT,
+  VALUE,
+} from "../command/mod.ts";
 
 const encoder = new TextEncoder();
 const COLON = 0x3a;

@@ -4,21 +4,19 @@
 // Invariant: a change and the answer to it are one group of the log: after a crash both are there or
 // neither, so that a retry never counts twice. What failed is not kept.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import { writeResponse } from "../command/response.ts";
-import type { Clock } from "../host/clock.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import { type Reply, type Request, writeResponse } from "../command/mod.ts";
+import type { Clock } from "../host/mod.ts";
 import {
   answerWords,
+  type DedupState,
+  IDEMPOTENCY_RECORD,
   type IdempotencyRecords,
   writeAnswer,
-} from "../idempotency/idempotency_records.ts";
-import { type DedupState, IDEMPOTENCY_RECORD } from "../idempotency/dedup_state.ts";
+} from "../idempotency/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
+import { isApplied, type StateWriter } from "../state/mod.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { isApplied } from "../state/tree_resolver.ts";
-import type { StateWriter } from "../state/state_writer.ts";
-import type { Statistics } from "../metrics/statistics.ts";
 
 /** The most that an answer to a request under a key takes: sixteen limits on trees with long names. */
 const RESPONSE_BYTES_MAX = 32768;

@@ -4,25 +4,24 @@
 // replaces a tree fills a hidden one, which takes the tree's place in one step.
 // What a reply would say is known, and known to fit, before anything is changed.
 
-import { u64ToBigInt } from "../bytes/u64.ts";
-import { ITEM_WORDS } from "../command/items.ts";
-import type { Json } from "../command/json.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { Clock } from "../host/clock.ts";
-import { type DedupState, encodeNote, STREAM } from "../idempotency/dedup_state.ts";
-import { CHUNKS_MAX, type Mode, type Stream, type StreamChange } from "../idempotency/streams.ts";
-import type { Forest } from "../tree/forest.ts";
-import { HIDDEN, TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
-import type { Tree } from "../tree/tree.ts";
-import { overflow } from "./counters.ts";
-import { isApplied, type TreeResolver } from "../state/tree_resolver.ts";
+import { u64ToBigInt } from "../bytes/mod.ts";
+import { fitsReply, ITEM_WORDS, type Json, type Reply, type Request } from "../command/mod.ts";
+import type { Clock } from "../host/mod.ts";
+import {
+  CHUNKS_MAX,
+  type DedupState,
+  encodeNote,
+  type Mode,
+  STREAM,
+  type Stream,
+  type StreamChange,
+} from "../idempotency/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
+import { isApplied, overflow, type StateWriter, type TreeResolver } from "../state/mod.ts";
+import { type Forest, HIDDEN, type Tree, TREE_NAME_RULE, treeName } from "../tree/mod.ts";
 import { chunkFingerprintOf } from "./fingerprint.ts";
-import { fitsReply } from "../command/reply_size.ts";
-import type { StateWriter } from "../state/state_writer.ts";
-import type { Statistics } from "../metrics/statistics.ts";
 
-export interface IngestLimits {
+interface IngestLimits {
   readonly streamsMax: number;
   /** Items that all open streams may have staged together. */
   readonly stagedItemsMax: number;

@@ -1,7 +1,7 @@
 // Inspection: what a tree as a whole is like, found by going through all of it, or from a key on, or told
 // by what the tree counts anyway.
 //
-// It gives way to others as all long work does (host/slices.ts), also while the answer is written, and gives up
+// It gives way to others as all long work does (host/time_slices.ts), also while the answer is written, and gives up
 // at its deadline. Who asks for parts (`cursor`) then gets what was found so far, and where to go on.
 // Invariant: of counters that are there all the time each is met once. What changes meanwhile is told
 // as it is when the walk gets there: an answer need not be of one moment. Each call gets somewhere: it
@@ -10,17 +10,11 @@
 // sums, which may pass 2^64-1, are bigints. Answers are written as bytes at once: ten thousand rows as objects
 // took 2 MB and another millisecond.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { highLane, lowLane, u64ToBigInt } from "../bytes/u64.ts";
-import type { Json } from "../command/json.ts";
-import { DAY_MAX } from "../command/request.ts";
-import { writeJson } from "../command/response.ts";
-import { pace } from "../host/clock.ts";
-import type { Branch } from "../tree/branch.ts";
-import { DayRange } from "../tree/day_range.ts";
-import type { Tree } from "../tree/tree.ts";
-import { Walk } from "../tree/walk.ts";
-import { applyRangeDeletes } from "../state/range_delete_sweeper.ts";
+import { highLane, lowLane, SendBuffer, u64ToBigInt } from "../bytes/mod.ts";
+import { DAY_MAX, type Json, writeJson } from "../command/mod.ts";
+import { pace } from "../host/mod.ts";
+import { applyRangeDeletes } from "../state/mod.ts";
+import { type Branch, DayRange, type Tree, Walk } from "../tree/mod.ts";
 import { ROW_WORDS, Top } from "./top.ts";
 
 /** Of the original a constant, which its clients may know. How many branches a tree has here is ours. */

@@ -3,13 +3,13 @@
 // Invariant: at most RUNNING_MAX run at once; the others begin in the order of their arrival. Whoever has
 // no time left by its turn, never begins. So what readings hold (rows, pages) is bounded by how many run.
 // Trade-off: a short reading waits behind long ones that came earlier. Several at once keep that rare, and
-// more would only make each of them slower, since all share one slice of each turn (host/slices.ts).
+// more would only make each of them slower, since all share one slice of each turn (host/time_slices.ts).
 
 /** Readings that run at once. */
 export const RUNNING_MAX = 8;
 
 /** When time is up: a clock in milliseconds, and a call at, or after, a moment of it. */
-export interface Alarm {
+interface Alarm {
   now(): number;
   at(ms: number, call: () => void): void;
 }

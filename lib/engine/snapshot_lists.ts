@@ -5,20 +5,20 @@
 // is nothing but names has no place for that, and is refused then, as soon as it is known.
 // Trade-off: those who ask for the same at once share one walk, unless a dump comes or goes.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { type Json, Written } from "../command/json.ts";
-import type { Request } from "../command/request.ts";
-import { writeJson } from "../command/response.ts";
-import { type DumpFile, parseDumpFileName } from "../dump/file_name.ts";
-import type { Description } from "../dump/files.ts";
-import { firstBehind } from "../dump/ordered_set.ts";
-import type { DedupStore } from "../dump/dedup_store.ts";
-import { newestFirst } from "../dump/dump_index.ts";
-import type { DumpStore } from "../dump/store.ts";
-import { pace } from "../host/clock.ts";
-import type { Wal } from "../wal/wal.ts";
-import type { Forest } from "../tree/forest.ts";
-import { isHidden } from "../tree/tree_name.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import { type Json, type Request, writeJson, Written } from "../command/mod.ts";
+import {
+  type DedupStore,
+  type Description,
+  type DumpFile,
+  type DumpStore,
+  firstBehind,
+  newestFirst,
+  parseDumpFileName,
+} from "../dump/mod.ts";
+import { pace } from "../host/mod.ts";
+import { type Forest, isHidden } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 
 /** What stands around a response. */
 export const ENVELOPE = '{"protocol_version":2,"success":true,"response":,"error_code":null}';

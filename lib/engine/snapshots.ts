@@ -3,26 +3,17 @@
 // Invariant: clients name and are told files, never paths. What is too long for a reply is refused
 // before any of it is read. Nothing here changes the state but `load`, which does so by the state writer.
 
-import type { Json } from "../command/json.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import { writeJson } from "../command/response.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { dumpedName } from "../dump/file_name.ts";
-import type { DedupStore } from "../dump/dedup_store.ts";
-import type { Description } from "../dump/files.ts";
-import type { DumpStore } from "../dump/store.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import { type Json, type Reply, type Request, writeJson } from "../command/mod.ts";
+import { type DedupStore, type Description, dumpedName, type DumpStore } from "../dump/mod.ts";
+import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
+import { isApplied, type StateWriter } from "../state/mod.ts";
+import type { Forest, Tree } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 import { DamagedError, HostError, MemoryFullError } from "../errors.ts";
-import type { Wal } from "../wal/wal.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
-import type { Checkpointer } from "../recovery/checkpointer.ts";
-import type { CheckReport } from "../recovery/integrity_check.ts";
-import { isApplied } from "../state/tree_resolver.ts";
-import type { StateWriter } from "../state/state_writer.ts";
 import { dedupDumpJson, ENVELOPE, nextOf, type Page, SnapshotLists } from "./snapshot_lists.ts";
 
-export interface SnapshotParts {
+interface SnapshotParts {
   readonly forest: Forest;
   readonly stateWriter: StateWriter;
   readonly wal: Wal;
@@ -33,7 +24,7 @@ export interface SnapshotParts {
   readonly examine: () => Promise<CheckReport>;
 }
 
-export interface SnapshotLimits {
+interface SnapshotLimits {
   /** How long a reply may be in protocol v2; 0: as long as it is. */
   readonly replyBytesMax: number;
   readonly dumpsKept: number;

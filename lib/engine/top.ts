@@ -3,7 +3,7 @@
 // Invariant: rows come in the order of descending values, and of equal ones of ascending keys.
 // Trade-off: a heap holds as many rows as are asked for, and no more, however many are offered.
 
-import { compareU64 } from "../bytes/u64.ts";
+import { compareU64 } from "../bytes/mod.ts";
 
 /** Words of a counter and the sum of its days: value lo, value hi, key lo, key hi. */
 export const ROW_WORDS = 4;

@@ -5,11 +5,10 @@
 // Trade-off: a list is walked with pauses, so it need not be of one moment. While no tree comes or goes, those
 // who ask for all share one walk.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import type { Request } from "../command/request.ts";
-import { writeJson } from "../command/response.ts";
-import { pace } from "../host/clock.ts";
-import type { Forest } from "../tree/forest.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import { type Request, writeJson } from "../command/mod.ts";
+import { pace } from "../host/mod.ts";
+import type { Forest } from "../tree/mod.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -28,7 +28,7 @@ interface Identity {
 }
 
 /** Who has the directory already: the process's id, "" when that isn't known. */
-export interface Holder {
+interface Holder {
   readonly holder: string;
 }
 

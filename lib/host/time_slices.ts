@@ -23,7 +23,7 @@ const QUANTUM_MS = 0.5;
 const STEP_MS = 0.2;
 
 /** The event loop. */
-export interface Loop {
+interface Loop {
   /** Milliseconds, from any moment on. */
   now(): number;
   /** Calls a function in the next turn, when sockets have been looked at. */

@@ -4,7 +4,7 @@
 // are kept in the order of the bytes of their sources: sorting ten thousand took 20 ms for each reader.
 
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
+import { Budget } from "../bytes/mod.ts";
 
 /** The most sources: a name and two texts of a kilobyte each make 30 MB of them. */
 export const SOURCES_MAX = 10_000;

@@ -8,7 +8,7 @@
 
 import { decode, encode } from "@std/msgpack";
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
+import { Budget } from "../bytes/mod.ts";
 import { IdempotencyRecords } from "./idempotency_records.ts";
 import { type Checkpoint, Checkpoints } from "./checkpoints.ts";
 import { type StreamChange, Streams } from "./streams.ts";

@@ -12,8 +12,7 @@
 // they came, unless a clock goes back, so that is a page or two.
 
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
-import { HashIndex } from "../bytes/hash_index.ts";
+import { Budget, HashIndex } from "../bytes/mod.ts";
 import {
   ANSWER_HEAD_WORDS,
   answerWords,

@@ -8,7 +8,7 @@
 // ask again, but only the latest of them, and only for so long.
 
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
+import { Budget } from "../bytes/mod.ts";
 
 export type Mode = "add" | "set" | "replace_series";
 

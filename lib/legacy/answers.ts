@@ -7,7 +7,7 @@
 // made up, which it does not believe otherwise); so do we, rather than the time at which the log
 // began: a key that is kept for too long costs memory, one that is forgotten too soon counts twice.
 
-import { NameTable } from "../bytes/name_table.ts";
+import { NameTable } from "../bytes/mod.ts";
 import { DamagedError } from "../errors.ts";
 import { metadata, type Moment } from "./coverage.ts";
 import type { JsonReader } from "./json_reader.ts";

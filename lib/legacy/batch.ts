@@ -9,11 +9,9 @@
 // bound for it, and only where that comes near 2^64 are the exact sums added up.
 
 import { assert } from "../assert.ts";
-import { INTEGER, JsonScanner } from "../bytes/json_scanner.ts";
-import { u64ToBigInt } from "../bytes/u64.ts";
+import { INTEGER, JsonScanner, u64ToBigInt } from "../bytes/mod.ts";
+import { type Tree, Walk } from "../tree/mod.ts";
 import { DamagedError } from "../errors.ts";
-import type { Tree } from "../tree/tree.ts";
-import { Walk } from "../tree/walk.ts";
 
 export const ITEM_WORDS = 6;
 export const KEY_WORDS = 2;

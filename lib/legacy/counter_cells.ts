@@ -3,8 +3,8 @@
 // Invariant: after `tidy` days ascend and no value is zero, whatever was pushed.
 // Trade-off: cells that did not come in the order of their days are copied; few ever do not.
 
-import { LANE } from "../bytes/u64.ts";
-import { LONG, LONG_CELLS_MIN, SLIM, WIDE, widthFor } from "../tree/run.ts";
+import { LANE } from "../bytes/mod.ts";
+import { LONG, LONG_CELLS_MIN, SLIM, WIDE, widthFor } from "../tree/mod.ts";
 
 export class CounterCells {
   count = 0;

@@ -9,7 +9,7 @@
 // so do we here, since a snapshot of an earlier Karma, before the log began, is the most likely of
 // them; the operator is told.
 
-import { NameTable } from "../bytes/name_table.ts";
+import { NameTable } from "../bytes/mod.ts";
 import { DamagedError } from "../errors.ts";
 import type { JsonReader } from "./json_reader.ts";
 import type { Source } from "./source.ts";

@@ -10,10 +10,10 @@
 // had it been stopped in good order; where that can't be known, or can't be had, `notes` says so. What
 // can't be read throws a DamagedError that names the file.
 
-import { NameTable } from "../bytes/name_table.ts";
-import type { Disk } from "../host/disk.ts";
+import { NameTable } from "../bytes/mod.ts";
+import type { Disk } from "../host/mod.ts";
+import type { Forest } from "../tree/mod.ts";
 import { DamagedError } from "../errors.ts";
-import type { Forest } from "../tree/forest.ts";
 import { type Answer, Answers, FILE, METADATA } from "./answers.ts";
 import { Coverage, type Snapshot } from "./coverage.ts";
 import { Ingest, type Stream } from "./ingest.ts";
@@ -34,7 +34,7 @@ const OTHERS = [LSN_FILE, `${ACTIVE}.idx`, FILE, METADATA, CHECKPOINTS, SLAVE];
 const CHECKPOINT_FILE = new NameTable(["checkpoints"]);
 const CHECKPOINT = new NameTable(["source", "offset", "event_id", "updated_at_unix"]);
 
-export interface Checkpoint {
+interface Checkpoint {
   readonly source: string;
   readonly offset: string | null;
   readonly event: string | null;

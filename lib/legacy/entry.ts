@@ -12,11 +12,12 @@ import {
   INTEGER,
   JsonScanner,
   type Kind,
+  LANE,
+  NameTable,
+  parseU64,
   STRING,
   WRONG,
-} from "../bytes/json_scanner.ts";
-import { NameTable } from "../bytes/name_table.ts";
-import { LANE, parseU64 } from "../bytes/u64.ts";
+} from "../bytes/mod.ts";
 import { DamagedError } from "../errors.ts";
 
 /** What each operation is called inside of Karma 1.x, and in fingerprints. */

@@ -7,7 +7,7 @@
 //   key:n                        nothing
 
 import { createHash } from "node:crypto";
-import { u64ToBigInt } from "../bytes/u64.ts";
+import { u64ToBigInt } from "../bytes/mod.ts";
 import { type Batch, ITEM_WORDS, KEY_WORDS } from "./batch.ts";
 import type { Entry, Field } from "./entry.ts";
 

@@ -9,9 +9,9 @@
 // Karma 1.x cuts the beginnings of open streams off its log at a snapshot of everything, and then
 // can't start; nobody can tell what the rest of such a stream means, so it is refused by name.
 
-import { NameTable } from "../bytes/name_table.ts";
+import { NameTable } from "../bytes/mod.ts";
+import { Tree } from "../tree/mod.ts";
 import { DamagedError } from "../errors.ts";
-import { Tree } from "../tree/tree.ts";
 import type { Batch } from "./batch.ts";
 import type { Entry } from "./entry.ts";
 import { beginFingerprint, chunkFingerprint } from "./fingerprint.ts";
@@ -27,7 +27,7 @@ import {
 } from "./migration_report.ts";
 
 const MODES = ["add", "set", "replace_series"] as const;
-export type Mode = typeof MODES[number];
+type Mode = typeof MODES[number];
 
 export interface Stream {
   readonly id: string;

@@ -4,9 +4,16 @@
 // Invariant: what is not of that form throws a DamagedError that says what and where. Unknown
 // members are passed over.
 
-import { INTEGER, JsonScanner, type Kind, NULL, STRING, WRONG } from "../bytes/json_scanner.ts";
-import type { NameTable } from "../bytes/name_table.ts";
-import { u64ToBigInt } from "../bytes/u64.ts";
+import {
+  INTEGER,
+  JsonScanner,
+  type Kind,
+  type NameTable,
+  NULL,
+  STRING,
+  u64ToBigInt,
+  WRONG,
+} from "../bytes/mod.ts";
 import { DamagedError } from "../errors.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -16,13 +16,12 @@
 // is begun again with more in the window; so a counter has a largest size (PIECE_BYTES_MAX).
 
 import { assert } from "../assert.ts";
-import { NameTable } from "../bytes/name_table.ts";
-import { LANE_MAX, u64ToBigInt } from "../bytes/u64.ts";
+import { LANE_MAX, NameTable, u64ToBigInt } from "../bytes/mod.ts";
+import type { ReadWindow } from "../host/mod.ts";
+import type { Tree } from "../tree/mod.ts";
 import { DamagedError, MemoryFullError } from "../errors.ts";
-import type { Tree } from "../tree/tree.ts";
 import { CounterCells } from "./counter_cells.ts";
 import { MessagePackScanner, SHORT } from "./message_pack_scanner.ts";
-import type { ReadWindow } from "../host/read_window.ts";
 
 /**
  * The most that is parsed in one go: a counter of a million days. Fewer than 2^21 cells of ten bytes

@@ -5,9 +5,8 @@
 // down and then refused is refused again; so is what would be half done there. What a snapshot holds
 // already does not happen twice; its answer is remembered nevertheless.
 
-import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/u64.ts";
-import type { Tree } from "../tree/tree.ts";
-import { Walk } from "../tree/walk.ts";
+import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
+import { type Tree, Walk } from "../tree/mod.ts";
 import type { Answers } from "./answers.ts";
 import { Batch, KEY_WORDS } from "./batch.ts";
 import type { Command, Entry } from "./entry.ts";

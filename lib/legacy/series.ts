@@ -1,9 +1,7 @@
 // The trees as the log's entries name them, and what a batch does to one. A series whose snapshot
 // holds an entry already is left alone.
 
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
-import { treeName } from "../tree/tree_name.ts";
+import { type Forest, type Tree, treeName } from "../tree/mod.ts";
 import { addAll, type Batch, Sums } from "./batch.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Entry } from "./entry.ts";

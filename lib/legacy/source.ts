@@ -4,8 +4,7 @@
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
-import { ReadWindow } from "../host/read_window.ts";
+import { type Disk, ReadWindow } from "../host/mod.ts";
 import { JsonReader } from "./json_reader.ts";
 
 export class Source {

@@ -5,9 +5,9 @@
 // behind: a last line that a crash tore, and the beginning of a line that a full disk tore, behind
 // which it went on to write (`{"v":2,"lsn":7,"en{"v":2,"lsn":8,...}`).
 
-import { ENDED, FAULTS } from "../bytes/json_string.ts";
+import { ENDED, FAULTS } from "../bytes/mod.ts";
+import type { ReadWindow } from "../host/mod.ts";
 import { DamagedError } from "../errors.ts";
-import type { ReadWindow } from "../host/read_window.ts";
 import { Entry } from "./entry.ts";
 import type { Source } from "./source.ts";
 import type { MigrationReport } from "./migration_report.ts";

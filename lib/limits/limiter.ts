@@ -4,21 +4,19 @@
 // between: what was admitted never passes a limit, however many ask at once. A cost is charged to each
 // counter once, on today, and with it goes into the log what is needed to give it back.
 
-import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/u64.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { KEY_WORDS } from "../command/items.ts";
-import { COST, type Limits, MAX, SUBJECT } from "../command/limits.ts";
-import type { Reply } from "../command/reply.ts";
-import { type Request, VALUE } from "../command/request.ts";
-import { Verdict } from "../command/verdict.ts";
-import type { Branch } from "../tree/branch.ts";
-import type { Forest } from "../tree/forest.ts";
-import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
-import { fits, sumDays, type Tree } from "../tree/tree.ts";
-import { overflow } from "../engine/counters.ts";
-import { readBatch } from "../command/batch_reading.ts";
-import { isApplied } from "../state/tree_resolver.ts";
-import type { StateWriter } from "../state/state_writer.ts";
+import { LANE, LANE_MAX, SendBuffer, u64ToBigInt } from "../bytes/mod.ts";
+import { COST, KEY_WORDS, MAX, readBatch, SUBJECT, VALUE, Verdict } from "../command/mod.ts";
+import type { Limits, Reply, Request } from "../command/mod.ts";
+import { isApplied, overflow, type StateWriter } from "../state/mod.ts";
+import {
+  type Branch,
+  fits,
+  type Forest,
+  sumDays,
+  type Tree,
+  TREE_NAME_RULE,
+  treeName,
+} from "../tree/mod.ts";
 import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";

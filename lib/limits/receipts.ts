@@ -6,18 +6,17 @@
 // another one that has its name by now. It answers what it took. A receipt that is not known (any
 // more) gives nothing back.
 
-import { highLane, lowLane, u64ToBigInt } from "../bytes/u64.ts";
-import type { Json } from "../command/json.ts";
-import { COST, SUBJECT } from "../command/limits.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { Clock } from "../host/clock.ts";
-import { answerWords, writeAnswer } from "../idempotency/idempotency_records.ts";
-import { type DedupState, IDEMPOTENCY_RECORD } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import { isApplied } from "../state/tree_resolver.ts";
-import { fitsReply } from "../command/reply_size.ts";
-import type { StateWriter } from "../state/state_writer.ts";
+import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
+import { COST, fitsReply, type Json, type Reply, type Request, SUBJECT } from "../command/mod.ts";
+import type { Clock } from "../host/mod.ts";
+import {
+  answerWords,
+  type DedupState,
+  IDEMPOTENCY_RECORD,
+  writeAnswer,
+} from "../idempotency/mod.ts";
+import { isApplied, type StateWriter } from "../state/mod.ts";
+import type { Forest } from "../tree/mod.ts";
 
 /** What the key of a receipt begins with: no text does, and so no client's idempotency key. */
 const PREFIX = 0xff;

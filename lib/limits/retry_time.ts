@@ -3,12 +3,18 @@
 // Invariant: the day is the first from which the window that it lies in holds so little that the cost
 // fits; days that are counted in advance come into later windows. Cold: only refusals ask.
 
-import { u64ToBigInt } from "../bytes/u64.ts";
-import { dayOf, isDay, ordinal } from "../command/day.ts";
-import { type DaySpan, type LimitWindow, nextOf, spanOf } from "../command/window.ts";
-import { DAY_MAX } from "../command/request.ts";
-import { Cells } from "../tree/cells.ts";
-import type { Tree } from "../tree/tree.ts";
+import { u64ToBigInt } from "../bytes/mod.ts";
+import {
+  DAY_MAX,
+  dayOf,
+  type DaySpan,
+  isDay,
+  type LimitWindow,
+  nextOf,
+  ordinal,
+  spanOf,
+} from "../command/mod.ts";
+import { Cells, type Tree } from "../tree/mod.ts";
 
 /**
  * Days that are looked at: eleven years of them. A counter may have millions, and a refusal of 16 limits

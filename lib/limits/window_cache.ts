@@ -3,10 +3,9 @@
 //
 // Invariant: what is kept is of `today`; a new day begins anew.
 
-import { dayOf, ordinal } from "../command/day.ts";
-import { type DaySpan, type LimitWindow, nextOf, spanOf } from "../command/window.ts";
-import type { Calendar } from "../host/clock.ts";
-import type { Tree } from "../tree/tree.ts";
+import { dayOf, type DaySpan, type LimitWindow, nextOf, ordinal, spanOf } from "../command/mod.ts";
+import type { Calendar } from "../host/mod.ts";
+import type { Tree } from "../tree/mod.ts";
 
 /** Moments that are kept: rolling windows ask for as many as they have days. */
 const MOMENTS_MAX = 4096;

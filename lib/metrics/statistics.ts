@@ -5,7 +5,7 @@
 // Trade-off: the counters are plain fields, incremented where things happen, without a call. They are
 // exact up to 2^53; what clients report to be added up may be more, and is in bigints.
 
-import { type Json, Real } from "../command/json.ts";
+import { type Json, Real } from "../command/mod.ts";
 
 /** What the engine knows when it is asked. */
 export interface StatsState {

@@ -1,7 +1,7 @@
-// Stands in for @std/cli where JSR cannot be reached: `parseArgs` as lib/config.ts calls it.
+// Stands in for @std/cli where JSR cannot be reached: `parseArgs` as lib/cli/config.ts calls it.
 //
 // Invariant: for `--name=value`, `--switch` and anything after `--` it answers as the real one does.
-// The trade: nothing else is imitated. lib/config.ts rewrites a command line into those three forms
+// The trade: nothing else is imitated. lib/cli/config.ts rewrites a command line into those three forms
 // before it calls, because the real one guesses at the others.
 
 import { parseArgs as nodeParseArgs } from "node:util";

@@ -4,16 +4,13 @@
 // hold all that was changed in it: newer ones, or older ones of what has not changed since (catalog.ts).
 // One run goes on at a time; who asks meanwhile shares the next.
 
-import { batchFrom } from "../dump/batch.ts";
-import type { DedupStore } from "../dump/dedup_store.ts";
-import type { DumpStore } from "../dump/store.ts";
+import { batchFrom, type DedupStore, type DumpStore } from "../dump/mod.ts";
+import { sleep } from "../host/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
+import type { StateWriter } from "../state/mod.ts";
+import type { Forest, Tree } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 import { HostError } from "../errors.ts";
-import { sleep } from "../host/clock.ts";
-import type { Wal } from "../wal/wal.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
-import type { StateWriter } from "../state/state_writer.ts";
 import { bytesText, Progress, secondsText } from "./progress.ts";
 
 /** How long after dumps that removed nothing they are tried again, when the log is too large. */

@@ -6,12 +6,10 @@
 
 import { join } from "@std/path";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
-import { segmentLsn } from "../wal/format.ts";
-import { survey } from "../wal/survey.ts";
-import { Forest } from "../tree/forest.ts";
-import { decodeCatalog } from "../state/catalog.ts";
-import { CREATE, nameAt, NOTE, PUT, recordWords } from "../state/state_machine.ts";
+import type { Disk } from "../host/mod.ts";
+import { CREATE, decodeCatalog, nameAt, NOTE, PUT, recordWords } from "../state/mod.ts";
+import { Forest } from "../tree/mod.ts";
+import { segmentLsn, survey } from "../wal/mod.ts";
 import type { Opening } from "./integrity_check.ts";
 import type { Recovery } from "./recovery.ts";
 

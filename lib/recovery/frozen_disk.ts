@@ -7,11 +7,8 @@
 import { basename } from "@std/path";
 import { assert } from "../assert.ts";
 import { HostError } from "../errors.ts";
-import { pace } from "../host/clock.ts";
-import type { Disk, Reading } from "../host/disk.ts";
-import { segmentLsn } from "../wal/format.ts";
-import { MARK_FILE } from "../wal/mark.ts";
-import type { Wal } from "../wal/wal.ts";
+import { type Disk, pace, type Reading } from "../host/mod.ts";
+import { MARK_FILE, segmentLsn, type Wal } from "../wal/mod.ts";
 
 /** What is done with so many bytes takes a millisecond or two. */
 const READ_BYTES_MAX = 65536;

@@ -5,19 +5,17 @@
 // same functions: that is the only proof that it can be. Trade-off: `karma check` has it all in memory at the end.
 // Beside a server there is no memory for that: trees stay hollow, and of answers hardly any are kept.
 
-import type { DumpStore } from "../dump/store.ts";
+import type { DumpStore } from "../dump/mod.ts";
+import { type Disk, pace } from "../host/mod.ts";
+import { Forest, HollowForest } from "../tree/mod.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import { pace } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
-import { Forest } from "../tree/forest.ts";
-import { HollowForest } from "../tree/hollow.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** Opens what a start would read, on a disk, into a forest. */
 export type Opening = (disk: Disk, forest: Forest) => { dumps: DumpStore; recovery: Recovery };
 
 /** How much a start would find; of the log as far as it can be read. */
-export interface CheckCounts {
+interface CheckCounts {
   readonly dumps: number;
   /** Dumps that are not Karma's own, and so have no head. */
   readonly originals: number;

@@ -6,16 +6,18 @@
 
 import { join } from "@std/path";
 import { AssertionFailed } from "../assert.ts";
-import type { DumpStore } from "../dump/store.ts";
+import type { DumpStore } from "../dump/mod.ts";
+import type { Disk } from "../host/mod.ts";
+import {
+  answerWords,
+  type DedupState,
+  PRINT_WORDS,
+  SOURCES_MAX,
+  writeAnswer,
+} from "../idempotency/mod.ts";
+import { LegacyDirectory } from "../legacy/mod.ts";
+import { type Forest, HIDDEN } from "../tree/mod.ts";
 import { HostError } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
-import { LegacyDirectory } from "../legacy/directory.ts";
-import { answerWords, writeAnswer } from "../idempotency/idempotency_records.ts";
-import { SOURCES_MAX } from "../idempotency/checkpoints.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import { PRINT_WORDS } from "../idempotency/streams.ts";
-import type { Forest } from "../tree/forest.ts";
-import { HIDDEN } from "../tree/tree_name.ts";
 
 /** Where its files are kept afterwards. */
 const ASIDE = "karma-1.x";

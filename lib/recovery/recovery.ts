@@ -11,22 +11,23 @@
 // says which trees there are: dumps of others are left alone.
 
 import { join } from "@std/path";
-import type { DedupStore } from "../dump/dedup_store.ts";
-import { batchFrom } from "../dump/batch.ts";
-import type { DumpStore } from "../dump/store.ts";
-import type { WalSource } from "../dump/tree_io.ts";
+import { batchFrom, type DedupStore, type DumpStore, type WalSource } from "../dump/mod.ts";
+import type { Clock, Disk } from "../host/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
+import { encodeCatalog } from "../state/mod.ts";
+import type { Forest } from "../tree/mod.ts";
+import {
+  idText,
+  removeMark,
+  segmentLsn,
+  SPACE_BYTES,
+  TEMPORARY,
+  type WalPosition,
+  WalReader,
+} from "../wal/mod.ts";
 import { DamagedError, HostError } from "../errors.ts";
-import type { Clock } from "../host/clock.ts";
-import type { Disk } from "../host/disk.ts";
-import { type WalPosition, WalReader } from "../wal/reader.ts";
-import { idText, segmentLsn, SPACE_BYTES } from "../wal/format.ts";
-import { removeMark } from "../wal/mark.ts";
-import { TEMPORARY } from "../wal/segment.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
 import type { Progress } from "./progress.ts";
 import { Replay } from "./replay.ts";
-import { encodeCatalog } from "../state/catalog.ts";
 import { Rescue } from "./rescue.ts";
 import { Migration } from "./migration.ts";
 

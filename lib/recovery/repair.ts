@@ -11,10 +11,8 @@
 
 import { join } from "@std/path";
 import { DamagedError, HostError } from "../errors.ts";
-import { segmentLsn } from "../wal/format.ts";
-import { Wal } from "../wal/wal.ts";
-import { removeMark } from "../wal/mark.ts";
-import { Forest } from "../tree/forest.ts";
+import { Forest } from "../tree/mod.ts";
+import { removeMark, segmentLsn, Wal } from "../wal/mod.ts";
 import { assessDamage, type Damage, type Place } from "./damage.ts";
 import { checkDirectory } from "./integrity_check.ts";
 import type { Recovery } from "./recovery.ts";

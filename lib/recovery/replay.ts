@@ -5,18 +5,14 @@
 // damage, unless the log itself drops what needs it.
 
 import { AssertionFailed } from "../assert.ts";
-import type { Coverage } from "../dump/coverage.ts";
-import type { DumpStore } from "../dump/store.ts";
-import { DamagedError, sentenceOf } from "../errors.ts";
-import { nextTurn } from "../host/clock.ts";
-import type { WalReader } from "../wal/reader.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import { Tree } from "../tree/tree.ts";
-import { decodeCatalog } from "../state/catalog.ts";
+import type { Coverage, DumpStore } from "../dump/mod.ts";
+import { nextTurn } from "../host/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
 import {
   ADOPT,
+  applyRangeDeletesNow,
   CREATE,
+  decodeCatalog,
   DROP,
   hasKey,
   isBelow,
@@ -30,10 +26,12 @@ import {
   serialAt,
   STAGE,
   StateMachine,
-} from "../state/state_machine.ts";
+} from "../state/mod.ts";
+import { type Forest, Tree } from "../tree/mod.ts";
+import type { WalReader } from "../wal/mod.ts";
+import { DamagedError, sentenceOf } from "../errors.ts";
 import type { Progress } from "./progress.ts";
 import type { Rescue } from "./rescue.ts";
-import { applyRangeDeletesNow } from "../state/range_delete_sweeper.ts";
 
 /** Dumps are restored for so long before others may be due. */
 const SLICE_MS = 8;

@@ -7,7 +7,7 @@
 //
 // Invariant: nothing on the disk is changed here, and whatever is not as it was is told in `losses`.
 
-import type { DumpStore, NewestDump } from "../dump/store.ts";
+import type { DumpStore, NewestDump } from "../dump/mod.ts";
 import type { DamagedError } from "../errors.ts";
 
 export class Rescue {

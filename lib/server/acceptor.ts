@@ -6,17 +6,12 @@
 // enough again.
 
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
-import { BufferPool } from "../bytes/buffer_pool.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { Reply } from "../command/reply.ts";
-import { Request } from "../command/request.ts";
-import { Access } from "../command/access.ts";
-import { Codec } from "../protocol/json/codec.ts";
-import { DecodeCaches } from "../protocol/json/request_line.ts";
-import type { Backend } from "../command/backend.ts";
+import { Budget, BufferPool, SendBuffer } from "../bytes/mod.ts";
+import { Access, Reply, Request } from "../command/mod.ts";
+import type { Backend } from "./backend.ts";
+import { nextTurn, sleep } from "../host/mod.ts";
+import { Codec, DecodeCaches } from "../protocol/mod.ts";
 import { sentenceOf } from "../errors.ts";
-import { nextTurn, sleep } from "../host/clock.ts";
 import { BufferBound } from "./buffer_bound.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { drain, HOST_LOOP } from "./drain.ts";
@@ -33,7 +28,7 @@ export interface Newcomer extends Connection {
   setKeepAlive(keepAlive: boolean): void;
 }
 
-export interface Listener {
+interface Listener {
   accept(): Promise<Newcomer>;
   close(): void;
 }

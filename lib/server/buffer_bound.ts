@@ -9,8 +9,8 @@
 // Trade-off: who is to go is looked for among all connections that hold more than an idle one. That
 // happens only where the bound is reached, and takes some 10 ns for each of them.
 
-import { BufferPool } from "../bytes/buffer_pool.ts";
-import { nudgeCollector } from "../host/memory.ts";
+import { BufferPool } from "../bytes/mod.ts";
+import { nudgeCollector } from "../host/mod.ts";
 
 /** How often what is kept for later is let go. */
 const TRIM_MS = 5000;

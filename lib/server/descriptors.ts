@@ -4,7 +4,7 @@
 // Trade-off: whether there are any is found out by opening them, since the system tells no count.
 
 /** Something that holds a file descriptor. */
-export interface Spare {
+interface Spare {
   close(): void;
 }
 

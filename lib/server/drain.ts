@@ -15,7 +15,7 @@
 // Trade-off: counts of turns say more than a clock does on a machine that is busy, or where the process was
 // stopped; where both are asked for, the clock only adds to them. An idle server takes some 50 ms to stop.
 
-import { afterTurn, nextTurn } from "../host/clock.ts";
+import { afterTurn, nextTurn } from "../host/mod.ts";
 
 /** What a session has done with its connection. */
 export class Activity {
@@ -49,7 +49,7 @@ export interface Leaver {
 }
 
 /** What the drain needs of the host. */
-export interface DrainLoop {
+interface DrainLoop {
   now(): number;
   /** Resolves in a later turn of the loop, after sockets have been looked at, and those that were passed over. */
   turn(): Promise<void>;

@@ -8,11 +8,9 @@
 // two requests that are not answered yet have the same records.
 // Trade-off: with records for each session those of a turn's sessions filled the processor's caches.
 
-import { BufferPool } from "../bytes/buffer_pool.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { Reply } from "../command/reply.ts";
-import { Request } from "../command/request.ts";
-import type { Codec } from "../protocol/json/codec.ts";
+import { BufferPool, SendBuffer } from "../bytes/mod.ts";
+import { Reply, Request } from "../command/mod.ts";
+import type { Codec } from "../protocol/mod.ts";
 
 /** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
 export const SEND_BYTES = 65536;

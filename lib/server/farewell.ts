@@ -8,8 +8,8 @@
 // Invariant: for who was refused it ends within LINGER_MS, whatever the client does; for who was dismissed, when the
 // drain (drain.ts) says so.
 
-import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
-import { sleep } from "../host/clock.ts";
+import type { ReceiveBuffer } from "../bytes/mod.ts";
+import { sleep } from "../host/mod.ts";
 import type { Activity } from "./drain.ts";
 import type { TurnBudget } from "./turn_budget.ts";
 import type { Connection } from "./connection.ts";

@@ -6,11 +6,9 @@
 // each reply would be taken for that to the next request. Such a line is no JSON, so it is
 // looked for only among lines that were refused, and costs other requests nothing.
 
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import { Access } from "../command/access.ts";
-import { Reply } from "../command/reply.ts";
-import { Request } from "../command/request.ts";
-import { Codec } from "../protocol/json/codec.ts";
+import { SendBuffer } from "../bytes/mod.ts";
+import { Access, Reply, Request } from "../command/mod.ts";
+import { Codec } from "../protocol/mod.ts";
 
 export type Foreign = "http" | "tls" | "proxy";
 

@@ -8,11 +8,9 @@
 // a client may begin a connection with a batch. While many strangers send large requests, the largest are cut,
 // right token or not. (Each may send 8 KiB, was tried: batches on new connections of a pool were refused.)
 
-import type { Access } from "../command/access.ts";
-import type { Line } from "../bytes/line.ts";
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { Codec, ProtocolName } from "../protocol/json/codec.ts";
+import type { Line } from "../bytes/mod.ts";
+import type { Access, Reply, Request } from "../command/mod.ts";
+import type { Codec, ProtocolName } from "../protocol/mod.ts";
 import type { Notices } from "./notices.ts";
 
 /** A stranger's buffer grows beyond this only for a request that needs it, not to read more at once. */

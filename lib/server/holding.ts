@@ -3,8 +3,7 @@
 // Invariant: a connection that holds more than HOLDER_BYTES_MIN is known to the bound of all buffers, and ends if
 // that asks for it. Trade-off: it stays known to the bound until it ends, though it may hold less by then.
 
-import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
-import type { SendBuffer } from "../bytes/send_buffer.ts";
+import { ReceiveBuffer, type SendBuffer } from "../bytes/mod.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import type { TurnBudget } from "./turn_budget.ts";
 import { growInTurn, type Payer, READ_BYTES_MAX, readInTurn } from "./in_turn.ts";

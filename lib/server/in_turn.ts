@@ -6,7 +6,7 @@
 // sessions that were let through in a turn then read at its end, when nobody looks at the clock: a thousand
 // unfinished requests of a mebibyte had turns in which 64 MB were read.
 
-import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
+import type { ReceiveBuffer } from "../bytes/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Job, TurnBudget } from "./turn_budget.ts";
 
@@ -44,7 +44,7 @@ class Slice implements Job {
 }
 
 /** A read that has begun. */
-export interface Begun {
+interface Begun {
   readonly reading: Promise<number | null>;
 }
 

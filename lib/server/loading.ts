@@ -3,10 +3,9 @@
 // Requests are decoded as always, so a client whose request makes no sense, or whose token is wrong, hears
 // that first. Even `ping` and `system.health` are refused: who asks wants to know whether Karma serves.
 
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { Backend } from "../command/backend.ts";
-import type { Statistics } from "../metrics/statistics.ts";
+import type { Reply, Request } from "../command/mod.ts";
+import type { Backend } from "./backend.ts";
+import type { Statistics } from "../metrics/mod.ts";
 
 export class Loading implements Backend {
   readonly statistics: Statistics;

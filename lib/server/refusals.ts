@@ -1,7 +1,7 @@
 // Refusals: what a client is told before its connection ends because of what its requests would hold.
 
-import type { SendBuffer } from "../bytes/send_buffer.ts";
-import type { ProtocolName } from "../protocol/json/codec.ts";
+import type { SendBuffer } from "../bytes/mod.ts";
+import type { ProtocolName } from "../protocol/mod.ts";
 import type { CallContext } from "./exchange.ts";
 
 /** Its request is longer than requests may be. */

@@ -13,8 +13,8 @@
 // clients is 40 ms instead of 200, and together they get a fifth less. While a round lasts the loop
 // turns without sleeping.
 
-import type { Statistics } from "../metrics/statistics.ts";
-import { afterTurn } from "../host/clock.ts";
+import { afterTurn } from "../host/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
 
 /** Reads in one turn that tell that there were more to do: the budget, but for what timers and writes use. */
 const FULL_READS = 120;

@@ -5,20 +5,14 @@
 // than its buffers. No reply leaves before what it tells is as safe as promised. One read is awaited
 // for all the requests that it brings, one commit and one write for all their replies.
 
-import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
-import type { ProtocolName } from "../protocol/json/codec.ts";
-import type { Backend } from "../command/backend.ts";
+import { type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
+import type { Backend } from "./backend.ts";
+import type { ProtocolName } from "../protocol/mod.ts";
 import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Activity, type Leaver } from "./drain.ts";
-import {
-  type CallContext,
-  type Exchange,
-  type ExchangePool,
-  SEND_BYTES,
-  SLICE_BYTES,
-} from "./exchange.ts";
+import { SEND_BYTES, SLICE_BYTES } from "./exchange.ts";
+import type { CallContext, Exchange, ExchangePool } from "./exchange.ts";
 import { CALL_WORK, type Job, type TurnBudget } from "./turn_budget.ts";
 import { linger, part } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";

@@ -21,9 +21,9 @@
 // has turned. It must be a timer, because nothing else makes the runtime look at its sockets: while
 // immediates of half a millisecond each kept the loop turning, a byte waited for 15 ms and more.
 
-import { effort } from "../bytes/effort.ts";
-import type { Statistics } from "../metrics/statistics.ts";
-import { afterMillisecond } from "../host/clock.ts";
+import { effort } from "../bytes/mod.ts";
+import { afterMillisecond } from "../host/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
 import { RoundRobin } from "./round_robin.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
@@ -69,7 +69,7 @@ export interface Loop {
   later(call: () => void): void;
 }
 
-export const HOST_LOOP: Loop = { now: () => performance.now(), later: afterMillisecond };
+const HOST_LOOP: Loop = { now: () => performance.now(), later: afterMillisecond };
 
 interface Place {
   readonly job: Job;

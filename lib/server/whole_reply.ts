@@ -5,9 +5,9 @@
 // its session.
 // Trade-off: the first is held in memory until it is sent; `--max-response-bytes` bounds it.
 
-import type { SendBuffer } from "../bytes/send_buffer.ts";
-import { writeCounters } from "../command/response.ts";
-import { pace } from "../host/clock.ts";
+import type { SendBuffer } from "../bytes/mod.ts";
+import { writeCounters } from "../command/mod.ts";
+import { pace } from "../host/mod.ts";
 import { type CallContext, SEND_BYTES } from "./exchange.ts";
 import type { Job, TurnBudget } from "./turn_budget.ts";
 

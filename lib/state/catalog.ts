@@ -10,10 +10,10 @@
 // everything before the segment. Logs of earlier versions end before the flags, or before the marks.
 // All words are little endian, names are filled up with zeros to whole words.
 
-import { LANE } from "../bytes/u64.ts";
+import { LANE } from "../bytes/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
+import type { Forest } from "../tree/mod.ts";
 import { DamagedError } from "../errors.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
 
 const encoder = new TextEncoder();
 
@@ -21,14 +21,14 @@ const HAS_REGISTRY = 1;
 const HAS_MARKS = 2;
 
 /** A tree as the catalog has it. `mark`: the record that its dump must hold; null: it doesn't say. */
-export interface Listed {
+interface Listed {
   readonly number: number;
   readonly serial: number;
   readonly name: string;
   readonly mark: number | null;
 }
 
-export interface Catalog {
+interface Catalog {
   readonly nextSerial: number;
   /** The oldest first. */
   readonly trees: readonly Listed[];

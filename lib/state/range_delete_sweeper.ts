@@ -7,10 +7,8 @@
 // it wait for it.
 // Trade-off: what is swept is told apart by name, because the tree of a name is found only when its turn comes.
 
-import { pace } from "../host/clock.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
-import { Walk } from "../tree/walk.ts";
+import { pace } from "../host/mod.ts";
+import { type Forest, type Tree, Walk } from "../tree/mod.ts";
 
 /** Walks a swept tree to the end, giving way to others. False: the deadline passed before. */
 export async function applyRangeDeletes(tree: Tree, deadline = Infinity): Promise<boolean> {

@@ -21,12 +21,10 @@
 // written as a record first and the record is then applied, and appended to the log if it worked.
 
 import { assert } from "../assert.ts";
-import { compareU64, LANE } from "../bytes/u64.ts";
-import { decodeBranch } from "../dump/format.ts";
-import { TreeBuilder } from "../dump/tree_io.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
+import { compareU64, LANE } from "../bytes/mod.ts";
+import { decodeBranch, TreeBuilder } from "../dump/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
+import type { Forest, Tree } from "../tree/mod.ts";
 
 export const ADD = 1;
 export const SUBTRACT = 2;

@@ -6,14 +6,12 @@
 // Which trees there are is always in the log. What is counted in them, and the registry, may be left
 // out (`isCounted`): they are then as lasting as the last dump.
 
-import { ITEM_WORDS, type Items } from "../command/items.ts";
-import { parts } from "../dump/tree_io.ts";
-import { pace } from "../host/clock.ts";
-import type { Wal } from "../wal/wal.ts";
-import type { DedupState } from "../idempotency/dedup_state.ts";
-import type { Forest } from "../tree/forest.ts";
-import { type Refusal, type Tree, treeBytes } from "../tree/tree.ts";
-import { isHidden } from "../tree/tree_name.ts";
+import { ITEM_WORDS, type Items } from "../command/mod.ts";
+import { parts } from "../dump/mod.ts";
+import { pace } from "../host/mod.ts";
+import type { DedupState } from "../idempotency/mod.ts";
+import { type Forest, isHidden, type Refusal, type Tree, treeBytes } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 import {
   ADD,
   ADOPT,

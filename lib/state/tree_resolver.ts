@@ -1,11 +1,9 @@
 // The tree resolver: the tree that a request is about, and what becomes of the request if it isn't there.
 
-import type { Reply } from "../command/reply.ts";
-import type { Request } from "../command/request.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
-import { TREE_NAME_RULE, treeName } from "../tree/tree_name.ts";
-import type { Outcome, StateWriter } from "./state_writer.ts";
+import type { Reply, Request } from "../command/mod.ts";
+import { type Forest, type Tree, TREE_NAME_RULE, treeName } from "../tree/mod.ts";
+import { isApplied } from "./outcome.ts";
+import type { StateWriter } from "./state_writer.ts";
 
 export class TreeResolver {
   readonly #forest: Forest;
@@ -43,12 +41,4 @@ export class TreeResolver {
     if (!isApplied(this.#stateWriter.create(name), reply)) return null;
     return this.#forest.find(bytes, nameStart, nameEnd);
   }
-}
-
-/** Whether a change was made; else the reply says why not, but for an overflow. */
-export function isApplied(outcome: Outcome, reply: Reply): boolean {
-  if (outcome === "full") reply.fail("storage_full", "The disk is full: nothing was changed");
-  if (outcome === "memory") reply.fail("memory_full", "Memory is full: nothing was changed");
-  if (outcome === "crowded") reply.fail("too_many_trees", "There are too many trees");
-  return outcome === "done";
 }

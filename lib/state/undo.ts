@@ -6,9 +6,8 @@
 // was given to a tree stays used.
 // Trade-off: the batch of one tree, which may have thousands of items, keeps what it needs itself (state writer.ts).
 
-import type { Wal } from "../wal/wal.ts";
-import type { Forest } from "../tree/forest.ts";
-import type { Tree } from "../tree/tree.ts";
+import type { Forest, Tree } from "../tree/mod.ts";
+import type { Wal } from "../wal/mod.ts";
 
 interface Added {
   readonly tree: Tree;

@@ -16,7 +16,7 @@
 // What is taken here counts in the tree's budget. `take` never refuses: `hasRoom` is asked before.
 
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
+import { Budget } from "../bytes/mod.ts";
 import { LongRuns } from "./long_runs.ts";
 
 /** Words of a block: 64 KiB hold some 1100 counters of a week, and are copied in some 80 µs. */

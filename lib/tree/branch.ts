@@ -12,7 +12,7 @@
 // splits in one operation. A branch is small: this takes microseconds.
 
 import { assert } from "../assert.ts";
-import { compareU64 } from "../bytes/u64.ts";
+import { compareU64 } from "../bytes/mod.ts";
 import type { Block } from "./block_pool.ts";
 import type { CellColumns } from "./cells.ts";
 import { CounterTable } from "./counter_table.ts";

@@ -3,7 +3,7 @@
 // Tests end with it; it costs a pass over all cells.
 
 import { assert } from "../assert.ts";
-import { compareU64, u64ToBigInt } from "../bytes/u64.ts";
+import { compareU64, u64ToBigInt } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import { sortedKeys } from "./layout.ts";
 import { LONG } from "./run.ts";

@@ -9,7 +9,7 @@
 // Invariant: what `branch` builds has passed every check that a tree's invariants need, because the
 // columns come from a file. Trade-off: the arrays are reused for one branch after the other.
 
-import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
+import { compareU64, LANE, LANE_MAX } from "../bytes/mod.ts";
 import { DamagedError } from "../errors.ts";
 import type { BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";

@@ -6,8 +6,7 @@
 // Invariant: the cells of a counter have the indexes from 0 on, ascending by day; the newest is the last.
 // Trade-off: each question looks at the width again; readings of whole branches have a loop of their own (day_range.ts).
 
-import { cellsWork, chunkedWork, effort } from "../bytes/effort.ts";
-import { LANE_MAX } from "../bytes/u64.ts";
+import { cellsWork, chunkedWork, effort, LANE_MAX } from "../bytes/mod.ts";
 import type { LongRun } from "./long_run.ts";
 import { cellAt, cellDay, cellHi, cellLo, LONG, runRoom, seekRun, sumRun, WIDE } from "./run.ts";
 import { COUNT, DAY, INFO, RUN, SlotTable, VALUE, WIDTH, WIDTH_SHIFT } from "./slot_table.ts";

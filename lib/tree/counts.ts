@@ -4,7 +4,7 @@
 // (below 2^53), and what they can't hold is carried on. A lane may be negative in between.
 // Trade-off: an increment adds two doubles instead of carrying at once; carries come once in 2^20 or more.
 
-import { LANE } from "../bytes/u64.ts";
+import { LANE } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import { DayRange } from "./day_range.ts";
 

@@ -4,7 +4,7 @@
 // Trade-off: it reads the words of branches itself and not by their methods, and the codes of its ends are found
 // once. Of five million counters of thirty days each that takes 2 ns a cell instead of 9.
 
-import { LANE } from "../bytes/u64.ts";
+import { LANE } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import type { LongRun } from "./long_run.ts";
 import { cellAt, dayCode, LONG, NARROW, SLIM, WIDE } from "./run.ts";

@@ -9,9 +9,7 @@
 // typed arrays: in a Map each tree took 150 bytes more, and of a million its growing took 0.1 s at once.
 
 import { assert } from "../assert.ts";
-import { Budget } from "../bytes/budget.ts";
-import { NameIndex } from "../bytes/name_index.ts";
-import { HashIndex } from "../bytes/hash_index.ts";
+import { Budget, HashIndex, NameIndex } from "../bytes/mod.ts";
 import { Ages } from "./ages.ts";
 import { free } from "./block_pool.ts";
 import { type KeyCount, UNCOUNTED } from "./ranges.ts";
@@ -24,7 +22,7 @@ const HIDDEN_BYTE = HIDDEN.charCodeAt(0);
 const FREED_AT_ONCE_WORDS = 1 << 20;
 
 /** How many trees there can be: records of the log have 24 bits for a number. */
-export const TREES_MAX = 1 << 24;
+const TREES_MAX = 1 << 24;
 
 const encoder = new TextEncoder();
 /** Scratch: the bytes of a name. */

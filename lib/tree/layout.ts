@@ -9,7 +9,7 @@
 // Trade-off: up to five blocks are copied at once (0.4 ms for counters of a week, 1 ms for counters of a
 // day, of which there are three times as many), once per block's worth of growth.
 
-import { compareU64 } from "../bytes/u64.ts";
+import { compareU64 } from "../bytes/mod.ts";
 import { BLOCK_WORDS, type BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { BRANCH_KEYS_MAX, WORDS_PER_SLOT, wordsFor } from "./slot_table.ts";
@@ -26,7 +26,7 @@ export interface Placed extends Start {
 }
 
 /** The counter that is short of room: its run is to move to `words` words more, or, at 0, it is new. */
-export interface Growing {
+interface Growing {
   readonly keyLo: number;
   readonly keyHi: number;
   readonly words: number;

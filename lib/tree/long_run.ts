@@ -12,7 +12,7 @@
 // only counters of LONG_CELLS_MIN cells and more have one, and keep it until they have no cells.
 
 import { assert } from "../assert.ts";
-import { LANE } from "../bytes/u64.ts";
+import { LANE } from "../bytes/mod.ts";
 import type { CellColumns } from "./cells.ts";
 import { Chunk, CHUNK_CELLS } from "./chunk.ts";
 import { cellAt, cellDay, cellHi, cellLo, seekRun, SLIM, sumRun, widthFor } from "./run.ts";

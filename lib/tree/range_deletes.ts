@@ -8,7 +8,7 @@
 // Invariant: `swept` of a branch is the serial of the last sweep that it has gone through.
 // Trade-off: what is noted stays until every branch has gone through it and `settle` was told so.
 
-import { compareU64 } from "../bytes/u64.ts";
+import { compareU64 } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import type { Counts } from "./counts.ts";
 

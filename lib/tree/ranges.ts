@@ -15,7 +15,7 @@
 // the tree afterwards, so that all branches have done it, and `settle` forgets it.
 
 import { assert } from "../assert.ts";
-import type { Budget } from "../bytes/budget.ts";
+import type { Budget } from "../bytes/mod.ts";
 import { BLOCK_WORDS, BlockPool } from "./block_pool.ts";
 import { Branch } from "./branch.ts";
 import { Counts } from "./counts.ts";

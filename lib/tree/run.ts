@@ -11,7 +11,7 @@
 // Invariant: days ascend strictly; no value is zero. The room of a run follows from its width and
 // its number of cells (`runRoom`), so it is stored nowhere.
 
-import { LANE, LANE_MAX } from "../bytes/u64.ts";
+import { LANE, LANE_MAX } from "../bytes/mod.ts";
 
 export const LONG = 0;
 export const SLIM = 1;

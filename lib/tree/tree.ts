@@ -5,8 +5,7 @@
 // Trade-off: the total of a counter is not stored but added up: 8 bytes a key less, and it can't drift.
 
 import { assert } from "../assert.ts";
-import type { Budget } from "../bytes/budget.ts";
-import { compareU64, LANE, LANE_MAX } from "../bytes/u64.ts";
+import { type Budget, compareU64, LANE, LANE_MAX } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import type { CellColumns, Cells } from "./cells.ts";
 import { Ranges } from "./ranges.ts";

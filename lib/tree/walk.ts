@@ -6,7 +6,7 @@
 // and covers the keys from there to the end of the branch that holds it now. A step joins what has
 // become nearly empty with what follows it, so there are fewer steps the next time.
 
-import { compareU64, LANE_MAX } from "../bytes/u64.ts";
+import { compareU64, LANE_MAX } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import { sortedKeys } from "./layout.ts";
 import type { Tree } from "./tree.ts";

@@ -22,7 +22,7 @@
 // was written whole, and if its checksum is wrong then, it was damaged later.
 
 import { crc32 } from "node:zlib";
-import { LANE } from "../bytes/u64.ts";
+import { LANE } from "../bytes/mod.ts";
 
 export const HEAD_WORDS = 9;
 export const GROUP_WORDS = 9;

@@ -14,7 +14,7 @@
 import { crc32 } from "node:zlib";
 import { join } from "@std/path";
 import { sentenceOf } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
+import type { Disk } from "../host/mod.ts";
 import { segmentFileName, segmentLsn } from "./format.ts";
 
 export const MARK_FILE = ".karma-log.mark";

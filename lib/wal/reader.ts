@@ -13,8 +13,7 @@
 
 import { join } from "@std/path";
 import { DamagedError } from "../errors.ts";
-import type { Disk, Reading } from "../host/disk.ts";
-import { ReadWindow } from "../host/read_window.ts";
+import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import {
   GROUP_BYTES,
   GROUP_WORDS,
@@ -40,7 +39,7 @@ interface Found {
 }
 
 /** What must go before the log can go on: all behind a point that is no record. */
-export interface Cut {
+interface Cut {
   readonly file: string;
   readonly offset: number;
   /** How many bytes from there on are not zero. 0: the file ends, where there should be space. */
@@ -59,10 +58,10 @@ export interface WalPosition {
 }
 
 /** Is told of damage instead of an error, so that what stands before it is read. */
-export type Tolerance = (error: DamagedError) => void;
+type Tolerance = (error: DamagedError) => void;
 
 /** A group of records: words[from..to), the first of which has that LSN. */
-export type Visit = (
+type Visit = (
   words: Uint32Array<ArrayBuffer>,
   from: number,
   to: number,

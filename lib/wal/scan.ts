@@ -2,8 +2,7 @@
 
 import { join } from "@std/path";
 import { DamagedError, HostError } from "../errors.ts";
-import type { Disk, Reading } from "../host/disk.ts";
-import { ReadWindow } from "../host/read_window.ts";
+import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import {
   decodeSegmentHead,
   GROUP_BYTES,

@@ -5,7 +5,7 @@
 // and all, when it is `synced`.
 
 import { join } from "@std/path";
-import type { Appending, Disk } from "../host/disk.ts";
+import type { Appending, Disk } from "../host/mod.ts";
 import {
   encodeSegmentHead,
   GROUP_WORDS,

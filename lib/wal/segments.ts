@@ -9,7 +9,7 @@
 
 import { join } from "@std/path";
 import { HostError } from "../errors.ts";
-import type { Disk } from "../host/disk.ts";
+import type { Disk } from "../host/mod.ts";
 import type { Marker } from "./mark.ts";
 import type { WalPosition } from "./reader.ts";
 import type { Segment, SegmentFile } from "./segment.ts";

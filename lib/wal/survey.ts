@@ -5,8 +5,7 @@
 // before it. Trade-off: it looks for groups at every word, which takes some seconds for a gigabyte.
 
 import { join } from "@std/path";
-import type { Disk, Reading } from "../host/disk.ts";
-import { ReadWindow } from "../host/read_window.ts";
+import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import {
   GROUP_BYTES,
   GROUP_WORDS,
@@ -20,14 +19,14 @@ import {
 import { told } from "./scan.ts";
 
 /** Is given the words of each group that can be read: words[from..to). Without records: a preamble. */
-export type Sighting = (
+type Sighting = (
   words: Uint32Array<ArrayBuffer>,
   from: number,
   to: number,
   records: number,
 ) => void;
 
-export interface Survey {
+interface Survey {
   /** Further damage and gaps, a sentence each. */
   readonly faults: string[];
   /** What can still be read. */

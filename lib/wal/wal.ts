@@ -17,7 +17,7 @@
 // every reply would have to wait for anyway.
 
 import { FullError, HostError, sentenceOf } from "../errors.ts";
-import { type Disk, isNoSpace } from "../host/disk.ts";
+import { type Disk, isNoSpace } from "../host/mod.ts";
 import { GROUP_WORDS, MARK_BYTES, sealGroup, segmentFileName, SPACE_BYTES } from "./format.ts";
 import type { WalHooks, WalOptions } from "./hooks.ts";
 import { Marker } from "./mark.ts";

@@ -1,10 +1,16 @@
 // The details of a request in protocol v2: the fields that only cold operations have, read into the
 // request's map of strings and numbers. Which operation has which is in the table of operations.
 
-import { ABSENT, INTEGER, type Kind, NEGATIVE, NULL, STRING } from "../../bytes/json_scanner.ts";
-import { u64ToBigInt } from "../../bytes/u64.ts";
-import type { Field } from "../../command/operation.ts";
-import type { Detail } from "../../command/request.ts";
+import {
+  ABSENT,
+  INTEGER,
+  type Kind,
+  NEGATIVE,
+  NULL,
+  STRING,
+  u64ToBigInt,
+} from "../../bytes/mod.ts";
+import type { Detail, Field } from "../../command/mod.ts";
 import { timestampOf } from "./timestamp.ts";
 import type { MEMBER } from "./request_line.ts";
 import type { Value } from "./value.ts";
@@ -20,7 +26,7 @@ const MODES = ["add", "set", "replace_series"];
 type Name = keyof typeof MEMBER;
 
 /** What is wrong: with the shape (`fault`), or only with what it says (`later`). */
-export interface FieldResult {
+interface FieldResult {
   readonly fault?: string;
   readonly valueError?: string;
 }

@@ -1,8 +1,7 @@
 // Admission: the token of a request, in whatever protocol, before anything else about it is told.
 
-import { STRING } from "../../bytes/json_scanner.ts";
-import type { Access } from "../../command/access.ts";
-import type { Reply } from "../../command/reply.ts";
+import { STRING } from "../../bytes/mod.ts";
+import type { Access, Reply } from "../../command/mod.ts";
 import { MEMBER, type RequestLine } from "./request_line.ts";
 
 /** Whether whoever sent the line may go on; if not, the reply says so. */

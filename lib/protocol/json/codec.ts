@@ -3,11 +3,8 @@
 // A line with a `command` is in v1, one with `v` or `op` in v2. What has neither, because it is no
 // JSON or no request, is answered in the protocol that its connection spoke last, and at first in v2.
 
-import type { Line } from "../../bytes/line.ts";
-import type { SendBuffer } from "../../bytes/send_buffer.ts";
-import type { Access } from "../../command/access.ts";
-import type { Reply } from "../../command/reply.ts";
-import type { Request } from "../../command/request.ts";
+import type { Line, SendBuffer } from "../../bytes/mod.ts";
+import type { Access, Reply, Request } from "../../command/mod.ts";
 import { DecodeCaches, MEMBER, RequestLine } from "./request_line.ts";
 import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";

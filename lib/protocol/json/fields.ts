@@ -9,14 +9,12 @@ import {
   ARRAY,
   INTEGER,
   JsonScanner,
+  NameTable,
   NEGATIVE,
   OBJECT,
   STRING,
-} from "../../bytes/json_scanner.ts";
-import { NameTable } from "../../bytes/name_table.ts";
-import { ordinal } from "../../command/day.ts";
-import type { Field } from "../../command/operation.ts";
-import { KEY, type Request, VALUE } from "../../command/request.ts";
+} from "../../bytes/mod.ts";
+import { type Field, KEY, ordinal, type Request, VALUE } from "../../command/mod.ts";
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
@@ -192,7 +190,7 @@ export class Fields {
 
   /** A number of 32 bits, as the original had it: beyond, it answered just this. */
   #limit(request: Request): string | null {
-    const { max, fallback } = request.operation.pageMax!;
+    const { max, fallback } = request.operation.page!;
     request.pageSize = fallback;
     const value = this.#of(MEMBER.limit, request);
     if (value.kind === ABSENT) return null;

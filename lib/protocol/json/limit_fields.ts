@@ -3,11 +3,17 @@
 // Invariant: as for fields.ts: a reader answers the sentence about a shape that is wrong, and leaves
 // what is of the right shape but no good in `later`.
 
-import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../../bytes/json_scanner.ts";
-import { KEY_WORDS } from "../../command/items.ts";
-import type { Field } from "../../command/operation.ts";
-import { COST, type LimitMode, type Limits } from "../../command/limits.ts";
-import { KEY, type Request, VALUE } from "../../command/request.ts";
+import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../../bytes/mod.ts";
+import {
+  COST,
+  type Field,
+  KEY,
+  KEY_WORDS,
+  type LimitMode,
+  type Limits,
+  type Request,
+  VALUE,
+} from "../../command/mod.ts";
 import { LimitList } from "./limit_list.ts";
 import { Lists } from "./lists.ts";
 import { MEMBER, type RequestLine } from "./request_line.ts";

@@ -3,10 +3,14 @@
 // Invariant: as for lists (lists.ts): the sentence tells the first thing of the wrong shape; what is of
 // the right shape but no good is in `later`.
 
-import { JsonScanner, OBJECT } from "../../bytes/json_scanner.ts";
-import { NameTable } from "../../bytes/name_table.ts";
-import { type Limit, LIMITS_MAX, LimitSet } from "../../command/limits.ts";
-import { type LimitWindow, ROLLING_DAYS_MAX } from "../../command/window.ts";
+import { JsonScanner, NameTable, OBJECT } from "../../bytes/mod.ts";
+import {
+  type Limit,
+  LIMITS_MAX,
+  LimitSet,
+  type LimitWindow,
+  ROLLING_DAYS_MAX,
+} from "../../command/mod.ts";
 import { Value } from "./value.ts";
 
 const OPEN_BRACE = 0x7b;

@@ -3,9 +3,8 @@
 // Invariant: a list is read to its end, or the sentence tells the first thing in it that is of the
 // wrong shape. What is of the right shape but no good is in `later`.
 
-import { JsonScanner } from "../../bytes/json_scanner.ts";
-import { NameTable } from "../../bytes/name_table.ts";
-import type { Items } from "../../command/items.ts";
+import { JsonScanner, NameTable } from "../../bytes/mod.ts";
+import type { Items } from "../../command/mod.ts";
 import { BAD_DAY, Value } from "./value.ts";
 
 const OPEN_BRACE = 0x7b;

@@ -10,12 +10,12 @@ import {
   INTEGER,
   JsonScanner,
   type Kind,
+  type Line,
+  NameTable,
   NEGATIVE,
   WRONG,
-} from "../../bytes/json_scanner.ts";
-import { NameTable } from "../../bytes/name_table.ts";
-import type { Line } from "../../bytes/line.ts";
-import type { LimitSet } from "../../command/limits.ts";
+} from "../../bytes/mod.ts";
+import type { LimitSet } from "../../command/mod.ts";
 import { type Held, type Template, TemplateCache, TemplatePart } from "./template_cache.ts";
 import { LimitListCache } from "./limit_list_cache.ts";
 

@@ -9,8 +9,8 @@
 // idempotency key won't come again, and tokens are nothing to compare until they differ: neither has a form.
 // Trade-off: which lines come again is a guess. Of those without a form one in eight gets one.
 
-import type { LimitSet } from "../../command/limits.ts";
-import type { Line } from "../../bytes/line.ts";
+import type { Line } from "../../bytes/mod.ts";
+import type { LimitSet } from "../../command/mod.ts";
 
 /** Bytes that a form is looked for by: the operation's name, in the words of usual clients. */
 const SHORTEST = 32;

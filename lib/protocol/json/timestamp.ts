@@ -1,6 +1,6 @@
 // Moments as texts of RFC 3339: `2026-01-31T12:00:00Z`, with a fraction or an offset, never a bare date.
 
-import { isDay } from "../../command/day.ts";
+import { isDay } from "../../command/mod.ts";
 
 const FORM = /^(\d{4})-(\d\d)-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 

@@ -3,16 +3,20 @@
 //
 // The original's words and answers, but where it was wrong: see docs/architecture.md.
 
-import { ABSENT, INTEGER, NULL, STRING } from "../../bytes/json_scanner.ts";
-import { NameTable } from "../../bytes/name_table.ts";
-import type { SendBuffer } from "../../bytes/send_buffer.ts";
-import type { Access } from "../../command/access.ts";
-import { type Operation, OPERATIONS } from "../../command/operation.ts";
-import type { Reply } from "../../command/reply.ts";
-import { DAY_MAX, KEY, type Request, VALUE } from "../../command/request.ts";
+import { ABSENT, INTEGER, NameTable, NULL, type SendBuffer, STRING } from "../../bytes/mod.ts";
+import {
+  type Access,
+  DAY_MAX,
+  KEY,
+  type Operation,
+  OPERATIONS,
+  type Reply,
+  type Request,
+  VALUE,
+  writeResponse,
+} from "../../command/mod.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { MEMBER, RequestLine } from "./request_line.ts";
-import { writeResponse } from "../../command/response.ts";
 
 const { command: COMMAND, tree_name: TREE_NAME, key: MEMBER_KEY } = MEMBER;
 const { time_from: TIME_FROM, time_to: TIME_TO } = MEMBER;

@@ -5,17 +5,17 @@
 // whether the token allows it, the shape of each field in the order of the table of operations, and
 // then what the fields say. Nothing about an operation is told to who may not ask.
 
-import { ABSENT, INTEGER, NEGATIVE, STRING } from "../../bytes/json_scanner.ts";
-import { NameTable } from "../../bytes/name_table.ts";
-import type { SendBuffer } from "../../bytes/send_buffer.ts";
-import type { Access } from "../../command/access.ts";
-import { OPERATIONS } from "../../command/operation.ts";
-import type { Reply } from "../../command/reply.ts";
-import type { Request } from "../../command/request.ts";
+import { ABSENT, INTEGER, NameTable, NEGATIVE, type SendBuffer, STRING } from "../../bytes/mod.ts";
+import {
+  type Access,
+  OPERATIONS,
+  type Reply,
+  type Request,
+  writeResponse,
+} from "../../command/mod.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { Fields, OVERFLOW } from "./fields.ts";
 import { MEMBER, type RequestLine } from "./request_line.ts";
-import { writeResponse } from "../../command/response.ts";
 
 const VERSION = 2;
 

@@ -9,11 +9,12 @@ import {
   INTEGER,
   type JsonScanner,
   type Kind,
+  LANE,
   NEGATIVE,
+  parseU64,
   STRING,
-} from "../../bytes/json_scanner.ts";
-import { LANE, parseU64 } from "../../bytes/u64.ts";
-import { isDay } from "../../command/day.ts";
+} from "../../bytes/mod.ts";
+import { isDay } from "../../command/mod.ts";
 import type { RequestLine } from "./request_line.ts";
 
 export const BAD_DAY = "Invalid bucket date";

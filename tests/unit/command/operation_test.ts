@@ -78,7 +78,7 @@ Deno.test("operation: reading creates nothing, and only changes are done once", 
 });
 
 Deno.test("operation: what has a limit says which", () => {
-  for (const { id, fields, pageMax: limit } of OPERATIONS) {
+  for (const { id, fields, page: limit } of OPERATIONS) {
     assertEquals(fields.includes("limit?"), limit !== undefined, id);
     assert(limit === undefined || limit.fallback <= limit.max, id);
   }

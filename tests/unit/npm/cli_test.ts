@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { parseArgs } from "@std/cli";
 
-// lib/config.ts writes only these forms: `--name=value` with a value, `--switch`, nothing else.
+// lib/cli/config.ts writes only these forms: `--name=value` with a value, `--switch`, nothing else.
 const TABLE: [args: string[], port: unknown, path: unknown, help: unknown][] = [
   [[], undefined, undefined, false],
   [["--port=1"], "1", undefined, false],

@@ -6,9 +6,8 @@
 // Invariant: `execute` is synchronous, and what it needs more time for goes on as the reply's `pending`
 // or `walk`. No reply may leave before a call of `settled` that came after it has resolved.
 
-import type { Reply } from "./reply.ts";
-import type { Request } from "./request.ts";
-import type { Statistics } from "../metrics/statistics.ts";
+import type { Reply, Request } from "../command/mod.ts";
+import type { Statistics } from "../metrics/mod.ts";
 
 export interface Backend {
   /** What sessions count: requests, errors, connections. The same object in all backends of a process. */

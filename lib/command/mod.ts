@@ -1,0 +1,27 @@
+// Commands: the table of operations, requests and replies as data, and the values in them: days, windows,
+// limits, items.
+//
+// Protocols fill requests and write replies; the engine executes the one and fills the other.
+
+export { Access } from "./access.ts";
+export { readBatch } from "./batch_reading.ts";
+export { dayOf, isDay, ordinal } from "./day.ts";
+export { COUNTER_WORDS, ITEM_WORDS, Items, KEY_WORDS } from "./items.ts";
+export { type Json, Real, Written } from "./json.ts";
+export {
+  COST,
+  type Limit,
+  type LimitMode,
+  Limits,
+  LIMITS_MAX,
+  LimitSet,
+  MAX,
+  SUBJECT,
+} from "./limits.ts";
+export { type Field, type Operation, type OperationId, OPERATIONS } from "./operation.ts";
+export { Reply, SUM_WORDS } from "./reply.ts";
+export { fitsReply } from "./reply_size.ts";
+export { DAY_MAX, type Detail, KEY, Request, VALUE } from "./request.ts";
+export { writeCounters, writeJson, writeResponse } from "./response.ts";
+export { Verdict } from "./verdict.ts";
+export { type DaySpan, type LimitWindow, nextOf, ROLLING_DAYS_MAX, spanOf } from "./window.ts";

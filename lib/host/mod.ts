@@ -1,0 +1,26 @@
+// The host: clock, disk, directory lock and memory of the machine, behind small interfaces.
+//
+// Only this room and main.ts use Deno. Tests and the simulation put their own clock and disk in its place.
+
+export {
+  afterMillisecond,
+  afterTurn,
+  type Calendar,
+  type Clock,
+  HostClock,
+  localZone,
+  nextTurn,
+  pace,
+  sleep,
+} from "./clock.ts";
+export { DirectoryLock } from "./directory_lock.ts";
+export {
+  type Appending,
+  type Disk,
+  HostDisk,
+  isNoSpace,
+  type Reading,
+  type Writing,
+} from "./disk.ts";
+export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
+export { ReadWindow } from "./read_window.ts";

@@ -1,0 +1,5 @@
+// Usage limits: consume, check and refund, over windows of days.
+
+export { Limiter } from "./limiter.ts";
+export { Receipts } from "./receipts.ts";
+export { WindowCache } from "./window_cache.ts";

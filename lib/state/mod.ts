@@ -1,0 +1,25 @@
+// The state: what a record of the WAL means, the one function that applies it, live and in replay, and the
+// writer through which every change goes.
+
+export { decodeCatalog, encodeCatalog } from "./catalog.ts";
+export { applyRangeDeletes, applyRangeDeletesNow, SweepOrder } from "./range_delete_sweeper.ts";
+export {
+  ADOPT,
+  CREATE,
+  DROP,
+  hasKey,
+  isBelow,
+  isOfAll,
+  isOfTrees,
+  nameAt,
+  NOTE,
+  PUT,
+  recordWords,
+  ROWS,
+  serialAt,
+  STAGE,
+  StateMachine,
+} from "./state_machine.ts";
+export { type Outcome, StateWriter } from "./state_writer.ts";
+export { isApplied, overflow } from "./outcome.ts";
+export { TreeResolver } from "./tree_resolver.ts";
