@@ -94,19 +94,6 @@ export class NameIndex {
     return true;
   }
 
-  /** Likewise, where the hash is not known. */
-  equals(number: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const place = this.#places[number] - 1;
-    const page = this.#pageOf(place);
-    const word = place & PAGE_WORDS - 1;
-    if ((page.words[word] & LENGTH) !== end - start) return false;
-    const name = page.bytes;
-    for (let at = start, from = 4 * word + 4; at < end; at++, from++) {
-      if (name[from] !== bytes[at]) return false;
-    }
-    return true;
-  }
-
   /** The hash of the name of a number, which has one. */
   hashOf(number: number, hash: KeyedHash): number {
     const place = this.#places[number] - 1;

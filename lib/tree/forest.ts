@@ -13,6 +13,7 @@ import { Budget, HashIndex, NameIndex } from "../bytes/mod.ts";
 import { Ages } from "./ages.ts";
 import { free } from "./block_pool.ts";
 import { type KeyCount, UNCOUNTED } from "./ranges.ts";
+import { RecentTrees } from "./recent_trees.ts";
 import { Tree } from "./tree.ts";
 import { HIDDEN, isHidden } from "./tree_name.ts";
 
@@ -40,8 +41,7 @@ export class Forest {
   readonly #ages = new Ages();
   #hidden = 0;
   readonly #tally: KeyCount = { keys: 0 };
-  /** The one that a client found last: the next will mostly ask for the same. */
-  #last: Tree | null = null;
+  readonly #recent = new RecentTrees();
   /** Numbers below the highest that no tree has, and some that one has again. */
   #free: number[] = [];
   /** Arrays of trees that are gone. */
@@ -111,11 +111,11 @@ export class Forest {
 
   /** The tree that clients call bytes[start..end): they may write the name of a hidden one, too. */
   find(bytes: Uint8Array, start: number, end: number): Tree | null {
-    const last = this.#last;
-    if (last !== null && this.#names.equals(last.number, bytes, start, end)) return last;
+    const recent = this.#recent.find(bytes, start, end);
+    if (recent !== null) return recent;
     if (bytes[start] === HIDDEN_BYTE && end > start) return null;
     const tree = this.#find(bytes, start, end);
-    if (tree !== null) this.#last = tree;
+    if (tree !== null) this.#recent.keep(tree, bytes, start, end);
     return tree;
   }
 
@@ -257,7 +257,7 @@ export class Forest {
     }
     this.#places.remove(number + 1);
     this.#names.remove(number);
-    this.#last = null;
+    this.#recent.clear();
   }
 }
 
