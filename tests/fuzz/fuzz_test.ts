@@ -1,17 +1,18 @@
 // A short fixed run of every fuzzer; long.ts is for longer ones.
 
 import { assertEquals } from "@std/assert";
+import { budget } from "../support/budget.ts";
 import { FUZZERS, runSeed } from "./long.ts";
 
-// So many seeds of each take one or two seconds.
+// So many seeds of each take half a second, or a minute all together.
 const SEEDS: Record<string, number> = {
-  tree: 15,
-  decoder: 20,
-  requests: 20,
-  frames: 15,
-  dump: 100,
-  limits: 20,
-  original: 100,
+  tree: budget(4, 100),
+  decoder: budget(6, 100),
+  requests: budget(6, 100),
+  frames: budget(5, 100),
+  dump: budget(30, 500),
+  limits: budget(6, 100),
+  original: budget(40, 500),
 };
 
 for (const [name, seeds] of Object.entries(SEEDS)) {

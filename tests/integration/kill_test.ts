@@ -10,6 +10,7 @@
 // prints a summary; KARMA_SEED repeats the requests and the moments, though not the process's pace.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { budget } from "../support/budget.ts";
 import { Client } from "../support/client.ts";
 import { Random } from "../support/random.ts";
 import { Server, TemporaryDirectory } from "../support/server.ts";
@@ -21,7 +22,11 @@ const WRITERS_V2 = 2;
 const rounds = Number(Deno.env.get("KARMA_ROUNDS"));
 /** Keys of each writer in each shared tree. */
 const KEYS = rounds > 0 ? 10_000 : 500;
-const ROUNDS_BY_DEFAULT = { always: 4, everysec: 4, no: 2 };
+const ROUNDS_BY_DEFAULT = budget({ always: 2, everysec: 2, no: 1 }, {
+  always: 20,
+  everysec: 20,
+  no: 10,
+});
 
 /** What Karma may say after a crash, and nothing else. */
 const TOLD =

@@ -2,6 +2,7 @@
 // random moments of the first start. Crashes at every moment of it are in takeover_crash_test.ts.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { budget } from "../support/budget.ts";
 import { ClientV2, type Fields } from "../support/client_v2.ts";
 import { filesOf } from "../support/files.ts";
 import { live } from "../support/life.ts";
@@ -194,7 +195,7 @@ Deno.test("takeover: a damaged log of Karma 1.x stops the start, and nothing is 
 });
 
 Deno.test("takeover: killed at random moments of the first start", async () => {
-  const rounds = 12;
+  const rounds = budget(3, 12);
   const usual = await (async () => {
     using directory = karma1Directory();
     const began = performance.now();
