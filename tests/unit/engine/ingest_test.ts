@@ -2,6 +2,7 @@
 // beside a model.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { budget } from "../../support/budget.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { type Contents, contentsOf } from "../../fuzz/dump_fuzz.ts";
 import { LocalKarma, type LocalOptions } from "../../support/local_karma.ts";
@@ -540,7 +541,7 @@ Deno.test("ingest: a change and its note are there together, however little spac
   for (const mode of ["add", "set", "replace_series"]) {
     for (const [op, chunks, ask] of table) {
       const { count: most } = await filled(mode, chunks, Infinity);
-      for (let left = 0; left < 110; left += left < 20 ? 1 : 6) {
+      for (let left = 0; left < 110; left += left < 20 ? budget(3, 1) : budget(18, 6)) {
         const { world } = await filled(mode, chunks, most - left);
         const before = world.state();
         if (await ask(world) === FULL) {
@@ -624,7 +625,7 @@ interface Model {
 
 Deno.test("ingest: random histories beside a model, with kills and dumps", async () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0];
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < budget(3, 12); round++) {
     const random = new Random(seed + round);
     const where = `seed ${seed + round}`;
     let world = await World.start();

@@ -1,6 +1,7 @@
 // Inspection beside a naive model, on trees that change, at its deadline, and while others wait.
 
 import { assert, assertEquals } from "@std/assert";
+import { budget } from "../../support/budget.ts";
 import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
 import {
   infoOf,
@@ -199,7 +200,7 @@ Deno.test("inspection: the answers of the original, byte for byte", async () => 
 });
 
 Deno.test("inspection: random trees, beside a model", async () => {
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= budget(10, 40); seed++) {
     const random = new Random(seed);
     const pair = randomPair(random, random.pick([1, 10, 300, 6000]));
     const { tree } = pair;
@@ -455,7 +456,7 @@ async function partsOf(
 }
 
 Deno.test("inspection: parts, merged as the protocol says, are the whole", async () => {
-  for (let seed = 1; seed <= 10; seed++) {
+  for (let seed = 1; seed <= budget(3, 10); seed++) {
     const pair = randomPair(new Random(seed), 8000);
     const { tree } = pair;
     const [from, to] = [20260103, 20260120];

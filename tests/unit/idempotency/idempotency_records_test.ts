@@ -434,11 +434,11 @@ const HISTORIES: [what: string, history: History][] = [
     operations: budget(10_000, 80_000),
   }],
   ["many answers, full tables", {
-    recordsMax: 30_000,
+    recordsMax: budget(8_000, 30_000),
     ageMaxSeconds: 5000,
-    keys: 60_000,
+    keys: budget(16_000, 60_000),
     responseMax: 200,
-    operations: budget(60_000, 150_000),
+    operations: budget(40_000, 150_000),
   }],
 ];
 

@@ -1,6 +1,7 @@
 // Dumps of the original Karma: real ones, odd ones, damaged ones and made-up ones.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { budget } from "../../support/budget.ts";
 import { u64ToBigInt } from "../../../lib/bytes/u64.ts";
 import { readOriginalDump } from "../../../lib/legacy/original_dump.ts";
 import { ReadWindow } from "../../../lib/host/read_window.ts";
@@ -207,7 +208,7 @@ Deno.test("original: mutated bytes load or are refused, and nothing else", async
   });
   let loaded = 0;
   let refused = 0;
-  for (let round = 0; round < 6000; round++) {
+  for (let round = 0; round < budget(1000, 6000); round++) {
     let bytes = [...random.pick(good)];
     for (let left = 1 + random.below(3); left > 0; left--) bytes = mutated(bytes, random);
     try {
@@ -504,7 +505,7 @@ Deno.test("original: what the disk says passes unchanged", async () => {
 
 Deno.test("original: made-up dumps load to what a model holds", async () => {
   const random = new Random(42);
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < budget(8, 30); round++) {
     const model: Contents = {};
     const counters: [Bytes, Bytes][] = [];
     const keys = random.pick([3, 100, 3000]);

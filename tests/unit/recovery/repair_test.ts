@@ -2,6 +2,7 @@
 // exactly, beside a model; nothing is deleted, and a repair that is not meant changes nothing.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { budget } from "../../support/budget.ts";
 import { DedupStore } from "../../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import type { Opening } from "../../../lib/recovery/integrity_check.ts";
@@ -15,7 +16,7 @@ import type { MemoryDisk } from "../../support/memory_disk.ts";
 import { Random } from "../../support/random.ts";
 
 const DIRECTORY = "/dumps";
-const RUNS = Number(Deno.env.get("KARMA_REPAIRS") ?? 25);
+const RUNS = Number(Deno.env.get("KARMA_REPAIRS") ?? budget(6, 25));
 const NOW = Date.UTC(2026, 10, 22, 12);
 
 const open: Opening = (disk, forest) => {
