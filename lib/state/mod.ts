@@ -3,6 +3,7 @@
 
 export { decodeCatalog, encodeCatalog } from "./catalog.ts";
 export { applyRangeDeletes, applyRangeDeletesNow, SweepOrder } from "./range_delete_sweeper.ts";
+export { StateMachine } from "./state_machine.ts";
 export {
   ADOPT,
   CREATE,
@@ -18,8 +19,7 @@ export {
   ROWS,
   serialAt,
   STAGE,
-  StateMachine,
-} from "./state_machine.ts";
+} from "./record.ts";
 export { type Outcome, StateWriter } from "./state_writer.ts";
 export { isApplied, overflow } from "./outcome.ts";
 export { TreeResolver } from "./tree_resolver.ts";

@@ -12,6 +12,7 @@ import { pace } from "../host/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
 import { type Forest, isHidden, type Refusal, type Tree, treeBytes } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
+import { StateMachine } from "./state_machine.ts";
 import {
   ADD,
   ADOPT,
@@ -25,12 +26,11 @@ import {
   ROWS,
   SET,
   STAGE,
-  StateMachine,
   SUBTRACT,
   SWEEP,
   TOUCH,
   writeRecord,
-} from "./state_machine.ts";
+} from "./record.ts";
 import { reclaim } from "./range_delete_sweeper.ts";
 import { Undo } from "./undo.ts";
 

@@ -3,7 +3,7 @@
 // table are ns of a record; what the kernel and the disk take is not here.
 
 import { assertEquals } from "@std/assert";
-import { ADD } from "../../../lib/state/state_machine.ts";
+import { ADD } from "../../../lib/state/record.ts";
 import type { Appending } from "../../../lib/host/disk.ts";
 import { GROUP_WORDS, sealGroup } from "../../../lib/wal/format.ts";
 import { Wal } from "../../../lib/wal/wal.ts";

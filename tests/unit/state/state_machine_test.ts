@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailed } from "../../../lib/assert.ts";
 import { parts } from "../../../lib/dump/tree_io.ts";
+import { StateMachine } from "../../../lib/state/state_machine.ts";
 import {
   ADD,
   ADOPT,
@@ -22,12 +23,11 @@ import {
   serialAt,
   SET,
   STAGE,
-  StateMachine,
   SUBTRACT,
   SWEEP,
   TOUCH,
   writeRecord,
-} from "../../../lib/state/state_machine.ts";
+} from "../../../lib/state/record.ts";
 import { applyRangeDeletesNow } from "../../../lib/state/range_delete_sweeper.ts";
 import { DamagedError } from "../../../lib/errors.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
