@@ -3,6 +3,8 @@
 // A protocol may tell a code (v2) or only the sentence that comes with it (v1). Codes never change
 // their meaning; sentences may become clearer.
 
+import { AssertionFailed } from "./assert.ts";
+
 export type ErrorCode =
   // before a request is understood
   | "too_many_connections"
@@ -64,6 +66,26 @@ export class DamagedError extends Error {
     super(message, options);
     this.file = file;
   }
+}
+
+/**
+ * Runs `work`, which uses the disk, and returns what it returns.
+ *
+ * @throws {HostError} `what` and what the system said, if the system failed; damage, errors that are HostErrors
+ * already and our own mistakes pass as they are.
+ */
+export async function orHostError<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asHostError(what, error);
+  }
+}
+
+/** What `orHostError` throws for an error; for callers that do not wait. */
+export function asHostError(what: string, error: unknown): unknown {
+  const isKnown = error instanceof HostError || error instanceof DamagedError;
+  return isKnown || error instanceof AssertionFailed ? error : new HostError(what, error);
 }
 
 /** What a thrown thing says, without its class and trace. */

@@ -75,7 +75,9 @@ function importViolations(path: string, specifier: string): string[] {
   if (room(path) === "npm") return [];
   if (room(target) === "npm") return refused;
   if (!ours) return PACKAGES.includes(target) || target.startsWith("node:") ? [] : refused;
-  if (SHARED.includes(path)) return refused;
+  if (SHARED.includes(path)) {
+    return SHARED.slice(0, SHARED.indexOf(path)).includes(target) ? [] : refused;
+  }
   if (SHARED.includes(target)) return [];
   if (path !== "main.ts" && !(room(path) in ROOMS)) return [`no room is called ${room(path)}`];
   if (room(target) === room(path)) return [];

@@ -11,6 +11,7 @@
 // each of 50 000 small trees took 109 s, and 256 to a batch take 12.
 
 import { join } from "@std/path";
+import { orHostError } from "../errors.ts";
 import { AssertionFailed } from "../assert.ts";
 import { type Clock, type Disk, nextTurn, type Writing } from "../host/mod.ts";
 import type { Tree } from "../tree/mod.ts";
@@ -213,7 +214,7 @@ export class BatchWriter {
     if (draft.error !== null) return;
     try {
       const failure = `Tree ${JSON.stringify(draft.name)} could not be dumped`;
-      await this.#dumpIndex.told(failure, work);
+      await orHostError(failure, work);
     } catch (error) {
       draft.error = error;
     }

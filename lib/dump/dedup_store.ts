@@ -4,9 +4,8 @@
 // the disk as far as it has seen it. The newest of a log counts, and makes the older ones useless.
 
 import { join } from "@std/path";
-import { AssertionFailed } from "../assert.ts";
-import { DamagedError, HostError } from "../errors.ts";
-import { type Clock, type Disk, pace, ReadWindow } from "../host/mod.ts";
+import { DamagedError, orHostError } from "../errors.ts";
+import { type Clock, type Disk, pace, ReadWindow, replaceFile, type Writing } from "../host/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
 import {
   type DedupCounts,
@@ -89,7 +88,7 @@ export class DedupStore {
   }
 
   #isThere(file: string): Promise<boolean> {
-    return told(`Registry ${file} could not be looked for`, () => {
+    return orHostError(`Registry ${file} could not be looked for`, () => {
       return this.#disk.exists(join(this.#directory, file));
     });
   }
@@ -99,18 +98,21 @@ export class DedupStore {
     const newest = this.#newest;
     if (newest === null) return;
     const old = (await this.#files(newest.log)).filter((file) => file < newest.file);
-    await told("Old dumps of the registry could not be removed", async () => {
+    await orHostError("Old dumps of the registry could not be removed", async () => {
       for (const file of old) await this.#disk.remove(join(this.#directory, file));
     });
   }
 
   async #write(dedup: DedupState, wal: WalSource): Promise<void> {
-    const temporary = join(this.#directory, TEMPORARY);
-    await told("The registry could not be dumped", async () => {
+    await orHostError("The registry could not be dumped", async () => {
       try {
-        const written = await this.#writeFile(temporary, dedup, wal);
-        await this.#disk.syncDirectory(this.#directory);
-        this.#newest = written;
+        let dump: DedupDump | null = null;
+        await replaceFile(this.#disk, this.#directory, TEMPORARY, async (file) => {
+          dump = await this.#fill(file, dedup, wal);
+          await wal.sync();
+          return dump.file;
+        });
+        this.#newest = dump;
       } catch (error) {
         dedup.isChanged = true; // there is no dump of it
         throw error;
@@ -118,42 +120,22 @@ export class DedupStore {
     });
   }
 
-  async #writeFile(
-    temporary: string,
-    dedup: DedupState,
-    wal: WalSource,
-  ): Promise<DedupDump> {
-    try {
-      const file = await this.#disk.create(temporary);
-      // From here on, as of one record: what comes first is written down at once.
-      const seconds = Math.floor(this.#clock.now() / 1000);
-      const head = { log: wal.id, lsn: wal.lsn, seconds };
-      dedup.mark(head.lsn);
-      const name = fileName(head);
-      let written: DedupCounts & { bytes: number };
-      try {
-        written = await writeDedup(dedup, head, file, pace());
-        await file.sync();
-      } finally {
-        file.close();
-      }
-      await wal.sync();
-      await this.#disk.rename(temporary, join(this.#directory, name));
-      return { ...head, ...written, file: name };
-    } catch (error) {
-      // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
-      await this.#disk.remove(temporary).catch(() => {});
-      throw error;
-    }
+  /** Writes the state as of one record: changes that come later are in the WAL. */
+  async #fill(file: Writing, dedup: DedupState, wal: WalSource): Promise<DedupDump> {
+    const seconds = Math.floor(this.#clock.now() / 1000);
+    const head = { log: wal.id, lsn: wal.lsn, seconds };
+    dedup.mark(head.lsn);
+    const written = await writeDedup(dedup, head, file, pace());
+    return { ...head, ...written, file: fileName(head) };
   }
 
   async #read(file: string, dedup: DedupState): Promise<DedupDump | null> {
-    const reading = await told(`Registry ${file} could not be opened`, () => {
+    const reading = await orHostError(`Registry ${file} could not be opened`, () => {
       return this.#disk.open(join(this.#directory, file));
     });
     if (reading === null) return null;
     try {
-      return await told(`Registry ${file} could not be read`, async () => {
+      return await orHostError(`Registry ${file} could not be read`, async () => {
         const window = new ReadWindow(reading);
         const head = await readDedupHead(window);
         if (fileName(head) !== file) throw new DamagedError("it has another one's name");
@@ -171,21 +153,10 @@ export class DedupStore {
 
   /** The file names of a log's dumps, oldest first. */
   async #files(log: string): Promise<string[]> {
-    const files = await told(`Directory ${this.#directory} could not be listed`, () => {
+    const files = await orHostError(`Directory ${this.#directory} could not be listed`, () => {
       return this.#disk.list(this.#directory);
     });
     return files.filter((file) => file.endsWith(`-${log}.registry`)).sort();
-  }
-}
-
-/** Does something with the disk; what the system says becomes a HostError, our mistakes stay ours. */
-async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const isTold = error instanceof HostError || error instanceof DamagedError;
-    if (isTold || error instanceof AssertionFailed) throw error;
-    throw new HostError(what, error);
   }
 }
 

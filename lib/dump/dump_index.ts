@@ -7,7 +7,7 @@
 // Trade-off: while dumps are written a list may be some seconds old: each of them changes the directory,
 // and listing 50 000 files takes a fifth of a second, if on another thread.
 
-import { DamagedError } from "../errors.ts";
+import { DamagedError, orHostError } from "../errors.ts";
 import { type Disk, pace } from "../host/mod.ts";
 import {
   dumpedName,
@@ -156,7 +156,7 @@ export class DumpIndex extends DumpFiles {
 
   async #look(): Promise<void> {
     if (this.isBusy && performance.now() - this.#listedAt < LIST_AGE_MAX_MS) return;
-    await this.told("Dumps could not be listed", async () => {
+    await orHostError("Dumps could not be listed", async () => {
       const stamp = await this.#disk.changedAt(this.#directory);
       if (stamp !== null && stamp === this.#stamp) return;
       const since = this.#sinceListed = new Set();

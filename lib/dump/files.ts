@@ -5,8 +5,7 @@
 // is wrong with a file a DamagedError that names it.
 
 import { join } from "@std/path";
-import { AssertionFailed } from "../assert.ts";
-import { DamagedError, HostError } from "../errors.ts";
+import { asHostError, DamagedError, orHostError } from "../errors.ts";
 import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import { type DumpFile, FILE_NAME_BYTES_MAX } from "./file_name.ts";
 import type { DumpHead } from "./format.ts";
@@ -54,7 +53,7 @@ export class DumpFiles {
 
   /** Whether a file is a link to another, perhaps to one outside of the directory. */
   isLink(file: string): Promise<boolean> {
-    return this.told(`Dump ${file} could not be looked at`, () => {
+    return orHostError(`Dump ${file} could not be looked at`, () => {
       return this.#disk.isLink(join(this.#directory, file));
     });
   }
@@ -77,17 +76,6 @@ export class DumpFiles {
     return this.#opened(file, 0, (reading) => read(new ReadWindow(reading)));
   }
 
-  /** Does something with the disk; what the system says becomes a HostError that says what for. */
-  async told<T>(failure: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      const known = error instanceof DamagedError || error instanceof HostError;
-      if (known || error instanceof AssertionFailed) throw error;
-      throw new HostError(failure, error);
-    }
-  }
-
   /**
    * As `open`, without waiting for the disk if the file is small: at a start there may be ten thousand, and
    * opening, asking, reading and closing one took 0.4 ms.
@@ -103,8 +91,7 @@ export class DumpFiles {
     try {
       return this.#disk.readNow(join(this.#directory, file), SMALL_BYTES);
     } catch (error) {
-      if (error instanceof AssertionFailed) throw error;
-      throw new HostError(`Dump ${file} could not be read`, error);
+      throw asHostError(`Dump ${file} could not be read`, error);
     }
   }
 
@@ -114,7 +101,7 @@ export class DumpFiles {
     read: (reading: Reading) => Promise<T>,
   ): Promise<T | null> {
     if (!isPlainName(file)) return null;
-    const reading = await this.told(`Dump ${file} could not be opened`, () => {
+    const reading = await orHostError(`Dump ${file} could not be opened`, () => {
       return this.#disk.open(join(this.#directory, file), offset);
     });
     if (reading === null) return null;
@@ -128,7 +115,7 @@ export class DumpFiles {
   /** Reads from a file; what is wrong with it is said with its name. */
   async #read<T>(file: string, read: () => Promise<T>): Promise<T> {
     try {
-      return await this.told(`Dump ${file} could not be read`, read);
+      return await orHostError(`Dump ${file} could not be read`, read);
     } catch (error) {
       if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
         throw error;

@@ -24,3 +24,4 @@ export {
 } from "./disk.ts";
 export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
 export { ReadWindow } from "./read_window.ts";
+export { replaceFile } from "./replace_file.ts";

@@ -2,8 +2,7 @@
 // names the file; what is wrong in a file, a DamagedError that does.
 
 import { join } from "@std/path";
-import { AssertionFailed } from "../assert.ts";
-import { DamagedError, HostError, sentenceOf } from "../errors.ts";
+import { asHostError, DamagedError, orHostError, sentenceOf } from "../errors.ts";
 import { type Disk, ReadWindow } from "../host/mod.ts";
 import { JsonReader } from "./json_reader.ts";
 
@@ -18,11 +17,8 @@ export class Source {
 
   /** The names of all files, in order. */
   async list(): Promise<string[]> {
-    try {
-      return (await this.#disk.list(this.#directory)).sort();
-    } catch (error) {
-      throw new HostError(`Directory ${this.#directory} could not be listed`, error);
-    }
+    const failure = `Directory ${this.#directory} could not be listed`;
+    return (await orHostError(failure, () => this.#disk.list(this.#directory))).sort();
   }
 
   /** Reads a file through a window; null when there is no such file. */
@@ -32,9 +28,8 @@ export class Source {
       reading = await this.#disk.open(join(this.#directory, file));
       return reading === null ? null : await read(new ReadWindow(reading), reading.size);
     } catch (error) {
-      if (error instanceof AssertionFailed || error instanceof HostError) throw error;
       if (error instanceof DamagedError) throw damaged(file, error);
-      throw new HostError(`File ${file} could not be read`, error);
+      throw asHostError(`File ${file} could not be read`, error);
     } finally {
       reading?.close();
     }

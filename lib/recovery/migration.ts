@@ -5,7 +5,6 @@
 // 1.x count: dumps of ours are then those of a migration that a crash ended, and would count twice.
 
 import { join } from "@std/path";
-import { AssertionFailed } from "../assert.ts";
 import type { DumpStore } from "../dump/mod.ts";
 import type { Disk } from "../host/mod.ts";
 import {
@@ -17,7 +16,7 @@ import {
 } from "../idempotency/mod.ts";
 import { LegacyDirectory } from "../legacy/mod.ts";
 import { type Forest, HIDDEN } from "../tree/mod.ts";
-import { HostError } from "../errors.ts";
+import { orHostError } from "../errors.ts";
 
 /** Where its files are kept afterwards. */
 const ASIDE = "karma-1.x";
@@ -76,17 +75,14 @@ export class Migration {
   async settle(tell: (line: string) => void): Promise<void> {
     const { files } = this.#karma1;
     const aside = join(this.#directory, ASIDE);
-    try {
+    await orHostError(`The files of Karma 1.x could not be moved to ${aside}`, async () => {
       await this.#disk.makeDirectory(aside);
       for (const file of files) {
         await this.#disk.rename(join(this.#directory, file), join(aside, file));
       }
       await this.#disk.syncDirectory(aside);
       await this.#disk.syncDirectory(this.#directory);
-    } catch (error) {
-      if (error instanceof AssertionFailed) throw error;
-      throw new HostError(`The files of Karma 1.x could not be moved to ${aside}`, error);
-    }
+    });
     const reason = this.#isRead ? "" : " were not read, as there is a log of Karma 2 already, and";
     tell(`Files of Karma 1.x${reason} are kept in ${aside}: ${files.join(", ")}`);
   }

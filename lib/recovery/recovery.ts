@@ -25,7 +25,7 @@ import {
   type WalPosition,
   WalReader,
 } from "../wal/mod.ts";
-import { DamagedError, HostError } from "../errors.ts";
+import { DamagedError, HostError, orHostError } from "../errors.ts";
 import type { Progress } from "./progress.ts";
 import { Replay } from "./replay.ts";
 import { Rescue } from "./rescue.ts";
@@ -248,11 +248,8 @@ export class Recovery {
     const aside = [...logs, ...dumps];
     const named = aside.length === 0 ? "nothing was there" : `left aside: ${aside.join(", ")}`;
     tell(`Starting empty, as --restore=false says; ${named}`);
-    try {
-      await removeMark(this.#directory, this.#disk);
-    } catch (error) {
-      throw new HostError("The mark of the old log could not be removed", error);
-    }
+    const failure = "The mark of the old log could not be removed";
+    await orHostError(failure, () => removeMark(this.#directory, this.#disk));
     // Names of segments ascend, so that the newest log is found; dumps of the older have another id.
     return await this.#beginLog(newId(), segmentLsn(logs.at(-1) ?? "") ?? 0);
   }
@@ -292,9 +289,8 @@ function newId(): string {
 }
 
 async function listed(disk: Disk, directory: string): Promise<string[]> {
-  try {
-    return await disk.list(directory);
-  } catch (error) {
-    throw new HostError(`Directory ${directory} could not be listed`, error);
-  }
+  return await orHostError(
+    `Directory ${directory} could not be listed`,
+    () => disk.list(directory),
+  );
 }

@@ -10,7 +10,7 @@
 // anew, which takes the space of one dump of each tree.
 
 import { join } from "@std/path";
-import { DamagedError, HostError } from "../errors.ts";
+import { DamagedError, HostError, orHostError } from "../errors.ts";
 import { Forest } from "../tree/mod.ts";
 import { removeMark, segmentLsn, Wal } from "../wal/mod.ts";
 import { assessDamage, type Damage, type Place } from "./damage.ts";
@@ -53,13 +53,10 @@ export async function repair(place: Place, isMeant: boolean): Promise<RepairOutc
     const command = `karma repair --directory=${place.directory} --yes`;
     return { lines: [...lines, `Nothing was changed. To do it: ${command}`], isWhole: false };
   }
-  try {
+  await orHostError(`Directory ${place.directory} could not be repaired`, async () => {
     if (damage !== null) await beginAnew(place, damage.recovery);
     await moveAside(place, [...files], aside);
-  } catch (error) {
-    if (error instanceof HostError || error instanceof DamagedError) throw error;
-    throw new HostError(`Directory ${place.directory} could not be repaired`, error);
-  }
+  });
   return { lines: [...lines, "It is done: the directory can be started on"], isWhole: true };
 }
 

@@ -14,7 +14,7 @@
 import { crc32 } from "node:zlib";
 import { join } from "@std/path";
 import { sentenceOf } from "../errors.ts";
-import type { Disk } from "../host/mod.ts";
+import { type Disk, replaceFile } from "../host/mod.ts";
 import { segmentFileName, segmentLsn } from "./format.ts";
 
 export const MARK_FILE = ".karma-log.mark";
@@ -99,22 +99,15 @@ export class Marker {
     const mark = this.#next;
     if (mark === null) return; // a later one was written in its place
     this.#next = null;
-    const temporary = join(this.#directory, TEMPORARY);
     try {
-      const file = await this.#disk.create(temporary);
-      try {
+      await replaceFile(this.#disk, this.#directory, TEMPORARY, async (file) => {
         await file.write(encodeMark(mark));
-        await file.sync();
-      } finally {
-        file.close();
-      }
-      await this.#disk.rename(temporary, join(this.#directory, MARK_FILE));
-      await this.#disk.syncDirectory(this.#directory);
+        return MARK_FILE;
+      });
       this.#isTold = false;
     } catch (error) {
       if (!this.#isTold) this.#tell(`The log's mark could not be written: ${sentenceOf(error)}`);
       this.#isTold = true;
-      await this.#disk.remove(temporary).catch(() => {});
     }
   }
 }

@@ -12,7 +12,7 @@
 // and reads what stands before it.
 
 import { join } from "@std/path";
-import { DamagedError } from "../errors.ts";
+import { DamagedError, orHostError } from "../errors.ts";
 import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import {
   GROUP_BYTES,
@@ -28,7 +28,7 @@ import {
   segmentLsn,
 } from "./format.ts";
 import { type HighWaterMark, MARK_FILE, readMark } from "./mark.ts";
-import { type Fault, readSegmentHead, search, told } from "./scan.ts";
+import { type Fault, readSegmentHead, search } from "./scan.ts";
 import type { SegmentFile } from "./segment.ts";
 
 /** A segment by its name and what its head says. */
@@ -115,13 +115,16 @@ export class WalReader {
     tolerate: Tolerance | null = null,
   ): Promise<WalReader | null> {
     // The mark first: where a server goes on meanwhile (`karma check`), the log is not behind it then.
-    const mark = await told("The log's mark could not be read", () => readMark(directory, disk));
-    const names = await told("The log could not be listed", () => disk.list(directory));
+    const mark = await orHostError(
+      "The log's mark could not be read",
+      () => readMark(directory, disk),
+    );
+    const names = await orHostError("The log could not be listed", () => disk.list(directory));
     const found: Found[] = [];
     for (const file of names.filter((name) => segmentLsn(name) !== null).sort()) {
       const lsn = segmentLsn(file)!;
       const read = () => readSegmentHead(directory, disk, file);
-      let head = await told(`Log ${file} could not be read`, read);
+      let head = await orHostError(`Log ${file} could not be read`, read);
       if (tolerate !== null && mark !== null && "torn" in head && !head.torn) {
         // What it says is known otherwise; whether it was of this log its first group will tell.
         tolerate(damaged(file, 0, head.what));
@@ -257,7 +260,7 @@ export class WalReader {
   }
 
   #told<T>(file: string, work: (reading: Reading) => Promise<T>): Promise<T> {
-    return told(`Log ${file} could not be read`, async () => {
+    return orHostError(`Log ${file} could not be read`, async () => {
       const reading = await this.#disk.open(join(this.#directory, file));
       if (reading === null) throw new Error("it is not there any more");
       try {

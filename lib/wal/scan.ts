@@ -1,7 +1,6 @@
 // Looks into the files of a log: the head of a segment, what is left of groups behind their end.
 
 import { join } from "@std/path";
-import { DamagedError, HostError } from "../errors.ts";
 import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import {
   decodeSegmentHead,
@@ -75,14 +74,4 @@ export async function search(
     window.at = Math.min(window.at, window.end);
   }
   return { isDurable, last };
-}
-
-/** Does something with the disk; what the system says becomes a HostError that says what for. */
-export async function told<T>(failure: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DamagedError || error instanceof HostError) throw error;
-    throw new HostError(failure, error);
-  }
 }

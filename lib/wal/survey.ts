@@ -5,6 +5,7 @@
 // before it. Trade-off: it looks for groups at every word, which takes some seconds for a gigabyte.
 
 import { join } from "@std/path";
+import { orHostError } from "../errors.ts";
 import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";
 import {
   GROUP_BYTES,
@@ -16,7 +17,7 @@ import {
   MARK_BYTES,
   segmentLsn,
 } from "./format.ts";
-import { told } from "./scan.ts";
+import {} from "./scan.ts";
 
 /** Is given the words of each group that can be read: words[from..to). Without records: a preamble. */
 type Sighting = (
@@ -46,10 +47,10 @@ export async function survey(
   sight: Sighting,
 ): Promise<Survey> {
   const found: Survey = { faults: [], groups: 0, records: 0, bytes: 0, lsn };
-  const names = await told("The log could not be listed", () => disk.list(directory));
+  const names = await orHostError("The log could not be listed", () => disk.list(directory));
   const files = names.filter((name) => segmentLsn(name) !== null && name >= from.file).sort();
   for (const file of files) {
-    await told(`Log ${file} could not be read`, async () => {
+    await orHostError(`Log ${file} could not be read`, async () => {
       const reading = await disk.open(join(directory, file));
       if (reading === null) return;
       try {
