@@ -105,6 +105,11 @@ class Sight {
   /** Turns since it was dismissed, and when that was; 0: it wasn't. */
   partingTurns = 0;
   dismissedAt = 0;
+  /**
+   * Whether it was cut, and is not waited for any more. Deno 2.6 leaves a write that waits for its client
+   * pending when the connection is closed, and so its session would never end.
+   */
+  isCut = false;
 
   constructor({ activity: { readBytes, shortReads, reads, calls } }: Leaver, now: number) {
     this.bytes = readBytes;
@@ -139,27 +144,31 @@ export async function drain(sessions: ReadonlySet<Leaver>, loop: DrainLoop): Pro
   const sights = new Map<Leaver, Sight>();
   for (const session of sessions) sights.set(session, new Sight(session, began));
   let calmTurns = 0;
-  while (sessions.size > 0) {
+  for (;;) {
+    const left = [...sessions].filter((session) => !sights.get(session)!.isCut);
+    if (left.length === 0) break;
     await loop.turn();
     const now = loop.now();
     if (now - began > DRAIN_MS) break;
     let reads = 0;
-    for (const session of sessions) reads += sights.get(session)!.look(session, now);
+    for (const session of left) reads += sights.get(session)!.look(session, now);
     if (calmTurns < CALM_TURNS) calmTurns = reads < MANY_READS ? calmTurns + 1 : 0;
-    for (const session of sessions) {
-      step(session, sights.get(session)!, calmTurns >= CALM_TURNS, now);
+    for (const session of left) {
+      const sight = sights.get(session)!;
+      step(session, sight, calmTurns >= CALM_TURNS, now);
+      if (sight.isCut) session.close();
     }
   }
   for (const session of sessions) session.close();
 }
 
-/** Dismisses a session, or cuts it, if it is time. */
+/** Dismisses a session, or has it cut, if it is time. */
 function step(session: Leaver, sight: Sight, isCalm: boolean, now: number): void {
   if (sight.dismissedAt > 0) {
     sight.partingTurns++;
     const isLate = sight.partingTurns > PARTING_TURNS && now - sight.dismissedAt > PARTING_MS;
     if (session.isTalking && (isLate || sight.isQuiet(QUIET_TURNS, QUIET_MS, now))) {
-      if (session.idle || sight.isQuiet(STALL_TURNS, STALL_MS, now)) session.close();
+      sight.isCut = session.idle || sight.isQuiet(STALL_TURNS, STALL_MS, now);
     }
     return;
   }
@@ -170,6 +179,6 @@ function step(session: Leaver, sight: Sight, isCalm: boolean, now: number): void
     sight.dismissedAt = now;
     session.dismiss();
   } else if (session.isTalking && !session.idle && sight.isQuiet(STALL_TURNS, STALL_MS, now)) {
-    session.close();
+    sight.isCut = true;
   }
 }

@@ -164,9 +164,7 @@ Deno.test("lifecycle: neither an idle client nor one that doesn't read holds up 
   const began = performance.now();
   assertEquals(await server.stop(), 0);
   const took = performance.now() - began;
-  // In the binary (Deno 2.6) the client that doesn't read is not seen to stall, and the drain's bound ends it.
-  const tookMax = Deno.env.has("KARMA_BIN") ? 30_000 : 15_000;
-  assert(took < tookMax, `It took ${took} ms`);
+  assert(took < 15_000, `It took ${took} ms`);
 });
 
 Deno.test("lifecycle: where the directory has gone, the end is 4 and says why", async () => {

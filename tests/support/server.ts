@@ -9,7 +9,7 @@ import { fromFileUrl, join, resolve } from "@std/path";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 const START_LINE = /^Karma v\.\S+ is on (\d+)\.$/m;
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 20_000;
 const POLL_MS = 5;
 
 export interface ServerOptions {

@@ -126,6 +126,20 @@ Deno.test("drain: who takes no replies is cut, who takes some is not", async () 
   assert(slow.isDismissed && slow.dismissedAt >= 5000, `${slow.dismissedAt}`);
 });
 
+Deno.test("drain: a session that was cut is not waited for, though its write never ends", async () => {
+  class Stuck extends Client {
+    override close(): void {
+      this.isClosed = true;
+    }
+  }
+  const world = new World(10);
+  const stuck = new Stuck(world, (client) => client.idle = false);
+  const began = world.now();
+  await drain(world.sessions, world);
+  const took = world.now() - began;
+  assert(stuck.isClosed && took < 5000, `${took} ms`);
+});
+
 Deno.test("drain: what takes the engine time is waited for, but not for ever", async () => {
   for (const [turnsNeeded, isAnswered] of [[5000, true], [50_000, false]] as const) {
     const world = new World(2);
