@@ -28,6 +28,8 @@ const LARGE_REQUESTS = 5_000;
 /** Takes places to keys, so that neighbors of a file are no neighbors in the tree: a prime. */
 const SCATTER = 7919;
 const INTERRUPTED = 130;
+/** Twenty a second. */
+const ALONE_TRIES = 1200;
 
 const CONNECTIONS = [1, 2, 8, 50, 200, 1000, 5000];
 const PIPELINES = [1, 16, 100, 1000, 10_000];
@@ -131,12 +133,38 @@ function requestsOf(load: Load): string {
   return path;
 }
 
+/**
+ * Resolves when the server has no other connection: those of the cell before may still have requests that were
+ * received, and ten thousand connections are as many as it takes.
+ */
+async function alone({ port }: Server): Promise<void> {
+  const request = new TextEncoder().encode('{"v":2,"op":"system.metrics"}\n');
+  for (let tries = 0; tries < ALONE_TRIES; tries++) {
+    using connection = await Deno.connect({ port });
+    await connection.write(request);
+    if (/karma_connections 1\\n/.test(await line(connection))) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("The connections of the cell before do not end");
+}
+
+async function line(connection: Deno.Conn): Promise<string> {
+  const bytes = new Uint8Array(65536);
+  for (let length = 0;;) {
+    const count = await connection.read(bytes.subarray(length));
+    if (count === null) return ""; // refused: there are too many
+    length += count;
+    if (bytes[length - 1] === 10) return new TextDecoder().decode(bytes.subarray(0, length));
+  }
+}
+
 async function measure(
   server: Server,
   { connections, pipeline }: Cell,
   seconds: number,
   path: string,
 ): Promise<Waits> {
+  await alone(server);
   const args = [server.port, connections, pipeline, seconds, path].map(String);
   return JSON.parse(await output("bash", "-c", WRAPPER, `${directory}/beside`, ...args));
 }
