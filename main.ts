@@ -29,6 +29,7 @@ import {
 } from "./lib/host/mod.ts";
 import { Statistics } from "./lib/metrics/mod.ts";
 import { check, repair } from "./lib/recovery/mod.ts";
+import { JsonReplyWriter } from "./lib/protocol/mod.ts";
 import { Acceptor, Descriptors, Loading } from "./lib/server/mod.ts";
 import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
 import { VERSION } from "./lib/version.ts";
@@ -238,7 +239,8 @@ async function main(): Promise<void> {
   const accepting = acceptor.run();
   const lost = (error: HostError) =>
     fail(error.message, error instanceof FullError ? EXIT_FULL : EXIT_BROKEN);
-  const host = { disk, clock, budget, memoryBytes, tell: log, lost };
+  const replyWriter = new JsonReplyWriter();
+  const host = { disk, clock, budget, memoryBytes, replyWriter, tell: log, lost };
   const database = await Database.open(databaseOptions(config, memory), host, statistics)
     .catch(failToStart);
   setInterval(() => {

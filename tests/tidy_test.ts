@@ -15,7 +15,7 @@ import settings from "../deno.json" with { type: "json" };
 const ROOMS: Record<string, readonly string[]> = {
   cli: ["server", "engine", "command"],
   server: ["protocol", "metrics", "command", "bytes", "host"],
-  protocol: ["command", "bytes"],
+  protocol: ["command", "tree", "bytes"],
   engine: [
     "limits",
     "recovery",

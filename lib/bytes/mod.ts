@@ -25,6 +25,6 @@ export { ENDED, FAULTS } from "./json_string.ts";
 export type { Line } from "./line.ts";
 export { NameIndex } from "./name_index.ts";
 export { equals, NameTable } from "./name_table.ts";
-export { ReceiveBuffer } from "./receive_buffer.ts";
+export { type Frame, ReceiveBuffer } from "./receive_buffer.ts";
 export { SendBuffer } from "./send_buffer.ts";
 export { compareU64, highLane, LANE, LANE_MAX, lowLane, parseU64, u64ToBigInt } from "./u64.ts";

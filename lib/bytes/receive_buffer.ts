@@ -30,9 +30,10 @@ const SMALL_READS_MAX = 64;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
-type Frame = "frame" | "none" | "too long";
+export type Frame = "frame" | "none" | "too long";
 
 export class ReceiveBuffer implements Line {
+  serial = 0;
   bytes: Uint8Array<ArrayBuffer>;
   view: DataView<ArrayBuffer>;
   /** The same bytes, four in a word. */
@@ -238,6 +239,7 @@ export class ReceiveBuffer implements Line {
   }
 
   #take(end: number, next: number): void {
+    this.serial++;
     this.start = this.#head;
     this.end = end > this.#head && this.bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
     this.#head = this.#searched = next;

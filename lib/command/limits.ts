@@ -7,7 +7,7 @@
 // Invariant: `first` of a limit is the first one on the same counter, perhaps itself: a counter is
 // charged once, for its first limit.
 
-import { equals, SendBuffer } from "../bytes/mod.ts";
+import { equals } from "../bytes/mod.ts";
 import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */
@@ -34,9 +34,6 @@ export class LimitSet {
   readonly areKeyed: boolean;
   /** The first limit on the same tree, for each. */
   readonly firsts: readonly number[];
-  /** How each limit is told, up to what is used: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
-  readonly jsonHeads: readonly Uint8Array[];
-  readonly jsonHeadBytes: number;
   /** Whether when something leaves a window depends on what is in it, for one of them at least. */
   readonly areRolling: boolean;
 
@@ -48,20 +45,8 @@ export class LimitSet {
     this.firsts = limits.map(({ name }) => {
       return limits.findIndex((other) => equals(other.name, name, 0, name.length));
     });
-    this.jsonHeads = limits.map(headOf);
-    this.jsonHeadBytes = this.jsonHeads.reduce((sum, head) => sum + head.length, 0);
     this.areRolling = limits.some(({ window }) => window.kind === "days");
   }
-}
-
-function headOf({ name, max }: Limit, index: number): Uint8Array {
-  const out = new SendBuffer(64);
-  out.text(index === 0 ? '[{"series":' : '},{"series":');
-  out.jsonString(name);
-  out.text(',"max":');
-  out.decimal(max[0], max[1]);
-  out.text(',"used":');
-  return out.view(0);
 }
 
 const EMPTY = new LimitSet([]);
@@ -85,9 +70,9 @@ export class Limits {
     return this.#set.hasOwnCosts;
   }
 
-  /** How many bytes the limits take in a reply, without what changes. */
-  get headBytes(): number {
-    return this.#set.jsonHeadBytes;
+  /** What the list of limits says by itself. */
+  get set(): LimitSet {
+    return this.#set;
   }
 
   get areRolling(): boolean {
@@ -136,10 +121,6 @@ export class Limits {
 
   window(index: number): LimitWindow {
     return this.#set.limits[index].window;
-  }
-
-  head(index: number): Uint8Array {
-    return this.#set.jsonHeads[index];
   }
 
   /** The first limit on the same counter, perhaps itself. */

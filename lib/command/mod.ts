@@ -7,7 +7,7 @@ export { Access } from "./access.ts";
 export { readBatch } from "./batch_reading.ts";
 export { dayOf, isDay, ordinal } from "./day.ts";
 export { COUNTER_WORDS, ITEM_WORDS, Items, KEY_WORDS } from "./items.ts";
-export { type Json, Real, Written } from "./json.ts";
+export { type Data, Real, ROW_WORDS, Rows } from "./data.ts";
 export {
   COST,
   type Limit,
@@ -20,8 +20,7 @@ export {
 } from "./limits.ts";
 export { type Field, type Operation, type OperationId, OPERATIONS } from "./operation.ts";
 export { Reply, SUM_WORDS } from "./reply.ts";
-export { fitsReply } from "./reply_size.ts";
-export { DAY_MAX, type Detail, KEY, Request, VALUE } from "./request.ts";
-export { writeCounters, writeJson, writeResponse } from "./response.ts";
-export { Verdict } from "./verdict.ts";
+export { ReplyBound, type ReplyWriter } from "./reply_writer.ts";
+export { DAY_MAX, type Detail, FILE_NAME_BYTES_MAX, KEY, Request, VALUE } from "./request.ts";
+export { NEVER, Verdict } from "./verdict.ts";
 export { type DaySpan, type LimitWindow, nextOf, ROLLING_DAYS_MAX, spanOf } from "./window.ts";

@@ -73,6 +73,8 @@ interface WordsV1 {
   readonly absent?: string;
   /** Whether it leaves a counter behind though it adds nothing. */
   readonly touches?: true;
+  /** False: the reply does not tell how the work went. */
+  readonly isAwaited?: false;
 }
 
 interface WordsV2 {
@@ -334,7 +336,7 @@ const ROWS = [
     id: "dumpAll",
     access: "admin",
     fields: [],
-    v1: { command: "dump_all" },
+    v1: { command: "dump_all", isAwaited: false },
     v2: { ops: ["snapshot.create_all"], label: "dump_all" },
   },
   {

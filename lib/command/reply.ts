@@ -1,11 +1,11 @@
-// One reply, before a protocol writes it: the record that the engine fills.
+// One reply, as data, before a protocol writes it: the record that the engine fills.
 //
 // It is reused. Invariant: either `code` tells an error, or `shape` tells which of the other fields
 // hold the response. A reply that takes time is `pending` first, and one that is long has a `walk`.
 
 import type { ErrorCode } from "../errors.ts";
 import { Cells, type DayWalk, type Walk } from "../tree/mod.ts";
-import type { Json } from "./json.ts";
+import type { Data } from "./data.ts";
 import type { Verdict } from "./verdict.ts";
 
 const NONE = new Uint8Array(0);
@@ -22,7 +22,8 @@ type Shape =
   | "tally" // likewise, and their sum in `lanes`
   | "sums" // of counters, in `sums`
   | "verdict" // in `verdict`
-  | "json" // in `json`
+  | "verdicts" // in `verdicts`, one for each key
+  | "data" // in `data`
   | "stored"; // in `stored`: the bytes of an answer that was given before
 
 /** Words of a sum: key lo, key hi, value lo, value hi. */
@@ -47,7 +48,10 @@ export class Reply {
   sums = new Uint32Array(0);
   /** The engine's: to be written before the next request. */
   verdict: Verdict | null = null;
-  json: Json = null;
+  verdicts: readonly Verdict[] = [];
+  data: Data = null;
+  /** Whether `data` or `verdicts` may be so long that they are written piece by piece. */
+  isLong = false;
   stored: Uint8Array = NONE;
   /** Of what is done once: whether it had been done before. */
   isRepeated: boolean | null = null;
@@ -58,7 +62,7 @@ export class Reply {
 
   /** Whether the rest of it is to be written piece by piece. */
   get isWalked(): boolean {
-    return this.walk !== null || this.days !== null;
+    return this.walk !== null || this.days !== null || this.isLong;
   }
 
   /** Begins anew. */
@@ -70,7 +74,9 @@ export class Reply {
     this.isRepeated = null;
     this.isKept = true;
     this.pending = null;
-    this.json = null; // what is large goes when it has been written
+    this.isLong = false;
+    this.data = null; // what is large goes when it has been written
+    this.verdicts = [];
     this.stored = NONE;
   }
 
@@ -87,9 +93,16 @@ export class Reply {
     if (this.sums.length < SUM_WORDS * count) this.sums = new Uint32Array(SUM_WORDS * count);
   }
 
-  object(json: Json): void {
-    this.shape = "json";
-    this.json = json;
+  /** Responds with an object or a short list. */
+  object(data: Data): void {
+    this.shape = "data";
+    this.data = data;
+  }
+
+  /** Responds with what may be long: it is written piece by piece. */
+  list(data: Data): void {
+    this.object(data);
+    this.isLong = true;
   }
 
   fail(code: ErrorCode, sentence: string): void {

@@ -15,11 +15,19 @@ export const VALUE = 2;
 /** The last day that there is: days are unsigned 32-bit numbers, dates as YYYYMMDD among them. */
 export const DAY_MAX = 0xffffffff;
 
+/** The most bytes of a dump's file name: no system has names nearly as long. */
+export const FILE_NAME_BYTES_MAX = 4096;
+
 export type Detail = string | number | bigint | null;
 
 export class Request {
   operation: Operation = OPERATIONS[0];
-  protocol: "v1" | "v2" = "v2";
+  /** The name of the protocol that it came in, and that its reply is written in. */
+  protocol = "v2";
+  /** Whether bytes and time of the reply are bounded: by `--max-response-bytes` and `--query-timeout`. */
+  isBounded = true;
+  /** Whether the reply tells how long work went; false: it leaves when that has begun. */
+  isAwaited = true;
   missing: Missing = "refuse";
   /** Whether a counter is left behind where nothing is added. */
   touches = false;
@@ -58,6 +66,7 @@ export class Request {
       this.fingerprintStart =
       this.fingerprintEnd =
         0;
+    this.isAwaited = true;
     this.day = 0;
     this.hasRange = false;
     this.dayFrom = 0;

@@ -4,7 +4,7 @@ export { batchFrom } from "./batch.ts";
 export { Coverage } from "./coverage.ts";
 export { DedupStore } from "./dedup_store.ts";
 export { newestFirst } from "./dump_index.ts";
-export { dumpedName, type DumpFile, parseDumpFileName } from "./file_name.ts";
+export { dumpedName, parseDumpFileName } from "./file_name.ts";
 export type { Description } from "./files.ts";
 export { decodeBranch } from "./format.ts";
 export { firstBehind } from "./ordered_set.ts";

@@ -1,16 +1,7 @@
 // Administration: what operators and their programs ask and tell: health, figures, the registry's
 // upkeep, checkpoints of sources and reports of reconciliations.
 
-import { SendBuffer } from "../bytes/mod.ts";
-import {
-  fitsReply,
-  type Json,
-  Real,
-  type Reply,
-  type Request,
-  writeJson,
-  Written,
-} from "../command/mod.ts";
+import { type Data, Real, type Reply, type ReplyBound, type Request } from "../command/mod.ts";
 import { type Clock, pace } from "../host/mod.ts";
 import {
   CHECKPOINT,
@@ -37,15 +28,11 @@ interface AdministrationParts {
   readonly memoryBytes: () => number;
   /** Resolves when the registry is not being dumped. */
   readonly dedupIdle: () => Promise<void>;
-  /** How long a reply may be; 0: as long as it is. */
-  readonly replyBytesMax: number;
+  readonly bound: ReplyBound;
 }
 
 /** Answers that are forgotten in one go: it takes half a millisecond for a thousand. */
 const PRUNED_AT_ONCE_MAX = 2000;
-
-/** Checkpoints that are written between two looks at the clock: some 0.3 ms. */
-const WRITTEN_AT_ONCE = 64;
 
 export class Administration {
   readonly #parts: AdministrationParts;
@@ -116,7 +103,7 @@ export class Administration {
       updated: Math.floor(clock.now() / 1000),
     };
     reply.object(toldOf(checkpoint));
-    if (!fitsReply(reply, this.#parts.replyBytesMax)) return;
+    if (!this.#parts.bound.fits(reply)) return;
     if (!isApplied(checkpoints.hasMemory(checkpoint) ? "done" : "memory", reply)) return;
     isApplied(stateWriter.note(CHECKPOINT, encodeNote(checkpoint)), reply);
   }
@@ -127,32 +114,13 @@ export class Administration {
       const one = this.#parts.dedup.checkpoints.find(source);
       return reply.object(listOf(one === null ? 0 : 1, one === null ? [] : [toldOf(one)]));
     }
-    reply.pending = this.allCheckpoints(reply).then((all) => {
-      if (all !== null) reply.object(all);
-    });
+    reply.list(this.allCheckpoints());
   }
 
-  /**
-   * All checkpoints, written with pauses; null: a reply has no room for them, which is told as soon as it
-   * is known. They may be ten thousand of some kilobytes.
-   */
-  async allCheckpoints(reply: Reply): Promise<Json> {
-    const most = this.#parts.replyBytesMax;
+  /** All checkpoints: they may be ten thousand of some kilobytes. */
+  allCheckpoints(): Data {
     const all = this.#parts.dedup.checkpoints.all();
-    const out = new SendBuffer(256);
-    const pause = pace();
-    out.text("[");
-    for (const [at, checkpoint] of all.entries()) {
-      if (at > 0) out.text(",");
-      writeJson(toldOf(checkpoint), out);
-      if (most > 0 && out.length > most) {
-        reply.fail("response_too_large", `Response exceeds ${most} bytes`);
-        return null;
-      }
-      if (at % WRITTEN_AT_ONCE === 0) await pause();
-    }
-    out.text("]");
-    return listOf(all.length, new Written(out.view(0)));
+    return listOf(all.length, all.map(toldOf));
   }
 
   reconcile(request: Request, reply: Reply): void {
@@ -174,12 +142,12 @@ export class Administration {
    */
   replication(
     lastLsn: number,
-    latest: { rows: Json; next: Record<string, Json> },
-    checkpoints: Json,
-  ): Json {
+    latest: { rows: Data; next: Record<string, Data> },
+    checkpoints: Data,
+  ): Data {
     const { wal, stateWriter, dedup } = this.#parts;
     const counts = ["attempt", "success", "error"];
-    const none = (prefix: string): Record<string, Json> => ({
+    const none = (prefix: string): Record<string, Data> => ({
       ...Object.fromEntries(counts.map((count) => [`${prefix}_${count}_count`, 0])),
       ...Object.fromEntries(counts.map((count) => [last(`${prefix}_${count}_unix`), 0])),
       [last(`${prefix}_error`)]: null,
@@ -236,10 +204,10 @@ function last(name: string): string {
   return name.replace("replication_", "replication_last_");
 }
 
-function listOf(count: number, rows: Json): Json {
+function listOf(count: number, rows: Data): Data {
   return { checkpoint_count: count, checkpoints: rows };
 }
 
-function toldOf({ source, offset, event, updated }: Checkpoint): Json {
+function toldOf({ source, offset, event, updated }: Checkpoint): Data {
   return { source, offset, event_id: event, updated_at_unix: updated };
 }

@@ -7,9 +7,9 @@
 import { u64ToBigInt } from "../bytes/mod.ts";
 import {
   COUNTER_WORDS,
+  type Data,
   DAY_MAX,
   ITEM_WORDS,
-  type Json,
   KEY,
   KEY_WORDS,
   readBatch,
@@ -171,7 +171,7 @@ export class Counters {
 
   sumAcross(request: Request, reply: Reply): void {
     const { bytes, dayFrom, dayTo, items: { count, words } } = request;
-    const sums: Json[] = [];
+    const sums: Data[] = [];
     const read = (index: number) => {
       const [nameStart, nameEnd, lo, hi] = words.subarray(COUNTER_WORDS * index);
       const tree = this.#forest.find(bytes, nameStart, nameEnd);
@@ -214,8 +214,8 @@ export class Counters {
     reply.deadline = this.#deadline(request);
   }
 
-  #deadline({ protocol: dialect }: Request): number {
-    const isTimed = dialect === "v2" && this.#queryTimeoutMs > 0;
+  #deadline({ isBounded }: Request): number {
+    const isTimed = isBounded && this.#queryTimeoutMs > 0;
     return isTimed ? performance.now() + this.#queryTimeoutMs : Infinity;
   }
 

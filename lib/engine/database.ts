@@ -5,6 +5,7 @@
 // again. It takes the directory for granted: that nobody else has it is the caller's to see to.
 
 import type { Budget } from "../bytes/mod.ts";
+import type { ReplyWriter } from "../command/mod.ts";
 import { DedupStore, DumpStore } from "../dump/mod.ts";
 import type { Calendar, Clock, Disk } from "../host/mod.ts";
 import { type DedupLimits, DedupState } from "../idempotency/mod.ts";
@@ -45,6 +46,8 @@ interface DatabaseHost {
   readonly budget: Budget;
   /** Bytes of memory that the process holds. */
   readonly memoryBytes: () => number;
+  /** Writes what answers are kept as. */
+  readonly replyWriter: ReplyWriter;
   /** Tells the operator. */
   readonly tell: (line: string) => void;
   /** What was promised cannot be kept: the process must end. */
@@ -101,6 +104,7 @@ export class Database {
       calendar: clock,
       statistics,
       memoryBytes: host.memoryBytes,
+      replyWriter: host.replyWriter,
       examine: () => {
         return checkBeside(open, forest, () => FrozenDisk.of(disk, directory, wal));
       },

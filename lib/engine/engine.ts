@@ -4,7 +4,14 @@
 // needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
 // A request that fails has changed nothing. No reply may leave before `settled`.
 
-import { type OperationId, OPERATIONS, type Reply, type Request } from "../command/mod.ts";
+import {
+  type OperationId,
+  OPERATIONS,
+  type Reply,
+  ReplyBound,
+  type ReplyWriter,
+  type Request,
+} from "../command/mod.ts";
 import type { DedupStore, DumpStore } from "../dump/mod.ts";
 import type { Calendar, Clock } from "../host/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
@@ -50,6 +57,8 @@ interface EngineParts {
   readonly memoryBytes: () => number;
   /** Examines what a start would find now. */
   readonly examine: () => Promise<CheckReport>;
+  /** Writes what answers are kept as. */
+  readonly replyWriter: ReplyWriter;
 }
 
 export interface EngineLimits {
@@ -97,7 +106,8 @@ export class Engine {
     this.#clock = clock;
     this.#limits = limits;
     this.#treeResolver = new TreeResolver(forest, stateWriter);
-    this.#treeList = new TreeList(forest, limits.replyBytesMax);
+    const bound = new ReplyBound(parts.replyWriter, limits.replyBytesMax);
+    this.#treeList = new TreeList(forest, bound);
     const { queryTimeoutMs } = limits;
     this.#counters = new Counters(
       forest,
@@ -106,10 +116,10 @@ export class Engine {
       statistics,
       queryTimeoutMs,
     );
-    this.#once = new Idempotency(dedup, stateWriter, clock, statistics);
-    const receipts = new Receipts(forest, dedup, stateWriter, clock, limits.replyBytesMax);
+    this.#once = new Idempotency(dedup, stateWriter, clock, statistics, parts.replyWriter);
+    const receipts = new Receipts(forest, dedup, stateWriter, clock, bound);
     const spans = new WindowCache(parts.calendar);
-    this.#limiter = new Limiter(forest, stateWriter, receipts, spans, limits.replyBytesMax);
+    this.#limiter = new Limiter(forest, stateWriter, receipts, spans, bound);
     const ingest = new Ingest(
       forest,
       dedup,
@@ -117,14 +127,15 @@ export class Engine {
       this.#treeResolver,
       clock,
       statistics,
+      bound,
       limits,
     );
-    const snapshots = new Snapshots(parts, limits, tell);
+    const snapshots = new Snapshots({ ...parts, bound }, limits, tell);
     const administration = new Administration({
       ...parts,
       dumpCount: () => snapshots.count(),
       dedupIdle: () => parts.dedupStore.idle(),
-      replyBytesMax: limits.replyBytesMax,
+      bound,
     });
     const functions = {
       ...this.#functions(this.#counters, ingest, snapshots, administration),
@@ -233,25 +244,16 @@ export class Engine {
       checkpoints: (request, reply) => administration.checkpoints(request, reply),
       reconcile: (request, reply) => administration.reconcile(request, reply),
       replication: (request, reply) => {
-        reply.pending = administration.allCheckpoints(reply).then((checkpoints) => {
-          if (checkpoints === null) return;
-          return snapshots.tellLatest(request, reply, (lastLsn, latest) => {
-            return administration.replication(lastLsn, latest, checkpoints);
-          });
+        const checkpoints = administration.allCheckpoints();
+        reply.pending = snapshots.tellLatest(request, reply, (lastLsn, latest) => {
+          return administration.replication(lastLsn, latest, checkpoints);
         });
       },
     };
   }
 
   #trees(request: Request, reply: Reply): void {
-    reply.pending = this.#treeList.list(request).then((told) => {
-      if (told === null) {
-        const { replyBytesMax } = this.#limits;
-        return reply.fail("response_too_large", `Response exceeds ${replyBytesMax} bytes`);
-      }
-      reply.shape = "stored";
-      reply.stored = told;
-    });
+    reply.pending = this.#treeList.list(request).then((list) => reply.list(list));
   }
 
   #create(request: Request, reply: Reply): void {
@@ -281,8 +283,9 @@ export class Engine {
       : this.#readingQueue.run(deadline, () => read(tree, span));
     reply.pending = told.then((told) => {
       if (told === "timeout") return this.timeOut(reply);
-      reply.shape = "stored";
-      reply.stored = told;
+      // Whoever is content with parts has had the time of a reading by now; the rows take little.
+      reply.deadline = span.isPartial ? Infinity : deadline;
+      reply.list(told);
     });
   }
 

@@ -5,7 +5,7 @@
 // neither, so that a retry never counts twice. What failed is not kept.
 
 import { SendBuffer } from "../bytes/mod.ts";
-import { type Reply, type Request, writeResponse } from "../command/mod.ts";
+import type { Reply, ReplyWriter, Request } from "../command/mod.ts";
 import type { Clock } from "../host/mod.ts";
 import {
   answerWords,
@@ -31,6 +31,7 @@ export class Idempotency {
   readonly #stateWriter: StateWriter;
   readonly #clock: Clock;
   readonly #statistics: Statistics;
+  readonly #writer: ReplyWriter;
   readonly #response = new SendBuffer(256);
 
   constructor(
@@ -38,11 +39,13 @@ export class Idempotency {
     stateWriter: StateWriter,
     clock: Clock,
     statistics: Statistics,
+    writer: ReplyWriter,
   ) {
     this.#answers = answers;
     this.#stateWriter = stateWriter;
     this.#clock = clock;
     this.#statistics = statistics;
+    this.#writer = writer;
   }
 
   /** Carries out a request with `execute`, or gives the answer that it got before. */
@@ -100,7 +103,7 @@ export class Idempotency {
     const began = performance.now();
     const out = this.#response;
     out.clear();
-    writeResponse(reply, out);
+    this.#writer.write(reply, out);
     const response = out.view(0);
     const answer = new Uint32Array(
       answerWords(idempotencyKeyEnd - idempotencyKeyStart, response.length),

@@ -5,7 +5,13 @@
 // What a reply would say is known, and known to fit, before anything is changed.
 
 import { u64ToBigInt } from "../bytes/mod.ts";
-import { fitsReply, ITEM_WORDS, type Json, type Reply, type Request } from "../command/mod.ts";
+import {
+  type Data,
+  ITEM_WORDS,
+  type Reply,
+  type ReplyBound,
+  type Request,
+} from "../command/mod.ts";
 import type { Clock } from "../host/mod.ts";
 import {
   CHUNKS_MAX,
@@ -25,8 +31,6 @@ interface IngestLimits {
   readonly streamsMax: number;
   /** Items that all open streams may have staged together. */
   readonly stagedItemsMax: number;
-  /** 0: no limit. */
-  readonly replyBytesMax: number;
 }
 
 /** More than a note of the registry takes: an id, a tree's name, a fingerprint. */
@@ -41,6 +45,7 @@ export class Ingest {
   readonly #treeResolver: TreeResolver;
   readonly #clock: Clock;
   readonly #statistics: Statistics;
+  readonly #bound: ReplyBound;
   readonly #limits: IngestLimits;
 
   constructor(
@@ -50,6 +55,7 @@ export class Ingest {
     treeResolver: TreeResolver,
     clock: Clock,
     statistics: Statistics,
+    bound: ReplyBound,
     limits: IngestLimits,
   ) {
     this.#forest = forest;
@@ -58,6 +64,7 @@ export class Ingest {
     this.#treeResolver = treeResolver;
     this.#clock = clock;
     this.#statistics = statistics;
+    this.#bound = bound;
     this.#limits = limits;
   }
 
@@ -79,7 +86,7 @@ export class Ingest {
       return reply.fail("validation_error", sentence);
     }
     reply.object(statusOf({ id, mode, tree: null, granularity, committed: null, lastChunk: 0 }));
-    if (fitsReply(reply, this.#limits.replyBytesMax) && this.#hasRoom(reply, 0)) {
+    if (this.#bound.fits(reply) && this.#hasRoom(reply, 0)) {
       if (!this.#hasMemory(reply, null)) return;
       this.#note({ kind: "begin", id, mode, granularity });
     }
@@ -106,7 +113,7 @@ export class Ingest {
     }
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "committed", last_chunk_seq: lastChunk });
-    if (!fitsReply(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
+    if (!this.#bound.fits(reply) || !this.#hasRoom(reply, 0)) return;
     if (staged !== null && !isApplied(this.#stateWriter.adopt(staged, stream.tree!), reply)) return;
     this.#note({ kind: "commit", id, seconds: this.#seconds() });
   }
@@ -119,7 +126,7 @@ export class Ingest {
     }
     const { lastChunk } = stream;
     reply.object({ stream_id: id, status: "aborted", last_chunk_seq: lastChunk });
-    if (!fitsReply(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, 0)) return;
+    if (!this.#bound.fits(reply) || !this.#hasRoom(reply, 0)) return;
     const staged = this.#staged(stream);
     if (staged !== null) this.#stateWriter.drop(staged);
     this.#note({ kind: "abort", id });
@@ -141,7 +148,7 @@ export class Ingest {
     }
     const total = u64ToBigInt(items.total[0], items.total[1]);
     reply.object({ ...told, applied: items.count, total });
-    if (!fitsReply(reply, this.#limits.replyBytesMax) || !this.#hasRoom(reply, items.count)) return;
+    if (!this.#bound.fits(reply) || !this.#hasRoom(reply, items.count)) return;
     if (!this.#hasMemory(reply, stream)) return;
     if (!this.#take(stream, request, reply, print)) return;
     this.#statistics.ingestChunksApplied++;
@@ -253,7 +260,7 @@ export class Ingest {
 
 type Status = Pick<Stream, "id" | "mode" | "tree" | "granularity" | "committed" | "lastChunk">;
 
-function statusOf({ id, mode, tree, granularity, committed, lastChunk }: Status): Json {
+function statusOf({ id, mode, tree, granularity, committed, lastChunk }: Status): Data {
   return {
     stream_id: id,
     mode,

@@ -1,33 +1,28 @@
 // Inspection: what a tree as a whole is like, found by going through all of it, or from a key on, or told
 // by what the tree counts anyway.
 //
-// It gives way to others as all long work does (host/time_slices.ts), also while the answer is written, and gives up
-// at its deadline. Who asks for parts (`cursor`) then gets what was found so far, and where to go on.
+// It gives way to others as all long work does (host/time_slices.ts), and gives up at its deadline. Who asks for parts (`cursor`) then gets what was found so far, and where to go on.
 // Invariant: of counters that are there all the time each is met once. What changes meanwhile is told
 // as it is when the walk gets there: an answer need not be of one moment. Each call gets somewhere: it
 // goes through one branch at least.
 // Trade-off: totals are added up in doubles branch by branch, which hold 2^21 lanes exactly; only their
-// sums, which may pass 2^64-1, are bigints. Answers are written as bytes at once: ten thousand rows as objects
-// took 2 MB and another millisecond.
+// sums, which may pass 2^64-1, are bigints.
 
-import { highLane, lowLane, SendBuffer, u64ToBigInt } from "../bytes/mod.ts";
-import { DAY_MAX, type Json, writeJson } from "../command/mod.ts";
+import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
+import { type Data, DAY_MAX, ROW_WORDS, Rows } from "../command/mod.ts";
 import { pace } from "../host/mod.ts";
 import { applyRangeDeletes } from "../state/mod.ts";
 import { type Branch, DayRange, type Tree, Walk } from "../tree/mod.ts";
-import { ROW_WORDS, Top } from "./top.ts";
+import { Top } from "./top.ts";
 
 /** Of the original a constant, which its clients may know. How many branches a tree has here is ours. */
 const BRANCHES_TOLD = 9;
 
-/** Counters that are written as JSON at once: some 0.05 ms. */
-const ROWS_AT_ONCE = 256;
-
 /** A key past the last one. */
 const KEYS_END = 1n << 64n;
 
-/** An answer as it is written, or that there was no time for it. */
-export type InspectionResult = Uint8Array<ArrayBuffer> | "timeout";
+/** An answer, or that there was no time for it. */
+export type InspectionResult = Data | "timeout";
 
 /** How far a reading may go. */
 export interface Span {
@@ -43,7 +38,7 @@ export interface Span {
 export async function infoOf(tree: Tree, { deadline }: Span): Promise<InspectionResult> {
   if (!await isCounted(tree, deadline)) return "timeout";
   const { keys: key_count, cells: bucket_count, total } = tree.counts;
-  return told({ tree: tree.name, key_count, bucket_count, total, branches: BRANCHES_TOLD });
+  return { tree: tree.name, key_count, bucket_count, total, branches: BRANCHES_TOLD };
 }
 
 /** What a tree's counters have together, in a range of days or in all: `tree.summary`. */
@@ -61,11 +56,11 @@ export async function summaryOf(
   const { keys, active, cells: bucket_count, total, next } = tally;
   const part = partOf(span, next);
   if (range === null) {
-    return told({ tree: tree.name, total, active_keys: keys, bucket_count, ...part });
+    return { tree: tree.name, total, active_keys: keys, bucket_count, ...part };
   }
   const { from: range_from, to: range_to } = range;
   const rest = { total, active_keys: active, bucket_count };
-  return told({ tree: tree.name, range_from, range_to, ...rest, ...part });
+  return { tree: tree.name, range_from, range_to, ...rest, ...part };
 }
 
 /** The counters with the most in a range of days, the least key first of equals: `tree.top`. */
@@ -88,11 +83,8 @@ export async function topOf(
     }
   });
   if (next === "timeout") return next;
-  const part = partOf(span, next);
-  const head = { tree: tree.name, limit, ...part };
-  // Whoever is content with parts has had the time of a reading by now; the rows take little.
-  const deadline = span.isPartial ? Infinity : span.deadline;
-  return await toldRows(head, "items", top.descending(), "value", deadline);
+  const items = new Rows(top.descending(), "value");
+  return { tree: tree.name, limit, ...partOf(span, next), items };
 }
 
 /** A page of counters with keys above `cursor`, and their totals: `tree.keys`. */
@@ -124,12 +116,12 @@ export async function keysOf(
     if (performance.now() > deadline) return "timeout";
   }
   const last = hasMore ? u64ToBigInt(rows[size - 2], rows[size - 1]) : null;
-  const head = { tree: tree.name, limit, cursor, next_cursor: last };
-  return await toldRows(head, "keys", rows.subarray(0, size), "total", deadline);
+  const keys = new Rows(rows.subarray(0, size), "total");
+  return { tree: tree.name, limit, cursor, next_cursor: last, keys };
 }
 
 /** What tells whoever asks for parts which one this is. */
-function partOf({ isPartial, cursor }: Span, next: bigint | null): { [name: string]: Json } {
+function partOf({ isPartial, cursor }: Span, next: bigint | null): { [name: string]: Data } {
   return isPartial ? { cursor, next_cursor: next } : {};
 }
 
@@ -205,41 +197,4 @@ async function readAll(
     if (!isPartial) return "timeout";
     return walk.isDone ? null : u64ToBigInt(walk.nextLo, walk.nextHi) - 1n;
   }
-}
-
-function told(json: Json): Uint8Array<ArrayBuffer> {
-  const out = new SendBuffer(256);
-  writeJson(json, out);
-  return out.view(0);
-}
-
-/** An object whose last member is a list of rows, `{"key":42,"total":7}` each. */
-async function toldRows(
-  head: { readonly [name: string]: Json },
-  list: string,
-  rows: Uint32Array,
-  value: "value" | "total",
-  deadline: number,
-): Promise<InspectionResult> {
-  const out = new SendBuffer(256 + 40 * rows.length / ROW_WORDS);
-  writeJson(head, out);
-  out.length--; // the brace, as more is to come
-  out.text(`,"${list}":[`);
-  const rest = pace();
-  const before = new TextEncoder().encode('{"key":');
-  const between = new TextEncoder().encode(`,"${value}":`);
-  const after = new TextEncoder().encode("}");
-  const comma = new TextEncoder().encode(",");
-  for (let at = 0; at < rows.length; at += ROW_WORDS) {
-    if (at % (ROWS_AT_ONCE * ROW_WORDS) === 0) await rest();
-    if (at > 0) out.raw(comma);
-    out.raw(before);
-    out.decimal(rows[at + 2], rows[at + 3]);
-    out.raw(between);
-    out.decimal(rows[at], rows[at + 1]);
-    out.raw(after);
-    if (at % (ROWS_AT_ONCE * ROW_WORDS) === 0 && performance.now() > deadline) return "timeout";
-  }
-  out.text("]}");
-  return out.view(0);
 }

@@ -1,16 +1,14 @@
 // Lists of snapshots: all files, and the newest of each tree, whole or in pages.
 //
-// Invariant: a list is walked with pauses, as it was at one moment, and written as bytes at once. A list of
-// rows ends where the reply would grow too long, and says where to go on (`next_cursor`); one that
-// is nothing but names has no place for that, and is refused then, as soon as it is known.
+// Invariant: a list is walked with pauses, as it was at one moment. A list of rows ends where the reply would
+// grow too long, and says where to go on (`next_cursor`); one that is nothing but names has no place for
+// that, and is refused if it is too long.
 // Trade-off: those who ask for the same at once share one walk, unless a dump comes or goes.
 
-import { SendBuffer } from "../bytes/mod.ts";
-import { type Json, type Request, writeJson, Written } from "../command/mod.ts";
+import type { Data, ReplyBound, Request } from "../command/mod.ts";
 import {
   type DedupStore,
   type Description,
-  type DumpFile,
   type DumpStore,
   firstBehind,
   newestFirst,
@@ -20,23 +18,20 @@ import { pace } from "../host/mod.ts";
 import { type Forest, isHidden } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 
-/** What stands around a response. */
-export const ENVELOPE = '{"protocol_version":2,"success":true,"response":,"error_code":null}';
-
 /** The name that Karma 1.x gave to the dump of what we call the registry. */
 const REGISTRY_FILE = "karma.idempotency.json";
 
 /** Steps between two looks at the clock: some 0.1 ms. */
-const AT_ONCE = 128;
 const TREES_AT_ONCE = 1024;
 const ROWS_AT_ONCE = 16;
 
-/** More than any cursor has when it is written. */
+/** More than any cursor has when it is written, and what stands between two rows. */
 const CURSOR_BYTES = 1600;
+const COMMA_BYTES = 1;
 
-/** Rows of a list, written, and where the next page begins; null: there is none. */
+/** Rows of a list, and where the next page begins; null: there is none. */
 export interface Page {
-  readonly rows: Json;
+  readonly rows: readonly Data[];
   readonly next: string | null;
 }
 
@@ -44,28 +39,21 @@ export class SnapshotLists {
   readonly #forest: Forest;
   readonly #wal: Wal;
   readonly #dumps: DumpStore;
-  /** How long a reply may be; 0: as long as it is. */
-  readonly #replyBytesMax: number;
-  /** The list of all names that is being written. */
-  #writing: { of: readonly DumpFile[]; bytesMax: number; text: Promise<Bytes | null> } | null =
-    null;
-
+  readonly #bound: ReplyBound;
   /** Pages of the newest dumps that are being written, by what they are of. */
   readonly #walking = new Map<string, Promise<Page>>();
 
-  constructor(forest: Forest, wal: Wal, dumps: DumpStore, replyBytesMax: number) {
+  constructor(forest: Forest, wal: Wal, dumps: DumpStore, bound: ReplyBound) {
     this.#forest = forest;
     this.#wal = wal;
     this.#dumps = dumps;
-    this.#replyBytesMax = replyBytesMax;
+    this.#bound = bound;
   }
 
-  /** All file names, newest first, or a page of them; null: too long for a reply. */
-  async files(request: Request): Promise<Bytes | null> {
+  /** All file names, newest first, or a page of them. */
+  async files(request: Request): Promise<Data> {
     const files = await this.#dumps.dumpIndex.dumps();
-    if (request.protocol === "v1" || !isPaged(request)) {
-      return await this.#names(files, request.protocol === "v1" ? 0 : this.#replyBytesMax);
-    }
+    if (!request.isBounded || !isPaged(request)) return files.map(({ file }) => file);
     const { limit, cursor, from } = startOf(request, (cursor) => {
       const last = parseDumpFileName(cursor);
       return last === null
@@ -73,9 +61,8 @@ export class SnapshotLists {
         : firstBehind(files, (file) => newestFirst(last, file) < 0);
     });
     const page = files.slice(from, from + (limit || files.length));
-    const rows = (await namesOf(page, Infinity))!;
     const next = from + page.length < files.length ? page[page.length - 1].file : null;
-    return written({ limit, cursor, next_cursor: next, snapshots: new Written(rows) });
+    return { limit, cursor, next_cursor: next, snapshots: page.map(({ file }) => file) };
   }
 
   /**
@@ -84,15 +71,17 @@ export class SnapshotLists {
    */
   async latest(
     request: Request,
-    rowOf: (description: Description) => Json,
-    make: (page: Page) => Json,
-  ): Promise<Json> {
-    const rest = written(make({ rows: [], next: "" })).length + CURSOR_BYTES + ENVELOPE.length;
+    rowOf: (description: Description) => Data,
+    make: (page: Page) => Data,
+  ): Promise<Data> {
+    const { writer, bytesMax } = this.#bound;
+    const rest = writer.bytesOf(make({ rows: [], next: "" }), bytesMax) + CURSOR_BYTES +
+      writer.envelopeBytes;
     const { pageSize: limit, details } = request;
     const cursor = (details.get("after") ?? null) as string | null;
     const { version } = this.#dumps.dumpIndex;
     // In a reply without limits the room beside the rows does not matter; elsewhere to the nearest KiB.
-    const room = this.#replyBytesMax === 0 ? 0 : 1024 * Math.ceil(rest / 1024);
+    const room = bytesMax === Infinity ? 0 : 1024 * Math.ceil(rest / 1024);
     const key = JSON.stringify([limit, cursor, room, version]);
     let page = this.#walking.get(key);
     if (page === undefined) {
@@ -106,37 +95,31 @@ export class SnapshotLists {
     limit: number,
     cursor: string | null,
     rest: number,
-    rowOf: (description: Description) => Json,
+    rowOf: (description: Description) => Data,
   ): Promise<Page> {
-    const most = this.#replyBytesMax;
+    const { writer, bytesMax } = this.#bound;
     const { dumpIndex } = this.#dumps;
     const groups = await dumpIndex.groups();
     const from = cursor === null ? 0 : firstBehind(groups, ({ key }) => key > cursor);
-    const out = new SendBuffer(4096);
+    const rows: Data[] = [];
     const pause = pace();
+    let bytes = rest;
     let next: string | null = null;
-    let count = 0;
-    out.text("[");
     for (let at = from; at < groups.length; at++) {
       const [newest] = groups[at].entries;
       const description = newest === undefined ? null : await dumpIndex.describe(newest.file);
       if (description === null) continue; // gone just now
-      const before = out.length;
-      if (count > 0) out.text(",");
-      writeJson(rowOf(description), out);
-      const isTooLong = most > 0 && rest + out.length > most && count > 0;
-      if (isTooLong || limit > 0 && count === limit) {
-        out.length = before;
-        break;
-      }
+      const row = rowOf(description);
+      if (bytesMax < Infinity) bytes += writer.bytesOf(row) + COMMA_BYTES;
+      const isTooLong = bytes > bytesMax && rows.length > 0;
+      if (isTooLong || limit > 0 && rows.length === limit) break;
       next = groups[at].key;
-      count++;
+      rows.push(row);
       if (at % ROWS_AT_ONCE === 0) await pause();
       if (at === groups.length - 1) next = null;
     }
     if (from >= groups.length) next = null;
-    out.text("]");
-    return { rows: new Written(out.view(0)), next };
+    return { rows, next };
   }
 
   /** The last record that the newest dumps of all trees hold, of those that were ever dumped. */
@@ -153,22 +136,7 @@ export class SnapshotLists {
     // What has not changed is dumped no more; all that came before the log is in dumps all the same.
     return Math.max(least, (this.#wal.segments[0]?.lsn ?? 1) - 1);
   }
-
-  /** The names of all files; those who ask while they are being written share them. */
-  #names(files: readonly DumpFile[], bytesMax: number): Promise<Bytes | null> {
-    const writing = this.#writing;
-    if (writing !== null && writing.of === files && writing.bytesMax === bytesMax) {
-      return writing.text;
-    }
-    const text = namesOf(files, bytesMax || Infinity).finally(() => {
-      if (this.#writing?.text === text) this.#writing = null;
-    });
-    this.#writing = { of: files, bytesMax, text };
-    return text;
-  }
 }
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Whether a page is asked for: with a limit, or with a cursor, be it null. */
 function isPaged({ pageSize: limit, details }: Request): boolean {
@@ -183,34 +151,13 @@ function startOf(
   return { limit, cursor, from: cursor === null ? 0 : behind(cursor) };
 }
 
-/** `["a","b"]`; null: it is longer than that. */
-async function namesOf(files: readonly DumpFile[], bytesMax: number): Promise<Bytes | null> {
-  const out = new SendBuffer(4096);
-  const pause = pace();
-  out.text("[");
-  for (const [index, { file }] of files.entries()) {
-    if (index > 0) out.text(",");
-    writeJson(file, out);
-    if (out.length > bytesMax) return null;
-    if (index % AT_ONCE === 0) await pause();
-  }
-  out.text("]");
-  return out.view(0);
-}
-
-function written(json: Json): Bytes {
-  const out = new SendBuffer(4096);
-  writeJson(json, out);
-  return out.view(0);
-}
-
 /** Where a list goes on, for who asked for pages, and where it does not end. */
-export function nextOf(request: Request, next: string | null): Record<string, Json> {
+export function nextOf(request: Request, next: string | null): Record<string, Data> {
   return next === null && !isPaged(request) ? {} : { next_cursor: next };
 }
 
 /** What clients know of the registry's dump; null: there is nothing in it that they ask for. */
-export function dedupDumpJson({ newest }: DedupStore): Json {
+export function dedupDumpData({ newest }: DedupStore): Data {
   if (newest === null || newest.answers === 0 && newest.committed === 0) return null;
   const { seconds, bytes, lsn, answers, committed } = newest;
   return {

@@ -3,15 +3,14 @@
 // Invariant: clients name and are told files, never paths. What is too long for a reply is refused
 // before any of it is read. Nothing here changes the state but `load`, which does so by the state writer.
 
-import { SendBuffer } from "../bytes/mod.ts";
-import { type Json, type Reply, type Request, writeJson } from "../command/mod.ts";
+import type { Data, Reply, ReplyBound, Request } from "../command/mod.ts";
 import { type DedupStore, type Description, dumpedName, type DumpStore } from "../dump/mod.ts";
 import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
 import { isApplied, type StateWriter } from "../state/mod.ts";
 import type { Forest, Tree } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { DamagedError, HostError, MemoryFullError } from "../errors.ts";
-import { dedupDumpJson, ENVELOPE, nextOf, type Page, SnapshotLists } from "./snapshot_lists.ts";
+import { dedupDumpData, nextOf, type Page, SnapshotLists } from "./snapshot_lists.ts";
 
 interface SnapshotParts {
   readonly forest: Forest;
@@ -20,18 +19,14 @@ interface SnapshotParts {
   readonly dumps: DumpStore;
   readonly dedupStore: DedupStore;
   readonly checkpointer: Checkpointer;
+  readonly bound: ReplyBound;
   /** Examines what a start would find now. */
   readonly examine: () => Promise<CheckReport>;
 }
 
 interface SnapshotLimits {
-  /** How long a reply may be in protocol v2; 0: as long as it is. */
-  readonly replyBytesMax: number;
   readonly dumpsKept: number;
 }
-
-/** No file's name is nearly as long; beyond, an answer would not even repeat it. */
-const NAME_BYTES_MAX = 4096;
 
 /** What a file may take in a reply that has no limit: more would stop everybody for too long. */
 const FETCH_BYTES_MAX = 1 << 26;
@@ -52,8 +47,8 @@ export class Snapshots {
     this.#parts = parts;
     this.#limits = limits;
     this.#tell = tell;
-    const { forest, wal, dumps } = parts;
-    this.#lists = new SnapshotLists(forest, wal, dumps, limits.replyBytesMax);
+    const { forest, wal, dumps, bound } = parts;
+    this.#lists = new SnapshotLists(forest, wal, dumps, bound);
   }
 
   dump(request: Request, reply: Reply): void {
@@ -71,7 +66,7 @@ export class Snapshots {
   dumpAll(request: Request, reply: Reply): void {
     reply.shape = "ok";
     const dumped = this.#parts.checkpointer.dumpAll("a request");
-    if (request.protocol === "v1") return; // failures are in the log; the reply does not wait
+    if (!request.isAwaited) return; // failures are in the operator's log
     reply.pending = dumped.then((failures) => {
       if (failures > 0) reply.fail("internal_error", "Not everything could be dumped");
     });
@@ -79,21 +74,13 @@ export class Snapshots {
 
   list(request: Request, reply: Reply): void {
     reply.pending = this.#told(reply, async () => {
-      const list = await this.#lists.files(request);
-      if (list === null) return this.#refuse(reply, this.#limits.replyBytesMax);
-      reply.shape = "stored";
-      reply.stored = list;
+      reply.list(await this.#lists.files(request));
     });
   }
 
   load(request: Request, reply: Reply): void {
     const { forest, dumps, stateWriter } = this.#parts;
-    const name = nameOf(request);
-    const file = name.length > NAME_BYTES_MAX ? "" : decoder.decode(name);
-    if (file === "") {
-      const rule = `${request.protocol === "v1" ? "tree_name" : "file"} must name a dump file`;
-      return reply.fail("validation_error", `Field ${rule}`);
-    }
+    const file = decoder.decode(nameOf(request));
     reply.shape = "text";
     reply.pending = this.#told(reply, async () => {
       const made: Tree[] = []; // one at most
@@ -116,12 +103,12 @@ export class Snapshots {
     const { wal, stateWriter, dumps, dedupStore } = this.#parts;
     reply.pending = this.#told(reply, async () => {
       const count = await dumps.dumpIndex.count();
-      reply.object(
+      reply.list(
         await this.#latest(request, (lastLsn, { rows, next }) => ({
           dump_count: count,
           latest_by_tree: rows,
           ...nextOf(request, next),
-          idempotency_snapshot: dedupDumpJson(dedupStore),
+          idempotency_snapshot: dedupDumpData(dedupStore),
           last_snapshot_lsn: lastLsn,
           wal_enabled: stateWriter.isCounted,
           wal_bytes: wal.bytes,
@@ -205,11 +192,11 @@ export class Snapshots {
   tellLatest(
     request: Request,
     reply: Reply,
-    make: (lastLsn: number, latest: { rows: Json; next: Record<string, Json> }) => Json,
+    make: (lastLsn: number, latest: { rows: Data; next: Record<string, Data> }) => Data,
   ): Promise<void> {
     return this.#told(reply, async () => {
       await this.#look();
-      reply.object(
+      reply.list(
         await this.#latest(request, (lastLsn, { rows, next }) => {
           return make(lastLsn, { rows, next: nextOf(request, next) });
         }),
@@ -235,13 +222,13 @@ export class Snapshots {
     }
   }
 
-  async #latest(request: Request, make: (lastLsn: number, page: Page) => Json): Promise<Json> {
+  async #latest(request: Request, make: (lastLsn: number, page: Page) => Data): Promise<Data> {
     const lastLsn = await this.#lists.lastLsn();
     const rowOf = (description: Description) => this.#metadata(description);
     return await this.#lists.latest(request, rowOf, (page) => make(lastLsn, page));
   }
 
-  #metadata({ tree, file, seconds, bytes, head }: Description): Json {
+  #metadata({ tree, file, seconds, bytes, head }: Description): Data {
     const lsn = head?.log === this.#parts.wal.id ? head.lsn : 0; // others count otherwise
     return { tree, file, timestamp: seconds, bytes, last_lsn: lsn, metadata_file: null };
   }
@@ -250,7 +237,7 @@ export class Snapshots {
   #give(
     request: Request,
     reply: Reply,
-    give: (description: Description, metadata: Json) => Promise<Json | null>,
+    give: (description: Description, metadata: Data) => Promise<Data | null>,
   ): void {
     const name = nameOf(request);
     reply.pending = this.#told(reply, async () => {
@@ -272,25 +259,20 @@ export class Snapshots {
     file: string,
     offset: number,
     count: number,
-    response: (data: string) => Json,
-  ): Promise<Json | null> {
+    response: (data: string) => Data,
+  ): Promise<Data | null> {
     const bytes = await this.#parts.dumps.dumpIndex.bytes(file, offset, count);
     return bytes === null ? null : response(bytes.toBase64());
   }
 
   /** Whether so many bytes can be told in a response that has all else; if not, the reply says so. */
-  #fits(reply: Reply, response: Json, bytes: number): boolean {
-    const { replyBytesMax } = this.#limits;
-    const most = replyBytesMax === 0 ? FETCH_BYTES_MAX : replyBytesMax;
-    const rest = new SendBuffer(1024);
-    writeJson(response, rest);
-    if (ENVELOPE.length + rest.length + 4 * Math.ceil(bytes / 3) <= most) return true;
-    this.#refuse(reply, most);
+  #fits(reply: Reply, response: Data, bytes: number): boolean {
+    const { writer, bytesMax } = this.#parts.bound;
+    const most = bytesMax === Infinity ? FETCH_BYTES_MAX : bytesMax;
+    const rest = writer.bytesOf(response) + writer.envelopeBytes;
+    if (rest + 4 * Math.ceil(bytes / 3) <= most) return true;
+    reply.fail("response_too_large", `Response exceeds ${most} bytes`);
     return false;
-  }
-
-  #refuse(reply: Reply, bytesMax: number): void {
-    reply.fail("response_too_large", `Response exceeds ${bytesMax} bytes`);
   }
 
   /** Does work with files; what goes wrong outside becomes the reply's error and a line in the log. */

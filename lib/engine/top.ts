@@ -4,9 +4,7 @@
 // Trade-off: a heap holds as many rows as are asked for, and no more, however many are offered.
 
 import { compareU64 } from "../bytes/mod.ts";
-
-/** Words of a counter and the sum of its days: value lo, value hi, key lo, key hi. */
-export const ROW_WORDS = 4;
+import { ROW_WORDS } from "../command/mod.ts";
 
 /**
  * The first rows of all that are offered, in the order of descending values and ascending keys.

@@ -5,93 +5,71 @@
 // Trade-off: a list is walked with pauses, so it need not be of one moment. While no tree comes or goes, those
 // who ask for all share one walk.
 
-import { SendBuffer } from "../bytes/mod.ts";
-import { type Request, writeJson } from "../command/mod.ts";
+import type { Data, ReplyBound, Request } from "../command/mod.ts";
 import { pace } from "../host/mod.ts";
 import type { Forest } from "../tree/mod.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
-/** What stands around the names of a page and around their response, at most. */
+/** What stands around the names of a page, and a comma for each, at most. */
 const AROUND_BYTES = 256;
+const COMMA_BYTES = 1;
 
 /** Names between two looks at the clock. */
 const AT_ONCE = 128;
 
 export class TreeList {
   readonly #forest: Forest;
-  /** How long a reply may be; 0: as long as it is. */
-  readonly #replyBytesMax: number;
-  /** The list of all names that is being written. */
-  #writing: { version: number; bytesMax: number; text: Promise<Bytes | null> } | null = null;
+  readonly #bound: ReplyBound;
+  /** The list of all names that is being made. */
+  #making: { readonly version: number; readonly names: Promise<readonly string[]> } | null = null;
 
-  constructor(forest: Forest, replyBytesMax: number) {
+  constructor(forest: Forest, bound: ReplyBound) {
     this.#forest = forest;
-    this.#replyBytesMax = replyBytesMax;
+    this.#bound = bound;
   }
 
-  /** All names, or a page of them; null: too long for a reply. */
-  list({ protocol: dialect, pageSize: limit, details }: Request): Promise<Bytes | null> {
-    const bytesMax = this.#replyBytesMax || Infinity;
-    if (dialect === "v1") return this.#all(Infinity);
-    if (limit === 0 && !details.has("cursor")) return this.#all(bytesMax);
-    return this.#page(
-      limit || Infinity,
-      (details.get("cursor") ?? null) as bigint | null,
-      bytesMax,
-    );
+  /** All names, or a page of them. */
+  async list({ isBounded, pageSize, details }: Request): Promise<Data> {
+    if (!isBounded || pageSize === 0 && !details.has("cursor")) return await this.#all();
+    const limit = pageSize || Infinity;
+    const cursor = (details.get("cursor") ?? null) as bigint | null;
+    const { names, next } = await this.#walk(Number(cursor ?? 0n), limit, this.#bound.bytesMax);
+    return { limit: pageSize || null, cursor, next_cursor: next, trees: names };
   }
 
-  #all(bytesMax: number): Promise<Bytes | null> {
+  #all(): Promise<readonly string[]> {
     const { version } = this.#forest;
-    const writing = this.#writing;
-    if (writing?.version === version && writing.bytesMax === bytesMax) return writing.text;
-    const text = this.#write(0, Infinity, bytesMax).then(({ out, next }) => {
-      if (this.#writing?.text === text) this.#writing = null;
-      return next === null ? out.view(0) : null;
+    if (this.#making?.version === version) return this.#making.names;
+    const all = this.#walk(0, Infinity, Infinity).then(({ names }) => {
+      if (this.#making?.names === all) this.#making = null;
+      return names;
     });
-    this.#writing = { version, bytesMax, text };
-    return text;
-  }
-
-  async #page(limit: number, cursor: bigint | null, bytesMax: number): Promise<Bytes> {
-    const { out, next } = await this.#write(Number(cursor ?? 0n), limit, bytesMax);
-    const page = new SendBuffer(out.length + AROUND_BYTES);
-    const told = limit === Infinity ? null : limit;
-    page.text(`{"limit":${told},"cursor":${cursor},"next_cursor":${next},"trees":`);
-    page.raw(out.view(0));
-    page.text("}");
-    return page.view(0);
+    this.#making = { version, names: all };
+    return all;
   }
 
   /**
-   * Writes names from behind a serial on, as many as are asked for and fit a reply, one at least. `next`: the
-   * serial of the last, if there are more.
+   * The names from behind a serial on, as many as are asked for and fit a reply, one at least. `next`: the serial of
+   * the last, if there are more.
    */
-  async #write(
+  async #walk(
     after: number,
     limit: number,
     bytesMax: number,
-  ): Promise<{ out: SendBuffer; next: number | null }> {
+  ): Promise<{ names: readonly string[]; next: number | null }> {
     const forest = this.#forest;
-    const out = new SendBuffer(4096);
+    const names: string[] = [];
     const pause = pace();
+    let bytes = AROUND_BYTES;
     let last = after;
-    let count = 0;
-    out.text("[");
     for (let tree = forest.visibleAfter(after); tree !== null; tree = forest.visibleAfter(last)) {
-      const before = out.length;
-      if (count > 0) out.text(",");
-      writeJson(tree.name, out);
-      if (count === limit || count > 0 && out.length + AROUND_BYTES > bytesMax) {
-        out.length = before;
-        out.text("]");
-        return { out, next: last };
+      if (names.length === limit) return { names, next: last };
+      if (bytesMax < Infinity) {
+        bytes += this.#bound.writer.bytesOf(tree.name) + COMMA_BYTES;
+        if (bytes > bytesMax && names.length > 0) return { names, next: last };
       }
       last = tree.serial;
-      if (++count % AT_ONCE === 0) await pause();
+      if (names.push(tree.name) % AT_ONCE === 0) await pause();
     }
-    out.text("]");
-    return { out, next: null };
+    return { names, next: null };
   }
 }

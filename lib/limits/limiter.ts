@@ -4,9 +4,9 @@
 // between: what was admitted never passes a limit, however many ask at once. A cost is charged to each
 // counter once, on today, and with it goes into the log what is needed to give it back.
 
-import { LANE, LANE_MAX, SendBuffer, u64ToBigInt } from "../bytes/mod.ts";
+import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
 import { COST, KEY_WORDS, MAX, readBatch, SUBJECT, VALUE, Verdict } from "../command/mod.ts";
-import type { Limits, Reply, Request } from "../command/mod.ts";
+import type { Limits, Reply, ReplyBound, Request } from "../command/mod.ts";
 import { isApplied, overflow, type StateWriter } from "../state/mod.ts";
 import {
   type Branch,
@@ -21,17 +21,16 @@ import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";
 
-/** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
-const ENVELOPE_BYTES = 256;
-const LIMIT_BYTES = 160;
+/** So many verdicts, some 10 KiB, are written at once. */
+const SHORT_VERDICTS = 16;
 
 export class Limiter {
   readonly #forest: Forest;
   readonly #stateWriter: StateWriter;
   readonly #receipts: Receipts;
   readonly #spans: WindowCache;
-  readonly #verdict = new Verdict();
-  readonly #replyBytesMax: number;
+  #verdict = new Verdict();
+  readonly #bound: ReplyBound;
   readonly #sum = new Uint32Array(2);
   // What was found for each limit: its counter, for the first limit on it, and its window today. The
   // slot is negative where there is no counter; slots are good until something is charged.
@@ -41,19 +40,18 @@ export class Limiter {
   readonly #windows: CachedWindow[] = [];
   today = 0;
 
-  /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
   constructor(
     forest: Forest,
     stateWriter: StateWriter,
     receipts: Receipts,
     spans: WindowCache,
-    replyBytesMax: number,
+    bound: ReplyBound,
   ) {
     this.#forest = forest;
     this.#stateWriter = stateWriter;
     this.#receipts = receipts;
     this.#spans = spans;
-    this.#replyBytesMax = replyBytesMax;
+    this.#bound = bound;
   }
 
   /** Charges the cost, if the limits allow it. */
@@ -62,7 +60,8 @@ export class Limiter {
     this.#judge(request);
     reply.isKept = isCharged(request, verdict);
     if (reply.isKept) {
-      if (!this.#isTellable(request, reply) || !this.#isChargeable(request, reply)) return;
+      const bytesMax = this.#bound.writer.verdictBytesMax(request.limits);
+      if (!this.#bound.fitsBytes(reply, bytesMax) || !this.#isChargeable(request, reply)) return;
       if (!this.#charge(request, reply)) return;
       this.#addUsed(request);
       if (request.wantsReceipt) {
@@ -77,31 +76,33 @@ export class Limiter {
   /** Says what consuming would say, and charges nothing. */
   check(request: Request, reply: Reply): void {
     const { hasKeys, limits, items: { count, words } } = request;
-    const judge = () => {
+    if (!hasKeys) {
+      reply.shape = "verdict";
       this.#judge(request);
       this.#tellTimes(request);
-      return reply.verdict = this.#verdict;
-    };
-    reply.shape = hasKeys ? "stored" : "verdict";
-    if (!hasKeys) return void judge();
-    const out = new SendBuffer(1024); // others may be asking while this is not done yet
-    out.text('{"results":[');
+      reply.verdict = this.#verdict;
+      return;
+    }
+    const verdicts: Verdict[] = []; // others may be asking while these are not all there
     const read = (index: number) => {
-      if (index > 0) out.text(",");
       limits.useKey(words[KEY_WORDS * index], words[KEY_WORDS * index + 1]);
-      judge().write(out);
+      this.#verdict = new Verdict();
+      this.#judge(request);
+      this.#tellTimes(request);
+      verdicts.push(this.#verdict);
       return true;
     };
     readBatch(reply, count, 1, read, () => {
-      out.text("]}");
-      reply.stored = out.view(0);
+      reply.shape = "verdicts";
+      reply.verdicts = verdicts;
+      reply.isLong = count > SHORT_VERDICTS;
     });
   }
 
   /** Looks at all limits: how much is used, and what of the cost may be applied. */
   #judge({ limits, lanes, mode }: Request): void {
     const verdict = this.#verdict;
-    const { applied, used, hasRefused, resetsAt } = verdict;
+    const { applied, used, hasRefused, resetsAtMs } = verdict;
     const sum = this.#sum;
     verdict.begin(limits);
     const isPart = mode === "saturate"; // of the one cost of all limits, perhaps their own
@@ -113,7 +114,7 @@ export class Limiter {
       if (first === index) this.#locate(index, limits);
       const window = this.#spans.of(limits.window(index), this.today);
       this.#windows[index] = window;
-      resetsAt[index] = window.resetsAt;
+      resetsAtMs[index] = window.resetsAtMs;
       sum[0] = sum[1] = 0;
       if (this.#slots[first] >= 0) {
         sumDays(this.#branches[first]!, this.#slots[first], window.from, window.to, sum);
@@ -179,15 +180,6 @@ export class Limiter {
     return made;
   }
 
-  /** Whether the reply, however it turns out, is not too long to be given. */
-  #isTellable({ limits }: Request, reply: Reply): boolean {
-    if (this.#replyBytesMax === 0) return true;
-    const bytes = ENVELOPE_BYTES + limits.headBytes + limits.count * LIMIT_BYTES;
-    if (bytes <= this.#replyBytesMax) return true;
-    reply.fail("response_too_large", `Response exceeds ${this.#replyBytesMax} bytes`);
-    return false;
-  }
-
   /** Whether nothing that can go wrong will: names, sums beyond 64 bits, space. */
   #isChargeable(request: Request, reply: Reply): boolean {
     const { limits } = request;
@@ -242,22 +234,22 @@ export class Limiter {
 
   /** Finds out when things change, as far as that depends on what was counted. */
   #tellTimes({ limits }: Request): void {
-    const { resetsAt, hasRefused, deniedBy } = this.#verdict;
+    const { resetsAtMs, hasRefused, deniedBy } = this.#verdict;
     if (!limits.areRolling && deniedBy < 0) return;
     for (let index = 0; index < limits.count; index++) {
-      if (limits.window(index).kind === "days") resetsAt[index] = this.#rollsAt(index, limits);
+      if (limits.window(index).kind === "days") resetsAtMs[index] = this.#rollsAtMs(index, limits);
       if (hasRefused[index]) this.#tellRetry(index, limits);
     }
   }
 
   /** The moment at which a rolling window loses something. */
-  #rollsAt(index: number, limits: Limits): Uint8Array {
+  #rollsAtMs(index: number, limits: Limits): number {
     const window = limits.window(index);
     const days = window.kind === "days" ? window.days : 0;
     const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
     const tree = this.#treeOf(index, limits);
     const spans = this.#spans;
-    return spans.resetsAt(spans.lossDay(days, this.#windows[index], tree, keyLo, keyHi));
+    return spans.startOf(spans.lossDay(days, this.#windows[index], tree, keyLo, keyHi));
   }
 
   #tellRetry(index: number, limits: Limits): void {
@@ -268,7 +260,7 @@ export class Limiter {
     const dayAt = (day: number) => this.#spans.dayAt(day);
     const window = limits.window(index);
     const day = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost, dayAt);
-    this.#verdict.retryAt[index] = this.#spans.retryAt(day);
+    this.#verdict.retryAtMs[index] = this.#spans.startOf(day);
   }
 
   /** The tree of a limit, also if it was created only now. */

@@ -7,7 +7,14 @@
 // more) gives nothing back.
 
 import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
-import { COST, fitsReply, type Json, type Reply, type Request, SUBJECT } from "../command/mod.ts";
+import {
+  COST,
+  type Data,
+  type Reply,
+  type ReplyBound,
+  type Request,
+  SUBJECT,
+} from "../command/mod.ts";
 import type { Clock } from "../host/mod.ts";
 import {
   answerWords,
@@ -48,21 +55,20 @@ export class Receipts {
   readonly #dedup: DedupState;
   readonly #stateWriter: StateWriter;
   readonly #clock: Clock;
-  readonly #replyBytesMax: number;
+  readonly #bound: ReplyBound;
 
-  /** `replyBytesMax`: how long a reply may be; 0: as long as it is. */
   constructor(
     forest: Forest,
     dedup: DedupState,
     stateWriter: StateWriter,
     clock: Clock,
-    replyBytesMax: number,
+    bound: ReplyBound,
   ) {
     this.#forest = forest;
     this.#dedup = dedup;
     this.#stateWriter = stateWriter;
     this.#clock = clock;
-    this.#replyBytesMax = replyBytesMax;
+    this.#bound = bound;
   }
 
   /** The most bytes that a receipt takes in the log. */
@@ -120,7 +126,7 @@ export class Receipts {
     });
     reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
     reply.isKept = false; // a receipt is used up once, and needs no key for that
-    if (isRefunded || !fitsReply(reply, this.#replyBytesMax)) return;
+    if (isRefunded || !this.#bound.fits(reply)) return;
     const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
     if (!isApplied(this.#stateWriter.reserve(1, bytes, charges.length) ? "done" : "full", reply)) {
       return;
@@ -158,7 +164,7 @@ export class Receipts {
   }
 }
 
-function toldOf({ series, key, amount }: Charge): Json {
+function toldOf({ series, key, amount }: Charge): Data {
   return { series, key: BigInt(key), amount: BigInt(amount) };
 }
 

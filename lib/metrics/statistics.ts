@@ -5,7 +5,7 @@
 // Trade-off: the counters are plain fields, incremented where things happen, without a call. They are
 // exact up to 2^53; what clients report to be added up may be more, and is in bigints.
 
-import { type Json, Real } from "../command/mod.ts";
+import { type Data, Real } from "../command/mod.ts";
 
 /** What the engine knows when it is asked. */
 export interface StatsState {
@@ -122,8 +122,8 @@ export class Statistics {
   }
 
   /** The object that answers `system.stats`. */
-  stats(state: StatsState): Json {
-    const told: Record<string, Json> = {};
+  stats(state: StatsState): Data {
+    const told: Record<string, Data> = {};
     for (const [name, , value] of FIGURES) if (name !== null) told[name] = value(this, state);
     return told;
   }
@@ -148,7 +148,7 @@ type Figure = readonly [
   name: string | null,
   /** Its name in `system.metrics`, with the ending `_total` if it only grows; null likewise. */
   metric: string | null,
-  value: (done: Statistics, now: StatsState) => Json,
+  value: (done: Statistics, now: StatsState) => Data,
 ];
 
 const none = () => 0;

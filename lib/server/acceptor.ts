@@ -6,11 +6,11 @@
 // enough again.
 
 import { assert } from "../assert.ts";
-import { Budget, BufferPool, SendBuffer } from "../bytes/mod.ts";
-import { Access, Reply, Request } from "../command/mod.ts";
+import { Budget, BufferPool } from "../bytes/mod.ts";
+import type { Access } from "../command/mod.ts";
 import type { Backend } from "./backend.ts";
 import { nextTurn, sleep } from "../host/mod.ts";
-import { Codec, DecodeCaches } from "../protocol/mod.ts";
+import { codecMaker, errorLine } from "../protocol/mod.ts";
 import { sentenceOf } from "../errors.ts";
 import { BufferBound } from "./buffer_bound.ts";
 import type { Descriptors } from "./descriptors.ts";
@@ -102,11 +102,9 @@ export class Acceptor {
     this.#notices = new Notices(log);
     const { access, batchItemsMax, replyBytesMax } = options;
     this.#gate = new Gate(access, options.authTimeoutMs, this.#notices);
-    const known = new DecodeCaches();
     const pool = new BufferPool(budget);
-    this.#exchanges = new ExchangePool(() => {
-      return new Codec(access, batchItemsMax, replyBytesMax, known);
-    }, pool);
+    const codec = codecMaker({ access, itemsMax: batchItemsMax, replyBytesMax });
+    this.#exchanges = new ExchangePool(codec, pool);
     this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
   }
 
@@ -226,13 +224,7 @@ function isExhaustion(error: unknown): boolean {
   return /os error 2[34]\b/.test(sentenceOf(error));
 }
 
-const REFUSAL = (() => {
-  const reply = new Reply();
-  const out = new SendBuffer(128);
-  reply.fail("too_many_connections", "Too many connections");
-  new Codec(new Access(null, null), 0, 0).encode(new Request(), reply, out);
-  return out.bytes.slice(0, out.length);
-})();
+const REFUSAL = errorLine("too_many_connections", "Too many connections");
 
 /** Tells a client that there is no room, and closes. */
 function refuse(connection: Connection): void {

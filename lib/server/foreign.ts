@@ -6,9 +6,7 @@
 // each reply would be taken for that to the next request. Such a line is no JSON, so it is
 // looked for only among lines that were refused, and costs other requests nothing.
 
-import { SendBuffer } from "../bytes/mod.ts";
-import { Access, Reply, Request } from "../command/mod.ts";
-import { Codec } from "../protocol/mod.ts";
+import { errorLine } from "../protocol/mod.ts";
 
 export type Foreign = "http" | "tls" | "proxy";
 
@@ -51,24 +49,20 @@ export function answerTo(foreign: Foreign): Uint8Array<ArrayBuffer> {
 }
 
 const ANSWERS: Readonly<Record<Foreign, Uint8Array<ArrayBuffer>>> = {
-  tls: answerLine(
+  tls: unsupported(
     "There is no TLS on this port: connect without it, or put a TLS proxy in between",
   ),
-  proxy: answerLine(
+  proxy: unsupported(
     "There is no PROXY protocol on this port: let the proxy pass connections on without a header",
   ),
-  http: httpResponse(answerLine(
+  http: httpResponse(unsupported(
     "There is no HTTP on this port: send one JSON object a line over TCP, " +
       'for example {"v":2,"op":"system.ping"}',
   )),
 };
 
-function answerLine(sentence: string): Uint8Array<ArrayBuffer> {
-  const reply = new Reply();
-  const out = new SendBuffer(256);
-  reply.fail("unsupported_protocol", sentence);
-  new Codec(new Access(null, null), 0, 0).encode(new Request(), reply, out);
-  return out.bytes.slice(0, out.length);
+function unsupported(sentence: string): Uint8Array<ArrayBuffer> {
+  return errorLine("unsupported_protocol", sentence);
 }
 
 function httpResponse(body: Uint8Array): Uint8Array<ArrayBuffer> {

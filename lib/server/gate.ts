@@ -10,7 +10,7 @@
 
 import type { Line } from "../bytes/mod.ts";
 import type { Access, Reply, Request } from "../command/mod.ts";
-import type { Codec, ProtocolName } from "../protocol/mod.ts";
+import type { Codec } from "../protocol/mod.ts";
 import type { Notices } from "./notices.ts";
 
 /** A stranger's buffer grows beyond this only for a request that needs it, not to read more at once. */
@@ -68,7 +68,7 @@ export class Gate {
     stranger: Stranger,
     codec: Codec,
     line: Line,
-    spoken: ProtocolName,
+    spoken: string,
     request: Request,
     reply: Reply,
   ): boolean {

@@ -27,6 +27,7 @@ export class Holding implements BufferHolder {
   readonly #bound: BufferBound;
   readonly #owner: Owner;
   #isKnown = false;
+  #isGrowing = false;
   #sending: SendBuffer | null = null;
   /** Since when the rest of a request is waited for, any request, or a write; 0: it isn't. */
   partSince = 0;
@@ -49,7 +50,8 @@ export class Holding implements BufferHolder {
 
   get waitsSince(): number {
     if (this.#sending !== null) return this.writeSince;
-    return this.#owner.idle && this.received.hasPart ? this.partSince : 0;
+    const isWaiting = this.#owner.idle || this.#isGrowing;
+    return isWaiting && this.received.hasPart ? this.partSince : 0;
   }
 
   /** Whether the client has kept it waiting for too long. */
@@ -76,8 +78,13 @@ export class Holding implements BufferHolder {
     const { received } = this;
     if (!this.#bound.admits(received.largerSize, this)) return !received.isFull;
     if (received.largerSize >= HOLDER_BYTES_MIN) this.#enter();
-    if (received.left < LARGE_PART_BYTES) received.growWhole();
-    else await growInTurn(received, turnBudget, this.#owner);
+    if (received.left < LARGE_PART_BYTES) {
+      received.growWhole();
+      return true;
+    }
+    this.#isGrowing = true; // in turns, and so for long when many do: it may have to go meanwhile
+    await growInTurn(received, turnBudget, this.#owner);
+    this.#isGrowing = false;
     return true;
   }
 

@@ -1,13 +1,12 @@
 // Refusals: what a client is told before its connection ends because of what its requests would hold.
 
 import type { SendBuffer } from "../bytes/mod.ts";
-import type { ProtocolName } from "../protocol/mod.ts";
 import type { CallContext } from "./exchange.ts";
 
 /** Its request is longer than requests may be. */
 export function tooLong(
   records: CallContext,
-  spoken: ProtocolName,
+  spoken: string,
   bytesMax: number,
   out: SendBuffer,
 ) {
@@ -21,7 +20,7 @@ export function tooLong(
  */
 export function tooMuchAtOnce(
   records: CallContext,
-  spoken: ProtocolName,
+  spoken: string,
   isStranger: boolean,
   out: SendBuffer,
 ) {
@@ -33,7 +32,7 @@ export function tooMuchAtOnce(
 
 function refuse(
   records: CallContext,
-  spoken: ProtocolName,
+  spoken: string,
   sentence: string,
   out: SendBuffer,
 ): void {

@@ -7,7 +7,6 @@
 
 import { type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
 import type { Backend } from "./backend.ts";
-import type { ProtocolName } from "../protocol/mod.ts";
 import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Activity, type Leaver } from "./drain.ts";
@@ -43,7 +42,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   #exchange: Exchange | null = null;
   #state: State = "done";
   /** What the client spoke last. */
-  #spoken: ProtocolName = "v2";
+  #spoken = "v2";
   /** Whether it has turned out that the client speaks another protocol. */
   #isForeign = false;
   #closed = false;
@@ -190,8 +189,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     const { request, reply, codec } = this.#exchanges.records;
     const enough = Math.max(0, received.left - SLICE_BYTES);
     for (;;) {
-      let frame = received.next();
-      if (frame === "none" && this.#isEnded) frame = received.last();
+      const frame = codec.frame(received, this.#spoken, this.#isEnded);
       if (frame === "none") return this.#noteRest(exchange);
       if (frame === "too long") {
         tooLong(this.#exchanges.records, this.#spoken, received.frameBytesMax, out);
@@ -265,7 +263,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   async #walk(exchange: Exchange, records: CallContext): Promise<void> {
     const { request, reply, codec } = records;
     const { out } = exchange;
-    if (request.protocol === "v1") { // which has no other way: however long it is, it is sent
+    if (!request.isBounded) { // however long it is, it is sent
       this.tag = await stream(
         records,
         out,

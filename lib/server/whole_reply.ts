@@ -6,7 +6,6 @@
 // Trade-off: the first is held in memory until it is sent; `--max-response-bytes` bounds it.
 
 import type { SendBuffer } from "../bytes/mod.ts";
-import { writeCounters } from "../command/mod.ts";
 import { pace } from "../host/mod.ts";
 import { type CallContext, SEND_BYTES } from "./exchange.ts";
 import type { Job, TurnBudget } from "./turn_budget.ts";
@@ -17,7 +16,7 @@ export async function writeWhole(
   out: SendBuffer,
 ): Promise<"end" | "timeout" | "too long"> {
   const rest = pace();
-  while (writeCounters(reply, request.dayFrom, request.dayTo, out) === "more") {
+  while (codec.more(request, reply, out) === "more") {
     if (performance.now() > reply.deadline) return "timeout";
     if (codec.isTooLong(request, reply, out.length)) return "too long";
     await rest();
@@ -56,11 +55,11 @@ class Writing implements Job {
   }
 
   work(): void {
-    const { request, reply } = this.#records;
+    const { request, reply, codec } = this.#records;
     const out = this.#out;
     const before = out.length;
     while (!this.isOver && out.length < SEND_BYTES) {
-      this.isOver = writeCounters(reply, request.dayFrom, request.dayTo, out) !== "more";
+      this.isOver = codec.more(request, reply, out) === "end";
     }
     this.#turnBudget.spend(out.length - before);
   }

@@ -18,12 +18,11 @@
 // nearly evenly in a branch, random numbers collide.
 
 import { parseArgs } from "@std/cli";
-import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
 import { ReceiveBuffer } from "../../lib/bytes/receive_buffer.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import { codecOf } from "../support/codec.ts";
 import { u64ToBigInt } from "../../lib/bytes/u64.ts";
 import type { Forest } from "../../lib/tree/forest.ts";
 import { Tree } from "../../lib/tree/tree.ts";
@@ -91,7 +90,7 @@ function filled(forest: Forest, spread: Spread, keys: number): Tree {
 class Requests {
   readonly #karma: LocalKarma;
   readonly #before: Uint8Array;
-  readonly #codec = new Codec(new Access(null, null), 10_000, 1 << 20);
+  readonly #codec = codecOf({ replyBytesMax: 1 << 20 });
   readonly #received = new ReceiveBuffer(1 << 20);
   readonly #request = new Request();
   readonly #reply = new Reply();

@@ -32,7 +32,7 @@ const COMMANDS: Record<string, Record<string, string>> = {
   dump: { dump: "t" },
   dump_all: { dumpAll: "" },
   dumps: { dumps: "" },
-  load: { load: "t" },
+  load: { load: "f" },
 };
 
 /** One member: its name's and its value's tokens as they stand in the line. */
@@ -96,14 +96,17 @@ function asked(operations: Record<string, string>, last: (name: string) => strin
   const [id, needs] = rows[last("key") === null && rows.length > 1 ? 1 : 0];
   const required = (name: string) => `validation_error Field ${name} is required`;
   const [name, key, from, to] = ["tree_name", "key", "time_from", "time_to"].map(last);
-  if (needs.includes("t") && name === null) return required("tree_name");
+  if (/[tf]/.test(needs) && name === null) return required("tree_name");
+  if (needs.includes("f") && bytesOf(name!) === "") {
+    return "validation_error Field tree_name must name a dump file";
+  }
   if (needs.includes("k") && key === null) return required("key");
   const ranged = needs.includes("r") || needs.includes("R") && (from !== null || to !== null);
   if (ranged && from === null) return required("time_from");
   if (ranged && to === null) return required("time_to");
   return [
     id,
-    needs.includes("t") ? bytesOf(name!) : "",
+    /[tf]/.test(needs) ? bytesOf(name!) : "",
     needs.includes("k") ? BigInt(key!) : "",
     /r/i.test(needs) ? range(BigInt(from ?? 0), BigInt(to ?? U64_MAX), ranged) : "",
   ].join(" ");

@@ -5,10 +5,10 @@ import { lineOf } from "../../lib/bytes/line.ts";
 import { assertEquals } from "@std/assert";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { highLane, lowLane, u64ToBigInt } from "../../lib/bytes/u64.ts";
-import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import type { Codec } from "../../lib/protocol/codec.ts";
+import { codecOf, writeWhole } from "../support/codec.ts";
 import { HostClock } from "../../lib/host/clock.ts";
 import { Cells } from "../../lib/tree/cells.ts";
 import { checkTree } from "../../lib/tree/check.ts";
@@ -101,7 +101,7 @@ export class World {
       engine.execute(request, reply);
     }
     await reply.pending;
-    this.#codec.encode(request, reply, out);
+    writeWhole(this.#codec, request, reply, out);
     const text = decoder.decode(out.view(0));
     await engine.settled();
     return text;
@@ -121,7 +121,7 @@ export class World {
   /** An codec that has read nothing yet. */
   #interpret(): Codec {
     const { replyBytesMax = 1 << 20 } = this.#options;
-    return new Codec(new Access(null, null), 10_000, replyBytesMax);
+    return codecOf({ replyBytesMax });
   }
 
   /** Asserts that all is well inside. */

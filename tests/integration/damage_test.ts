@@ -11,10 +11,9 @@
 import { lineOf } from "../../lib/bytes/line.ts";
 import { assert, assertEquals } from "@std/assert";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
-import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import { codecOf, writeWhole } from "../support/codec.ts";
 import { DamagedError } from "../../lib/errors.ts";
 import { Cells } from "../../lib/tree/cells.ts";
 import { Walk } from "../../lib/tree/walk.ts";
@@ -107,14 +106,14 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
 /** Carries out a request in protocol v2, which must succeed. */
 async function executeV2({ engine }: LocalKarma, line: string): Promise<void> {
   const [request, reply, out] = [new Request(), new Reply(), new SendBuffer(256)];
-  const codec = new Codec(new Access(null, null), 100, 0);
+  const codec = codecOf({ itemsMax: 100 });
   const bytes = new TextEncoder().encode(line);
   engine.beginTurn();
   if (codec.decode(lineOf(bytes), "v2", request, reply)) {
     engine.execute(request, reply);
     await reply.pending;
   }
-  codec.encode(request, reply, out);
+  writeWhole(codec, request, reply, out);
   const answer = new TextDecoder().decode(out.view(0));
   assert(answer.startsWith('{"protocol_version":2,"success":true'), `${line}: ${answer}`);
   await engine.settled();

@@ -9,8 +9,8 @@ import { lineOf } from "../../lib/bytes/line.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Access } from "../../lib/command/access.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import { JsonReplyWriter } from "../../lib/protocol/json/response.ts";
+import { codecOf, writeWhole } from "../support/codec.ts";
 import { DedupStore } from "../../lib/dump/dedup_store.ts";
 import { encodeCatalog } from "../../lib/state/catalog.ts";
 import { Checkpointer } from "../../lib/recovery/checkpointer.ts";
@@ -112,7 +112,7 @@ export class World {
   onMoment: (where: string) => void = () => {};
   readonly #dumps: WatchedDumps;
   readonly #dedupStore: DedupStore;
-  readonly #dialect = new Codec(new Access(null, null), 10_000, 0);
+  readonly #dialect = codecOf();
   readonly #tell = (line: string) => void this.told.push(line);
   /** The lines of the requests that were carried out, or wait for it. */
   readonly #lines = new WeakMap<Request, string>();
@@ -235,7 +235,8 @@ export class World {
     const { checkpointer } = this;
     const parts = { forest, dedup, stateWriter, wal: log, dumps, dedupStore, checkpointer, clock };
     const { dumpsKept } = settings;
-    const outside = { ...OUTSIDE, statistics: new Statistics() };
+    const replyWriter = new JsonReplyWriter();
+    const outside = { ...OUTSIDE, statistics: new Statistics(), replyWriter };
     this.engine = new WatchedEngine({ ...parts, ...outside }, { ...LIMITS, dumpsKept }, tell);
     this.engine.onBegin = (request) => stateWriter.begin(this.#lines.get(request) ?? null);
     this.engine.onDone = () => stateWriter.done();
@@ -350,7 +351,9 @@ export class World {
     const answered = () => {
       if (this.isOver) return;
       const out = new SendBuffer(256);
-      if (!reply.isWalked) this.#dialect.encode(request, reply, out);
+      if (reply.walk === null && reply.days === null) {
+        writeWhole(this.#dialect, request, reply, out);
+      }
       const answer = new TextDecoder().decode(out.view(0)).trimEnd();
       const fault = check(reply, answer);
       if (fault !== null) this.fail(`${line}: ${fault}`);

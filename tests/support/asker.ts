@@ -9,7 +9,8 @@ import { COST, MAX, SUBJECT } from "../../lib/command/limits.ts";
 import type { Field } from "../../lib/command/operation.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { KEY, Request, VALUE } from "../../lib/command/request.ts";
-import { Codec, type ProtocolName } from "../../lib/protocol/json/codec.ts";
+import type { Codec } from "../../lib/protocol/codec.ts";
+import { codecOf } from "./codec.ts";
 
 const encoder = new TextEncoder();
 
@@ -23,11 +24,11 @@ export class Asker {
   reply = new Reply();
 
   constructor(access = new Access(null, null), itemsMax = 10_000) {
-    this.codec = new Codec(access, itemsMax, 0);
+    this.codec = codecOf({ access, itemsMax });
   }
 
   /** What a line is understood as: `increment "t" key=1 day=0 value=1`, or `code sentence`. */
-  ask(line: string | Uint8Array, spoken: ProtocolName = "v2"): string {
+  ask(line: string | Uint8Array, spoken: string = "v2"): string {
     const { request } = this;
     const text = typeof line === "string" ? encoder.encode(line) : line;
     const bytes = new Uint8Array(text.length + 2 * GUARDS).fill(GUARD);

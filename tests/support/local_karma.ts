@@ -7,7 +7,8 @@
 
 import { Budget } from "../../lib/bytes/budget.ts";
 import { Access } from "../../lib/command/access.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import { codecMaker } from "../../lib/protocol/codec.ts";
+import { JsonReplyWriter } from "../../lib/protocol/json/response.ts";
 import { DedupStore } from "../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
 import { encodeCatalog } from "../../lib/state/catalog.ts";
@@ -120,7 +121,9 @@ export class LocalKarma {
     this.#dedupStore = new DedupStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);
     this.#gate = new Gate(access, 0, new Notices(tell));
-    this.#exchanges = new ExchangePool(() => new Codec(access, batchItemsMax, replyBytesMax));
+    this.#exchanges = new ExchangePool(
+      codecMaker({ access, itemsMax: batchItemsMax, replyBytesMax }),
+    );
   }
 
   /** What Karma does at start, and ready to serve. */
@@ -177,6 +180,7 @@ export class LocalKarma {
       calendar,
       statistics,
       memoryBytes: () => 0,
+      replyWriter: new JsonReplyWriter(),
       examine: () => this.examine(),
     };
     this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);

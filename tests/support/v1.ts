@@ -2,14 +2,13 @@
 
 import { lineOf } from "../../lib/bytes/line.ts";
 import type { SendBuffer } from "../../lib/bytes/send_buffer.ts";
-import { Access } from "../../lib/command/access.ts";
 import type { Operation } from "../../lib/command/operation.ts";
 import type { Reply } from "../../lib/command/reply.ts";
 import type { Request } from "../../lib/command/request.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import { codecOf, writeWhole } from "./codec.ts";
 
 export class V1Lines {
-  readonly #codec = new Codec(new Access(null, null), 10_000, 0);
+  readonly #codec = codecOf();
 
   decode(
     bytes: Uint8Array<ArrayBuffer>,
@@ -23,11 +22,14 @@ export class V1Lines {
 
   encode(request: Request, reply: Reply, out: SendBuffer): void {
     request.protocol = "v1";
+    request.isBounded = false;
     this.#codec.encode(request, reply, out);
   }
 
-  encodeEnd(request: Request, reply: Reply, out: SendBuffer): void {
-    this.#codec.encodeEnd(request, reply, out, 0);
+  /** Writes all of a reply, which may be walked. */
+  write(request: Request, reply: Reply, out: SendBuffer): void {
+    request.protocol = "v1";
+    writeWhole(this.#codec, request, reply, out);
   }
 }
 

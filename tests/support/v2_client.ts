@@ -4,10 +4,10 @@
 
 import { lineOf } from "../../lib/bytes/line.ts";
 import { SendBuffer } from "../../lib/bytes/send_buffer.ts";
-import { Access } from "../../lib/command/access.ts";
 import { Reply } from "../../lib/command/reply.ts";
 import { Request } from "../../lib/command/request.ts";
-import { Codec } from "../../lib/protocol/json/codec.ts";
+import type { Codec } from "../../lib/protocol/codec.ts";
+import { codecOf, writeWhole } from "./codec.ts";
 import type { LocalKarma } from "./local_karma.ts";
 
 const encoder = new TextEncoder();
@@ -25,7 +25,7 @@ export class V2Client {
   /** `replyBytesMax` is that of the Karma. */
   constructor(karma: LocalKarma, replyBytesMax = 0) {
     this.#karma = karma;
-    this.#codec = new Codec(new Access(null, null), 10_000, replyBytesMax);
+    this.#codec = codecOf({ replyBytesMax });
   }
 
   /**
@@ -43,7 +43,7 @@ export class V2Client {
     }
     await reply.pending;
     await engine.settled();
-    this.#codec.encode(request, reply, out);
+    writeWhole(this.#codec, request, reply, out);
     return told(decoder.decode(out.view(0)));
   }
 }

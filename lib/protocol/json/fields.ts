@@ -14,7 +14,14 @@ import {
   OBJECT,
   STRING,
 } from "../../bytes/mod.ts";
-import { type Field, KEY, ordinal, type Request, VALUE } from "../../command/mod.ts";
+import {
+  type Field,
+  FILE_NAME_BYTES_MAX,
+  KEY,
+  ordinal,
+  type Request,
+  VALUE,
+} from "../../command/mod.ts";
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
@@ -225,6 +232,9 @@ export class Fields {
     if (file === "") this.valueError ??= "Field file must not be empty";
     else if (/[/\0]/.test(file)) this.valueError ??= "Field file must be a snapshot basename";
     else if (!file.endsWith(".tree")) this.valueError ??= "Field file must end with .tree";
+    else if (request.operation.id === "load" && value.end - value.start > FILE_NAME_BYTES_MAX) {
+      this.valueError ??= "Field file must name a dump file";
+    }
     return null;
   }
 

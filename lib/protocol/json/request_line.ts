@@ -15,7 +15,8 @@ import {
   NEGATIVE,
   WRONG,
 } from "../../bytes/mod.ts";
-import type { LimitSet } from "../../command/mod.ts";
+import type { LimitSet, Reply } from "../../command/mod.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { type Held, type Template, TemplateCache, TemplatePart } from "./template_cache.ts";
 import { LimitListCache } from "./limit_list_cache.ts";
 
@@ -104,7 +105,12 @@ export class RequestLine {
   /** Whether a number somewhere in the line is beyond what numbers can be. */
   isBeyond = false;
   /** What is wrong with a line that `scan` refused. */
-  fault = "";
+  #fault = "";
+  #faultCode: ErrorCode = "invalid_json";
+  /** The line that was scanned last, and whether it is a request as far as JSON goes. */
+  #line: Line | null = null;
+  #serial = 0;
+  #isObject = false;
 
   constructor(known = new DecodeCaches()) {
     this.#known = known;
@@ -119,8 +125,24 @@ export class RequestLine {
     return this.kinds[member] !== ABSENT;
   }
 
-  /** Reads a line. Strings in it are unescaped where they lie. */
+  /**
+   * Reads a line, unless it was the last to be read: of each line that is once, as strings in it are unescaped
+   * where they lie. False: it is no JSON object.
+   */
   scan(line: Line): boolean {
+    if (line === this.#line && line.serial === this.#serial) return this.#isObject;
+    this.#line = line;
+    this.#serial = line.serial;
+    return this.#isObject = this.#scan(line);
+  }
+
+  /** Makes the error of a line that `scan` refused. */
+  refuse(reply: Reply): false {
+    reply.fail(this.#faultCode, this.#fault);
+    return false;
+  }
+
+  #scan(line: Line): boolean {
     const { templates: forms } = this.#known;
     const alike = forms.like(line);
     for (let index = 0; index < alike.length; index++) {
@@ -269,7 +291,9 @@ export class RequestLine {
   }
 
   #refuse(scanner: JsonScanner, start: number, kind: Kind): boolean {
-    this.fault = kind !== WRONG && scanner.takeEnd()
+    const isJson = kind !== WRONG && scanner.takeEnd();
+    this.#faultCode = isJson ? "validation_error" : "invalid_json";
+    this.#fault = isJson
       ? "Request must be a JSON object"
       : `Invalid JSON: ${scanner.fault} at byte ${scanner.at - start + 1}`;
     return false;

@@ -3,20 +3,33 @@
 //
 // The original's words and answers, but where it was wrong: see docs/architecture.md.
 
-import { ABSENT, INTEGER, NameTable, NULL, type SendBuffer, STRING } from "../../bytes/mod.ts";
+import {
+  ABSENT,
+  type Frame,
+  INTEGER,
+  type Line,
+  NameTable,
+  NULL,
+  type ReceiveBuffer,
+  type SendBuffer,
+  STRING,
+} from "../../bytes/mod.ts";
 import {
   type Access,
   DAY_MAX,
+  FILE_NAME_BYTES_MAX,
   KEY,
   type Operation,
   OPERATIONS,
   type Reply,
   type Request,
   VALUE,
-  writeResponse,
 } from "../../command/mod.ts";
+import type { Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
+import { frameLine } from "./frame_line.ts";
 import { MEMBER, RequestLine } from "./request_line.ts";
+import type { JsonReplyWriter } from "./response.ts";
 
 const { command: COMMAND, tree_name: TREE_NAME, key: MEMBER_KEY } = MEMBER;
 const { time_from: TIME_FROM, time_to: TIME_TO } = MEMBER;
@@ -26,6 +39,8 @@ interface Row {
   readonly operation: Operation;
   readonly words: NonNullable<Operation["v1"]>;
   readonly hasName: boolean;
+  /** Whether the name is that of a dump's file. */
+  readonly isFile: boolean;
   readonly hasKey: boolean;
   /** Whether its command takes a key, here or in the row with one. */
   readonly takesKey: boolean;
@@ -40,7 +55,8 @@ const ROWS: Row[] = OPERATIONS.flatMap((operation) => {
   const takesKey = OPERATIONS.some(({ v1, fields }) => {
     return v1?.command === words.command && fields.includes("key");
   });
-  return [{ operation, words, hasName, hasKey: fields.includes("key"), takesKey, range }];
+  const isFile = fields.includes("file");
+  return [{ operation, words, hasName, isFile, hasKey: fields.includes("key"), takesKey, range }];
 });
 
 const COMMANDS = [...new Set(ROWS.map(({ words }) => words.command))];
@@ -60,18 +76,34 @@ const SUCCESS = encoder.encode('{"success":true,"response":');
 const FAILURE = encoder.encode('{"success":false,"response":');
 const END = encoder.encode("}\r\n");
 
-export class V1 {
+export class V1 implements Protocol {
+  readonly name = "v1";
+  readonly isBounded = false;
   readonly #requestLine: RequestLine;
+  readonly #replies: JsonReplyWriter;
   readonly #access: Access;
 
-  constructor(requestLine: RequestLine, access: Access) {
+  /** `requestLine` and `replies` may be shared with other protocols of the same codec. */
+  constructor(requestLine: RequestLine, replies: JsonReplyWriter, access: Access) {
     this.#requestLine = requestLine;
+    this.#replies = replies;
     this.#access = access;
   }
 
-  /** Decodes the line that the members are of. False: `reply` tells why not. */
-  decode(bytes: Uint8Array, request: Request, reply: Reply): boolean {
+  frame(received: ReceiveBuffer, isEnded: boolean): Frame {
+    return frameLine(received, isEnded);
+  }
+
+  recognizes(line: Line): boolean {
     const requestLine = this.#requestLine;
+    requestLine.scan(line);
+    return requestLine.has(COMMAND) && !requestLine.has(MEMBER.v) && !requestLine.has(MEMBER.op);
+  }
+
+  decode(line: Line, request: Request, reply: Reply): boolean {
+    const requestLine = this.#requestLine;
+    if (!requestLine.scan(line)) return requestLine.refuse(reply);
+    const { bytes } = line;
     if (!isAuthenticated(requestLine, bytes, this.#access, reply)) return false;
     const wrong = this.#wrongType();
     if (wrong !== null) return refuse(reply, wrong);
@@ -88,12 +120,17 @@ export class V1 {
     request.operation = row.operation;
     request.missing = row.words.missing ?? "refuse";
     request.touches = row.words.touches === true;
+    request.isAwaited = row.words.isAwaited !== false;
     request.bytes = bytes;
     // Not as good as absent: a client that lost the key would reset or delete the whole tree.
     if (row.takesKey && (requestLine.seen[MEMBER_KEY] & 1 << NULL) !== 0) {
       return refuse(reply, mustBeInteger("key"));
     }
     const missing = this.#fill(row, request);
+    const nameBytes = request.nameEnd - request.nameStart;
+    if (row.isFile && missing === null && (nameBytes === 0 || nameBytes > FILE_NAME_BYTES_MAX)) {
+      return refuse(reply, "Field tree_name must name a dump file");
+    }
     return missing === null || refuse(reply, `Field ${missing} is required`);
   }
 
@@ -138,11 +175,10 @@ export class V1 {
     return null;
   }
 
-  /** Writes a whole reply, or the beginning of one with a walk (see `more`). */
   encode(request: Request, reply: Reply, out: SendBuffer): void {
     if (reply.code === null) {
       out.raw(SUCCESS);
-      writeResponse(reply, out);
+      this.#replies.write(reply, out);
       if (!reply.isWalked) out.raw(END);
       return;
     }
@@ -156,8 +192,11 @@ export class V1 {
     out.raw(END);
   }
 
-  /** Writes the end of a reply with a walk. */
-  encodeEnd(out: SendBuffer): void {
+  more(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
+    return this.#replies.more(request, reply, out);
+  }
+
+  encodeEnd(_request: Request, _reply: Reply, out: SendBuffer): void {
     out.raw(END);
   }
 }

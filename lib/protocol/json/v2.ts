@@ -5,17 +5,24 @@
 // whether the token allows it, the shape of each field in the order of the table of operations, and
 // then what the fields say. Nothing about an operation is told to who may not ask.
 
-import { ABSENT, INTEGER, NameTable, NEGATIVE, type SendBuffer, STRING } from "../../bytes/mod.ts";
 import {
-  type Access,
-  OPERATIONS,
-  type Reply,
-  type Request,
-  writeResponse,
-} from "../../command/mod.ts";
+  ABSENT,
+  type Frame,
+  INTEGER,
+  type Line,
+  NameTable,
+  NEGATIVE,
+  type ReceiveBuffer,
+  type SendBuffer,
+  STRING,
+} from "../../bytes/mod.ts";
+import { type Access, OPERATIONS, type Reply, type Request } from "../../command/mod.ts";
+import type { Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { Fields, OVERFLOW } from "./fields.ts";
+import { frameLine } from "./frame_line.ts";
 import { MEMBER, type RequestLine } from "./request_line.ts";
+import type { JsonReplyWriter } from "./response.ts";
 
 const VERSION = 2;
 
@@ -37,20 +44,46 @@ const FIRST = encoder.encode(',"idempotent":false');
 const REPEATED = encoder.encode(',"idempotent":true');
 const END = encoder.encode(',"error_code":null}\n');
 
-export class V2 {
+export class V2 implements Protocol {
+  readonly name = "v2";
+  readonly isBounded = true;
   readonly #requestLine: RequestLine;
+  readonly #replies: JsonReplyWriter;
   readonly #access: Access;
   readonly #fields: Fields;
 
-  constructor(requestLine: RequestLine, access: Access, itemsMax: number) {
+  /** `requestLine` and `replies` may be shared with other protocols of the same codec. */
+  constructor(
+    requestLine: RequestLine,
+    replies: JsonReplyWriter,
+    access: Access,
+    itemsMax: number,
+  ) {
     this.#requestLine = requestLine;
+    this.#replies = replies;
     this.#access = access;
     this.#fields = new Fields(requestLine, itemsMax);
   }
 
-  /** Decodes the line that the members are of. False: `reply` tells why not. */
-  decode(bytes: Uint8Array<ArrayBufferLike>, request: Request, reply: Reply): boolean {
-    const { kinds, starts, ends, lanes } = this.#requestLine;
+  frame(received: ReceiveBuffer, isEnded: boolean): Frame {
+    return frameLine(received, isEnded);
+  }
+
+  recognizes(line: Line): boolean {
+    const requestLine = this.#requestLine;
+    requestLine.scan(line);
+    return requestLine.has(MEMBER.v) || requestLine.has(MEMBER.op);
+  }
+
+  decode(line: Line, request: Request, reply: Reply): boolean {
+    const requestLine = this.#requestLine;
+    if (!requestLine.scan(line)) return requestLine.refuse(reply);
+    if (requestLine.isBeyond) {
+      reply.fail("invalid_json", "Invalid JSON: a number is too large");
+      return false;
+    }
+    const { bytes } = line;
+    const { kinds, starts, ends, lanes } = requestLine;
     const v = MEMBER.v;
     if (kinds[v] !== INTEGER || lanes[2 * v] !== VERSION || lanes[2 * v + 1] !== 0) {
       reply.fail("unsupported_protocol", UNSUPPORTED);
@@ -128,12 +161,11 @@ export class V2 {
     return null;
   }
 
-  /** Writes a whole reply, or the beginning of one with a walk (see `encodeEnd`). */
-  encode(reply: Reply, out: SendBuffer): void {
+  encode(request: Request, reply: Reply, out: SendBuffer): void {
     if (reply.code === null) {
       out.raw(SUCCESS);
-      writeResponse(reply, out);
-      if (!reply.isWalked) this.encodeEnd(reply, out);
+      this.#replies.write(reply, out);
+      if (!reply.isWalked) this.encodeEnd(request, reply, out);
       return;
     }
     out.raw(FAILURE);
@@ -144,8 +176,11 @@ export class V2 {
     out.text(`,"error_code":"${reply.code}"}\n`);
   }
 
-  /** Writes the end of a reply. */
-  encodeEnd(reply: Reply, out: SendBuffer): void {
+  more(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
+    return this.#replies.more(request, reply, out);
+  }
+
+  encodeEnd(_request: Request, reply: Reply, out: SendBuffer): void {
     if (reply.isRepeated !== null) out.raw(reply.isRepeated ? REPEATED : FIRST);
     out.raw(END);
   }

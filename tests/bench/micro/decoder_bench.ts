@@ -9,8 +9,7 @@ import { assertEquals } from "@std/assert";
 import { ReceiveBuffer } from "../../../lib/bytes/receive_buffer.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
-import { Access } from "../../../lib/command/access.ts";
-import { Codec, type ProtocolName } from "../../../lib/protocol/json/codec.ts";
+import { codecOf } from "../../support/codec.ts";
 import { Asker } from "../../support/asker.ts";
 import { Random } from "../../support/random.ts";
 import { feed } from "../frames.ts";
@@ -22,7 +21,7 @@ const RANGE = { from: 20261024, to: DAY };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const codec = new Codec(new Access(null, null), 10_000, 0);
+const codec = codecOf();
 const received = new ReceiveBuffer(1 << 20);
 const request = new Request();
 const reply = new Reply();
@@ -32,10 +31,10 @@ const random = new Random(42);
 interface Read {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly ends: readonly number[];
-  readonly dialect: ProtocolName;
+  readonly dialect: string;
 }
 
-function read(dialect: ProtocolName, count: number, line: (key: number) => object): Read {
+function read(dialect: string, count: number, line: (key: number) => object): Read {
   const ends: number[] = [];
   let text = "";
   for (let index = 0; index < count; index++) {

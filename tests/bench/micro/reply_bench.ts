@@ -3,28 +3,28 @@
 
 import { assertEquals } from "@std/assert";
 import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
-import { Access } from "../../../lib/command/access.ts";
 import { Limits, LimitSet } from "../../../lib/command/limits.ts";
 import { Reply, SUM_WORDS } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { Verdict } from "../../../lib/command/verdict.ts";
-import { Codec, type ProtocolName } from "../../../lib/protocol/json/codec.ts";
+import { codecOf } from "../../support/codec.ts";
 import { SEND_BYTES } from "../../../lib/server/exchange.ts";
 import { Random } from "../../support/random.ts";
 
 const REPLIES = 1000;
 const DAYS = Array.from({ length: 30 }, (_, index) => 20261101 + index);
 const VALUE_MAX = 10_000;
+const RESETS_MS = Date.UTC(2026, 10, 24);
 const RESETS = '"resets_at":"2026-11-24T00:00:00Z"';
 
 const encoder = new TextEncoder();
 const random = new Random(42);
-const codec = new Codec(new Access(null, null), 10_000, 1 << 20);
+const codec = codecOf({ replyBytesMax: 1 << 20 });
 const request = new Request();
 const out = new SendBuffer(2 * SEND_BYTES);
 
 /** Writes a reply again and again; `change` makes each a little different. */
-function write(dialect: ProtocolName, reply: Reply, change: (index: number) => void): void {
+function write(dialect: string, reply: Reply, change: (index: number) => void): void {
   request.protocol = dialect;
   out.clear();
   for (let index = 0; index < REPLIES; index++) {
@@ -34,7 +34,7 @@ function write(dialect: ProtocolName, reply: Reply, change: (index: number) => v
   }
 }
 
-function written(dialect: ProtocolName, reply: Reply): string {
+function written(dialect: string, reply: Reply): string {
   out.clear();
   request.protocol = dialect;
   codec.encode(request, reply, out);
@@ -83,7 +83,7 @@ function verdictOf(series: string, maxDay: number, maxMonth: number): Verdict {
   verdict.used.set([5, 0, 5, 0]);
   for (let index = 0; index < limits.count; index++) {
     verdict.hasRefused[index] = false;
-    verdict.resetsAt[index] = encoder.encode(`,${RESETS}`);
+    verdict.resetsAtMs[index] = RESETS_MS;
   }
   return verdict;
 }

@@ -1,7 +1,6 @@
 // Administration: what operators are told, and what their programs tell and get back.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { nextTurn } from "../../../lib/host/clock.ts";
 import { LocalKarma, type LocalOptions } from "../../support/local_karma.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { V2Client } from "../../support/v2_client.ts";
@@ -179,7 +178,7 @@ Deno.test("administration: a checkpoint that is refused changes nothing", async 
   assertEquals([world.karma.wal.lsn, world.karma.dedup.checkpoints.count], [1, 10_000]);
 });
 
-Deno.test("administration: thousands of checkpoints are told with pauses, or refused early", async () => {
+Deno.test("administration: thousands of checkpoints are told, or refused", async () => {
   for (const op of ["recovery.status", "replication.status"]) {
     for (const replyBytesMax of [0, 20_000]) {
       const world = await World.start({ replyBytesMax });
@@ -188,19 +187,13 @@ Deno.test("administration: thousands of checkpoints are told with pauses, or ref
         const source = `${"s".repeat(1000)}${n}`;
         world.karma.dedup.checkpoints.put({ source, offset, event: null, updated: 0 });
       }
-      let isDone = false;
-      const told = world.ask(op, "").finally(() => isDone = true);
-      let turns = 0;
-      for (; !isDone; turns++) await nextTurn();
-      const text = await told;
+      const text = await world.ask(op, "");
       if (replyBytesMax > 0) {
         assertEquals(text, "response_too_large: Response exceeds 20000 bytes");
         continue;
       }
       const { recovery = JSON.parse(text) } = JSON.parse(text);
       assertEquals([recovery.checkpoint_count, recovery.checkpoints.length], [4000, 4000]);
-      // Eight megabytes are written; without pauses there would be a turn or two.
-      assert(turns >= 4, `${op}: ${turns} turns`);
     }
   }
 });

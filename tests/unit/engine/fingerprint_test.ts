@@ -2,17 +2,16 @@
 
 import { lineOf } from "../../../lib/bytes/line.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Access } from "../../../lib/command/access.ts";
 import { OPERATIONS } from "../../../lib/command/operation.ts";
 import { Reply } from "../../../lib/command/reply.ts";
 import { Request } from "../../../lib/command/request.ts";
-import { Codec } from "../../../lib/protocol/json/codec.ts";
+import { codecOf } from "../../support/codec.ts";
 import { chunkFingerprintOf, fingerprintOf } from "../../../lib/engine/fingerprint.ts";
 import { Random } from "../../support/random.ts";
 
 const TODAY = 20261122;
 const encoder = new TextEncoder();
-const codec = new Codec(new Access(null, null), 10_000, 0);
+const codec = codecOf();
 const request = new Request(); // one for all, as a connection has
 
 /** The fingerprint of a request whose members are as they stand in JSON. */

@@ -14,6 +14,8 @@ import {
 import { applyRangeDeletes } from "../../../lib/state/range_delete_sweeper.ts";
 import { checkTree } from "../../../lib/tree/check.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
+import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
+import { writeData } from "../../../lib/protocol/json/data.ts";
 import { Random } from "../../support/random.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
@@ -77,7 +79,9 @@ class Pair {
 /** As a client sees it: this is how members and their order are compared. */
 function text(told: InspectionResult): string {
   assert(told !== "timeout", "there was time");
-  return new TextDecoder().decode(told);
+  const out = new SendBuffer(256);
+  writeData(told, out);
+  return new TextDecoder().decode(out.view(0));
 }
 
 /** The number of a member; null: it is null. */
@@ -462,7 +466,7 @@ Deno.test("inspection: parts, merged as the protocol says, are the whole", async
     const [from, to] = [20260103, 20260120];
     const sums = await partsOf((span) => summaryOf(tree, { from, to }, span));
     const added = (member: string) => {
-      return sums.reduce((sum, part) => sum + numberOf(part, member)!, 0n);
+      return sums.reduce<bigint>((sum, part) => sum + numberOf(part, member)!, 0n);
     };
     const merged = `{"tree":"t","range_from":${from},"range_to":${to},"total":${added("total")},` +
       `"active_keys":${added("active_keys")},"bucket_count":${added("bucket_count")}}`;

@@ -1,13 +1,13 @@
 // Lists of snapshots: those who ask for the same at once share a walk, until a dump comes or goes.
 
 import { assert, assertEquals } from "@std/assert";
-import { Written } from "../../../lib/command/json.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { DumpStore } from "../../../lib/dump/store.ts";
 import { SnapshotLists } from "../../../lib/engine/snapshot_lists.ts";
 import type { Wal } from "../../../lib/wal/wal.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
+import { boundOf } from "../../support/codec.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 const JOURNAL = { id: "00000000000000aa", lsn: 0, sync: () => Promise.resolve() };
@@ -21,7 +21,12 @@ async function listsOfMany() {
     await dumps.write(new Tree(`t${100 + index}`), JOURNAL);
   }
   await dumps.dumpIndex.look();
-  const lists = new SnapshotLists(new Forest(), { segments: [] } as unknown as Wal, dumps, 0);
+  const lists = new SnapshotLists(
+    new Forest(),
+    { segments: [] } as unknown as Wal,
+    dumps,
+    boundOf(0),
+  );
   let described = 0;
   const ask = async (limit = 0) => {
     const request = new Request();
@@ -32,9 +37,7 @@ async function listsOfMany() {
     };
     const rows = { of: [] as string[] };
     await lists.latest(request, rowOf, (page) => {
-      if (page.rows instanceof Written) {
-        rows.of = JSON.parse(new TextDecoder().decode(page.rows.bytes));
-      }
+      if (page.rows.length > 0) rows.of = page.rows as string[];
       return null;
     });
     return rows.of;

@@ -1,9 +1,13 @@
 // The list of trees: whole and in pages, while trees come and go.
 
 import { assert, assertEquals } from "@std/assert";
+import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
+import type { Data } from "../../../lib/command/data.ts";
 import { Request } from "../../../lib/command/request.ts";
 import { TreeList } from "../../../lib/engine/tree_list.ts";
+import { writeData } from "../../../lib/protocol/json/data.ts";
 import { Forest } from "../../../lib/tree/forest.ts";
+import { boundOf } from "../../support/codec.ts";
 import { Random } from "../../support/random.ts";
 
 const decoder = new TextDecoder();
@@ -15,9 +19,14 @@ function request(limit: number, cursor?: bigint | null): Request {
   return request;
 }
 
-async function told(list: TreeList, request: Request): Promise<string | null> {
-  const bytes = await list.list(request);
-  return bytes === null ? null : decoder.decode(bytes);
+async function told(list: TreeList, request: Request): Promise<string> {
+  return textOf(await list.list(request));
+}
+
+function textOf(data: Data): string {
+  const out = new SendBuffer(256);
+  writeData(data, out);
+  return decoder.decode(out.view(0));
 }
 
 function forestOf(names: readonly string[]): Forest {
@@ -27,7 +36,7 @@ function forestOf(names: readonly string[]): Forest {
 }
 
 Deno.test("tree list: all names, and pages of them", async () => {
-  const list = new TreeList(forestOf(["b", "\0staged-1", 'a"', "день"]), 1024);
+  const list = new TreeList(forestOf(["b", "\0staged-1", 'a"', "день"]), boundOf(1024));
   assertEquals(await told(list, request(0)), '["b","a\\"","день"]');
   assertEquals(
     await told(list, request(2)),
@@ -45,15 +54,15 @@ Deno.test("tree list: all names, and pages of them", async () => {
 
 Deno.test("tree list: a list of all is whole or refused, a page ends where the reply would be too long", async () => {
   const names = Array.from({ length: 3000 }, (_, index) => `tree ${index}`);
-  const list = new TreeList(forestOf(names), 4096);
-  assertEquals(await list.list(request(0)), null);
-  const v1 = request(0);
-  v1.protocol = "v1";
-  assertEquals(JSON.parse((await told(list, v1))!), names);
+  const list = new TreeList(forestOf(names), boundOf(4096));
+  assertEquals(JSON.parse(await told(list, request(0))), names, "a protocol refuses it");
+  const unbounded = request(10);
+  unbounded.isBounded = false;
+  assertEquals(JSON.parse(await told(list, unbounded)), names);
   const found: string[] = [];
   let cursor: bigint | null = null;
   do {
-    const text: string = (await told(list, request(10_000, cursor)))!;
+    const text: string = await told(list, request(10_000, cursor));
     assert(text.length < 4096);
     const page = JSON.parse(text);
     found.push(...page.trees);
@@ -64,16 +73,16 @@ Deno.test("tree list: a list of all is whole or refused, a page ends where the r
 
 Deno.test("tree list: those who ask at once share a walk, unless a tree came or went", async () => {
   const forest = forestOf(Array.from({ length: 1000 }, (_, index) => `tree ${index}`));
-  const list = new TreeList(forest, 0);
-  const first = list.list(request(0));
-  assert(list.list(request(0)) === first);
+  const list = new TreeList(forest, boundOf(0));
+  const before = [list.list(request(0)), list.list(request(0))];
   forest.remove(forest.named("tree 0")!);
-  const second = list.list(request(0));
-  assert(second !== first);
-  const names = JSON.parse(decoder.decode((await second)!));
+  const after = await list.list(request(0));
+  const names = JSON.parse(textOf(after));
   assertEquals([names.length, names[0]], [999, "tree 1"], "what was dropped before is not told");
-  await first;
-  assert(list.list(request(0)) !== second, "what was told is forgotten");
+  const [first, second] = await Promise.all(before);
+  assert(first === second);
+  assert(first !== after);
+  assert(await list.list(request(0)) !== after, "what was told is forgotten");
 });
 
 Deno.test("tree list: trees that are there all the time are told once, while others come and go", async () => {
@@ -81,11 +90,11 @@ Deno.test("tree list: trees that are there all the time are told once, while oth
   const random = new Random(seed);
   const forest = forestOf([]);
   for (let n = 0; n < 3000; n++) forest.create(`${n % 3 === 0 ? "stays" : "goes"} ${n}`);
-  const list = new TreeList(forest, 0);
+  const list = new TreeList(forest, boundOf(0));
   const found: string[] = [];
   let cursor: bigint | null = null;
   do {
-    const page = JSON.parse((await told(list, request(100, cursor)))!);
+    const page = JSON.parse(await told(list, request(100, cursor)));
     found.push(...page.trees);
     cursor = page.next_cursor === null ? null : BigInt(page.next_cursor);
     for (let change = 0; change < 20; change++) {

@@ -2,15 +2,15 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
-import type { Json } from "../../../lib/command/json.ts";
-import { writeJson } from "../../../lib/command/response.ts";
+import type { Data } from "../../../lib/command/data.ts";
+import { writeData } from "../../../lib/protocol/json/data.ts";
 import { Statistics, type StatsState } from "../../../lib/metrics/statistics.ts";
 import { readTranscript } from "../../support/transcript.ts";
 
 /** As a client would see it: members, their order, and how numbers are written. */
-function text(json: Json): string {
+function text(json: Data): string {
   const out = new SendBuffer(64);
-  writeJson(json, out);
+  writeData(json, out);
   return new TextDecoder().decode(out.view(0));
 }
 

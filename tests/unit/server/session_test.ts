@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { effort } from "../../../lib/bytes/effort.ts";
 import { Access } from "../../../lib/command/access.ts";
-import { Codec } from "../../../lib/protocol/json/codec.ts";
+import { codecOf } from "../../support/codec.ts";
 import { sleep } from "../../../lib/host/clock.ts";
 import { Acceptor } from "../../../lib/server/acceptor.ts";
 import { BufferBound } from "../../../lib/server/buffer_bound.ts";
@@ -112,7 +112,7 @@ class World {
 
   private constructor(karma: LocalKarma, limits: Partial<SessionLimits>) {
     this.karma = karma;
-    const pool = new ExchangePool(() => new Codec(new Access(null, null), 10_000, 0));
+    const pool = new ExchangePool(() => codecOf());
     const all = { ...UNLIMITED, ...limits };
     this.session = new Session(
       this.wire,

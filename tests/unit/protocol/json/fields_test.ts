@@ -335,6 +335,7 @@ Deno.test("fields: the name of a dump's file", () => {
     ...['"1_t"', '"1_t.TREE"', '"1_t.tree.json"', '"tree"', '"1_t.tree "'].map(
       (value): Row => [value, bad("Field file must end with .tree")],
     ),
+    [`"${"x".repeat(5000)}.tree"`, bad("Field file must name a dump file")],
   ]);
   const text = '{"v":2,"op":"snapshot.load","file":"?_t.tree"}';
   const bytes = new TextEncoder().encode(text);

@@ -7,6 +7,7 @@ import type { Limit } from "../../../../lib/command/limits.ts";
 import { LimitList } from "../../../../lib/protocol/json/limit_list.ts";
 import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { Value } from "../../../../lib/protocol/json/value.ts";
+import { faultOf } from "../../../support/codec.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -15,7 +16,7 @@ const decoder = new TextDecoder();
 function read(list: string): { fault: string | null; read: LimitList } {
   const bytes = encoder.encode(`{"limits":${list}}`);
   const requestLine = new RequestLine();
-  assertEquals(requestLine.scan(lineOf(bytes)), true, requestLine.fault);
+  assertEquals(requestLine.scan(lineOf(bytes)), true, faultOf(requestLine));
   const limits = new LimitList();
   return { fault: limits.read(new Value().of(requestLine, MEMBER.limits, bytes)), read: limits };
 }

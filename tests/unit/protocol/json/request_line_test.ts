@@ -18,6 +18,7 @@ import {
 } from "../../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
 import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
+import { faultOf } from "../../../support/codec.ts";
 
 const NAMES = ["command", "tree_name", "key", "time_from", "time_to"];
 
@@ -26,7 +27,7 @@ const requestLine = new RequestLine(); // one for all, as a connection has
 /** Scans a line that lies between other bytes; the members by their names, or the fault. */
 function scan(line: string): Record<string, unknown> | string {
   const bytes = new TextEncoder().encode(`{{{${line}}}}`);
-  if (!requestLine.scan(lineOf(bytes, 3, bytes.length - 3))) return requestLine.fault;
+  if (!requestLine.scan(lineOf(bytes, 3, bytes.length - 3))) return faultOf(requestLine);
   const found: Record<string, unknown> = {};
   NAMES.forEach((name, member) => {
     const kind = requestLine.kinds[member];

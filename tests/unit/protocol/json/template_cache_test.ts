@@ -14,6 +14,7 @@ import { LimitSet } from "../../../../lib/command/limits.ts";
 import { Template, TemplateCache } from "../../../../lib/protocol/json/template_cache.ts";
 import { DecodeCaches, MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { Random } from "../../../support/random.ts";
+import { faultOf } from "../../../support/codec.ts";
 
 const encoder = new TextEncoder();
 
@@ -53,7 +54,7 @@ const WITH_NUMBER = [INTEGER, NEGATIVE];
 function scanned(requestLine: RequestLine, text: string): unknown {
   const bytes = encoder.encode(`{{${text}}}`);
   const isGood = requestLine.scan(lineOf(bytes, 2, bytes.length - 2));
-  if (!isGood) return [requestLine.fault, [...bytes]];
+  if (!isGood) return [faultOf(requestLine), [...bytes]];
   const found = [...requestLine.kinds.keys()].filter((member) => requestLine.has(member));
   return [
     requestLine.isBeyond,

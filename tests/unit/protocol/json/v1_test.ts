@@ -6,7 +6,6 @@ import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
 import { OPERATIONS } from "../../../../lib/command/operation.ts";
 import { Reply } from "../../../../lib/command/reply.ts";
 import { DAY_MAX, KEY, Request } from "../../../../lib/command/request.ts";
-import { writeCounters } from "../../../../lib/command/response.ts";
 import { checkTree } from "../../../../lib/tree/check.ts";
 import { Tree } from "../../../../lib/tree/tree.ts";
 import { Walk } from "../../../../lib/tree/walk.ts";
@@ -128,6 +127,10 @@ const REFUSED: [sentence: string, ...lines: string[]][] = [
         command,
       ) => [`{"command":"${command}"}`, `{"command":"${command}","tree_name":null,"key":1}`],
     ),
+  ],
+  [
+    "Field tree_name must name a dump file",
+    ...["", "x".repeat(5000)].map((name) => `{"command":"load","tree_name":"${name}"}`),
   ],
   [
     "Field key is required",
@@ -269,9 +272,8 @@ function walked(tree: Tree, dayFrom: number, dayTo: number): string {
   reply.shape = "counters";
   reply.walk = new Walk(tree);
   const out = new SendBuffer(1);
-  v1.encode(request, reply, out);
-  while (writeCounters(reply, dayFrom, dayTo, out) === "more");
-  v1.encodeEnd(request, reply, out);
+  Object.assign(request, { dayFrom, dayTo });
+  v1.write(request, reply, out);
   return decoder.decode(out.bytes.subarray(0, out.length));
 }
 

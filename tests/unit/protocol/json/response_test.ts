@@ -1,11 +1,13 @@
 // Responses of every shape as JSON, and any JSON value.
 
-import { assertEquals } from "@std/assert";
-import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
-import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
-import { type Json, Real } from "../../../lib/command/json.ts";
-import { Reply } from "../../../lib/command/reply.ts";
-import { writeJson, writeResponse } from "../../../lib/command/response.ts";
+import { assert, assertEquals } from "@std/assert";
+import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
+import { highLane, lowLane } from "../../../../lib/bytes/u64.ts";
+import { type Data, Real, Rows } from "../../../../lib/command/data.ts";
+import { Reply } from "../../../../lib/command/reply.ts";
+import { Request } from "../../../../lib/command/request.ts";
+import { writeData, writePieces } from "../../../../lib/protocol/json/data.ts";
+import { JsonReplyWriter } from "../../../../lib/protocol/json/response.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -71,19 +73,19 @@ const RESPONSES: [reply: Reply, response: string][] = [
 
 Deno.test("response: every shape", () => {
   for (const [reply, response] of RESPONSES) {
-    assertEquals(written((out) => writeResponse(reply, out)), response);
+    assertEquals(written((out) => new JsonReplyWriter().write(reply, out)), response);
   }
 });
 
 Deno.test("response: fewer sums than there were before", () => {
   const reply = sums([1n, 2n], [3n, 4n], [5n, 6n]);
   reply.beginSums(1);
-  assertEquals(written((out) => writeResponse(reply, out)), '[{"key":1,"value":2}]');
+  assertEquals(written((out) => new JsonReplyWriter().write(reply, out)), '[{"key":1,"value":2}]');
   reply.beginSums(0);
-  assertEquals(written((out) => writeResponse(reply, out)), "[]");
+  assertEquals(written((out) => new JsonReplyWriter().write(reply, out)), "[]");
 });
 
-const VALUES: [json: Json, text: string][] = [
+const VALUES: [data: Data, text: string][] = [
   [null, "null"],
   [true, "true"],
   [false, "false"],
@@ -113,8 +115,8 @@ const VALUES: [json: Json, text: string][] = [
 Deno.test("response: any JSON value, without spaces", () => {
   // Twice: names of members are remembered.
   for (let round = 0; round < 2; round++) {
-    for (const [json, text] of VALUES) {
-      assertEquals(written((out) => writeJson(json, out)), text);
+    for (const [data, text] of VALUES) {
+      assertEquals(written((out) => writeData(data, out)), text);
     }
   }
 });
@@ -123,6 +125,33 @@ Deno.test("response: more names of members than are remembered", () => {
   const names = Array.from({ length: 3000 }, (_, index) => `name "${index}"`);
   for (let round = 0; round < 2; round++) {
     const json = Object.fromEntries(names.map((name, index) => [name, index]));
-    assertEquals(written((out) => writeJson(json, out)), JSON.stringify(json));
+    assertEquals(written((out) => writeData(json, out)), JSON.stringify(json));
   }
+});
+
+Deno.test("response: rows, and long values in pieces, are written as they are at once", () => {
+  const words = Uint32Array.from({ length: 4 * 1000 }, (_, at) => at);
+  const rows = new Rows(words, "total");
+  const list = Array.from({ length: 500 }, (_, index) => `tree ${index}`);
+  const values: Data[] = [{ limit: null, keys: rows }, list, { trees: list, rest: [] }, "short", 7];
+  for (const data of values) {
+    const whole = written((out) => writeData(data, out));
+    let pieces = 1;
+    const walked = written((out) => {
+      for (const _ of writePieces(data, out)) pieces++;
+    });
+    assertEquals(walked, whole);
+    if (whole.length > 1000) assert(pieces > 3, `${pieces} pieces`);
+    const writer = new JsonReplyWriter();
+    assertEquals(writer.bytesOf(data), whole.length);
+    if (whole.length > 1000) assert(writer.bytesOf(data, 100) > 100);
+    const replied = written((out) => {
+      const long = reply((reply) => reply.list(data));
+      writer.write(long, out);
+      while (writer.more(new Request(), long, out) === "more");
+    });
+    assertEquals(replied, whole);
+  }
+  const row = written((out) => writeData(new Rows(words.subarray(0, 4), "value"), out));
+  assertEquals(row, `[{"key":${2n + (3n << 32n)},"value":${1n << 32n}}]`);
 });

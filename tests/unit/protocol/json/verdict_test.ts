@@ -1,10 +1,11 @@
 // Verdicts as they are told: numbers to 2^64-1, what remains, and the moments that there are.
 
 import { assertEquals } from "@std/assert";
-import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
-import { highLane, lowLane } from "../../../lib/bytes/u64.ts";
-import { Limits, LimitSet } from "../../../lib/command/limits.ts";
-import { Verdict } from "../../../lib/command/verdict.ts";
+import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
+import { highLane, lowLane } from "../../../../lib/bytes/u64.ts";
+import { Limits, LimitSet } from "../../../../lib/command/limits.ts";
+import { NEVER, Verdict } from "../../../../lib/command/verdict.ts";
+import { VerdictWriter } from "../../../../lib/protocol/json/verdict.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
 const encoder = new TextEncoder();
@@ -24,15 +25,14 @@ function verdictOn(...limits: [series: string, max: bigint, used: bigint][]): Ve
   limits.forEach(([, , used], index) => {
     verdict.used.set(lanes(used), 2 * index);
     verdict.hasRefused[index] = false;
-    verdict.resetsAt[index] = encoder.encode(',"resets_at":null');
-    verdict.retryAt[index] = encoder.encode(',"retry_at":null');
+    verdict.resetsAtMs[index] = verdict.retryAtMs[index] = NEVER;
   });
   return verdict;
 }
 
 function text(verdict: Verdict): string {
   const out = new SendBuffer(16);
-  verdict.write(out);
+  new VerdictWriter().write(verdict, out);
   return new TextDecoder().decode(out.view(0));
 }
 
@@ -62,13 +62,13 @@ Deno.test("verdict: an admission, with a receipt and names that need escapes", (
   const verdict = verdictOn(['a "b"', 5n, 1n], ["é", 5n, 1n]);
   verdict.isAllowed = true;
   verdict.applied.set(lanes(U64_MAX));
-  verdict.resetsAt[1] = encoder.encode(',"resets_at":"day 20261123"');
+  verdict.resetsAtMs[1] = Date.UTC(2026, 10, 23);
   verdict.receipt = "r-1";
   assertEquals(
     text(verdict),
     `{"allowed":true,"applied":${U64_MAX},"denied_by":null,"limits":[` +
       '{"series":"a \\"b\\"","max":5,"used":1,"remaining":4,"resets_at":null},' +
-      '{"series":"é","max":5,"used":1,"remaining":4,"resets_at":"day 20261123"}],"receipt":"r-1"}',
+      '{"series":"é","max":5,"used":1,"remaining":4,"resets_at":"2026-11-23T00:00:00Z"}],"receipt":"r-1"}',
   );
 });
 
@@ -76,13 +76,13 @@ Deno.test("verdict: limits that refused, and only they, tell when to come again"
   const verdict = verdictOn(["a", 5n, 5n], ["b", 5n, 5n], ["c", 9n, 5n]);
   verdict.deniedBy = 0;
   verdict.hasRefused[0] = verdict.hasRefused[1] = true;
-  verdict.retryAt[1] = encoder.encode(',"retry_at":"day 20270101"');
-  verdict.retryAt[2] = encoder.encode(',"retry_at":"day 20270102"');
+  verdict.retryAtMs[1] = Date.UTC(2027, 0, 1);
+  verdict.retryAtMs[2] = Date.UTC(2027, 0, 2);
   const row = (series: string, max: number, rest: string) =>
     `{"series":"${series}","max":${max},"used":5,"remaining":${max - 5},"resets_at":null${rest}}`;
   const limits = [
     row("a", 5, ',"retry_at":null'),
-    row("b", 5, ',"retry_at":"day 20270101"'),
+    row("b", 5, ',"retry_at":"2027-01-01T00:00:00Z"'),
     row("c", 9, ""),
   ];
   const expected = `{"allowed":false,"applied":0,"denied_by":0,"limits":[${limits}]}`;

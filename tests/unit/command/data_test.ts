@@ -1,7 +1,7 @@
 // Numbers that are written with a point.
 
 import { assertEquals } from "@std/assert";
-import { Real } from "../../../lib/command/json.ts";
+import { Real } from "../../../lib/command/data.ts";
 
 const REALS: [value: number, text: string][] = [
   [0, "0.0"],
@@ -17,7 +17,7 @@ const REALS: [value: number, text: string][] = [
   [5e-324, "5e-324"],
 ];
 
-Deno.test("json: reals have a point, and are read as the same number", () => {
+Deno.test("data: reals have a point, and are read as the same number", () => {
   for (const [value, text] of REALS) {
     assertEquals(String(new Real(value)), text);
     assertEquals(JSON.parse(text), value === 0 ? 0 : value);

@@ -1,23 +1,21 @@
 // The codec: which protocol a line is in, and how long a reply may be.
 
 import { assert, assertEquals } from "@std/assert";
-import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
-import { Access } from "../../../../lib/command/access.ts";
-import { Reply } from "../../../../lib/command/reply.ts";
-import { Request } from "../../../../lib/command/request.ts";
-import { writeCounters } from "../../../../lib/command/response.ts";
-import { Codec, type ProtocolName } from "../../../../lib/protocol/json/codec.ts";
-import { checkTree } from "../../../../lib/tree/check.ts";
-import { Tree } from "../../../../lib/tree/tree.ts";
-import { Walk } from "../../../../lib/tree/walk.ts";
-import { Asker } from "../../../support/asker.ts";
+import { SendBuffer } from "../../../lib/bytes/send_buffer.ts";
+import { Reply } from "../../../lib/command/reply.ts";
+import { Request } from "../../../lib/command/request.ts";
+import { codecOf } from "../../support/codec.ts";
+import { checkTree } from "../../../lib/tree/check.ts";
+import { Tree } from "../../../lib/tree/tree.ts";
+import { Walk } from "../../../lib/tree/walk.ts";
+import { Asker } from "../../support/asker.ts";
 
 const decoder = new TextDecoder();
 
 const asker = new Asker();
 
 // A line, the protocol that it is in after each, and what it is.
-const LINES: [line: string, afterV1: ProtocolName, afterV2: ProtocolName, answer?: string][] = [
+const LINES: [line: string, afterV1: string, afterV2: string, answer?: string][] = [
   ['{"v":2,"op":"system.ping"}', "v2", "v2", "ping"],
   ['{"command":"ping"}', "v1", "v1", "ping"],
   ['{"command":"ping","v":null}', "v2", "v2"],
@@ -81,10 +79,11 @@ Deno.test("interpreter: numbers that are too large are told in v2 only, where an
 });
 
 /** The line that answers in a protocol, under a limit. */
-function encoded(replyBytesMax: number, dialect: ProtocolName, reply: Reply, before = ""): string {
-  const codec = new Codec(new Access(null, null), 10, replyBytesMax);
+function encoded(replyBytesMax: number, dialect: string, reply: Reply, before = ""): string {
+  const codec = codecOf({ itemsMax: 10, replyBytesMax });
   const request = new Request();
   request.protocol = dialect;
+  request.isBounded = dialect !== "v1";
   const out = new SendBuffer(1);
   out.text(before);
   codec.encode(request, reply, out);
@@ -129,16 +128,17 @@ Deno.test("interpreter: v1 has no longest reply, and no error is too long", () =
 });
 
 /** The answer to a find over a tree, as the session writes it. */
-function walked(tree: Tree, dialect: ProtocolName, replyBytesMax: number): string {
-  const codec = new Codec(new Access(null, null), 10, replyBytesMax);
+function walked(tree: Tree, dialect: string, replyBytesMax: number): string {
+  const codec = codecOf({ itemsMax: 10, replyBytesMax });
   const request = new Request();
   request.protocol = dialect;
+  request.isBounded = dialect !== "v1";
   const reply = new Reply();
   reply.shape = "counters";
   reply.walk = new Walk(tree);
   const out = new SendBuffer(1);
   codec.encode(request, reply, out);
-  while (reply.walk !== null && writeCounters(reply, 0, 0xffffffff, out) === "more");
+  while (reply.walk !== null && codec.more(request, reply, out) === "more");
   if (reply.walk !== null) codec.encodeEnd(request, reply, out, 0);
   return decoder.decode(out.bytes.subarray(0, out.length));
 }

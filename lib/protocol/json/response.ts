@@ -1,9 +1,20 @@
-// How responses look in JSON: the shapes that all protocols share, and that answers are kept in.
+// Responses as JSON: every shape of a reply, in both protocols, and in the answers that are kept.
+//
+// Invariant: what is walked (a whole tree, many days, a long list) is written a piece at a time, between which
+// others are served: `write` begins, and `more` goes on until it says "end".
 
-import { highLane, LANE, lowLane, type SendBuffer } from "../bytes/mod.ts";
-import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../tree/mod.ts";
-import { type Json, Real, Written } from "./json.ts";
-import { type Reply, SUM_WORDS } from "./reply.ts";
+import { SendBuffer } from "../../bytes/mod.ts";
+import {
+  type Data,
+  type Limits,
+  type Reply,
+  type ReplyWriter,
+  type Request,
+  SUM_WORDS,
+} from "../../command/mod.ts";
+import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../../tree/mod.ts";
+import { writeData, writePieces } from "./data.ts";
+import { VerdictWriter } from "./verdict.ts";
 
 const encoder = new TextEncoder();
 const PONG = encoder.encode('"pong"');
@@ -22,34 +33,88 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-/** Writes the response of a reply without an error; of one with a walk only the opening brace. */
-export function writeResponse(reply: Reply, out: SendBuffer): void {
-  switch (reply.shape) {
-    case "number":
-      return out.decimal(reply.lanes[0], reply.lanes[1]);
-    case "pong":
-      return out.raw(PONG);
-    case "ok":
-      return out.raw(OK);
-    case "true":
-      return out.raw(TRUE);
-    case "text":
-      return out.jsonString(encoder.encode(reply.text));
-    case "cells":
-      return writeCells(reply.cells, out);
-    case "counters":
-      return out.byte(OPEN_BRACE);
-    case "applied":
-    case "tally":
-      return writeTally(reply, out);
-    case "sums":
-      return writeSums(reply, out);
-    case "verdict":
-      return reply.verdict!.write(out);
-    case "json":
-      return writeJson(reply.json, out);
-    case "stored":
-      return out.raw(reply.stored);
+/** What stands around a response in protocol v2; v1 has less. */
+const ENVELOPE = '{"protocol_version":2,"success":true,"response":,"error_code":null}';
+
+/** Verdicts of a piece: with sixteen limits each they are written in some 0.1 ms. */
+const PIECE_VERDICTS = 16;
+
+export class JsonReplyWriter implements ReplyWriter {
+  readonly envelopeBytes = ENVELOPE.length;
+  readonly #verdicts = new VerdictWriter();
+  readonly #scratch = new SendBuffer(256);
+  /** What is left of a long list; null: nothing. */
+  #pieces: Iterator<void> | null = null;
+
+  /** Writes the response of a reply without an error; of a walked one only the beginning. */
+  write(reply: Reply, out: SendBuffer): void {
+    switch (reply.shape) {
+      case "number":
+        return out.decimal(reply.lanes[0], reply.lanes[1]);
+      case "pong":
+        return out.raw(PONG);
+      case "ok":
+        return out.raw(OK);
+      case "true":
+        return out.raw(TRUE);
+      case "text":
+        return out.jsonString(encoder.encode(reply.text));
+      case "cells":
+        return writeCells(reply.cells, out);
+      case "counters":
+        return out.byte(OPEN_BRACE);
+      case "applied":
+      case "tally":
+        return writeTally(reply, out);
+      case "sums":
+        return writeSums(reply, out);
+      case "verdict":
+        return this.#verdicts.write(reply.verdict!, out);
+      case "verdicts":
+      case "data":
+        return this.#writeLong(reply, out);
+      case "stored":
+        return out.raw(reply.stored);
+    }
+  }
+
+  /** Writes the next piece of a walked reply to a request. "end": it was the last one. */
+  more(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
+    if (this.#pieces === null) return writeCounters(reply, request.dayFrom, request.dayTo, out);
+    if (!this.#pieces.next().done) return "more";
+    this.#pieces = null;
+    return "end";
+  }
+
+  bytesOf(data: Data, bytesMax = Infinity): number {
+    const out = this.#scratch;
+    out.clear();
+    const pieces = writePieces(data, out);
+    while (!pieces.next().done && out.length <= bytesMax);
+    return out.length;
+  }
+
+  verdictBytesMax(limits: Limits): number {
+    return this.#verdicts.bytesMax(limits);
+  }
+
+  #writeLong(reply: Reply, out: SendBuffer): void {
+    const { shape, data, verdicts } = reply;
+    if (shape === "data" && !reply.isLong) return writeData(data, out);
+    const pieces = shape === "data" ? writePieces(data, out) : this.#writeVerdicts(verdicts, out);
+    if (reply.isLong) this.#pieces = pieces;
+    else while (!pieces.next().done);
+  }
+
+  /** `{"results":[{"allowed":true, ...}, ...]}` */
+  *#writeVerdicts(verdicts: Reply["verdicts"], out: SendBuffer): Generator<void> {
+    out.text('{"results":[');
+    for (const [index, verdict] of verdicts.entries()) {
+      if (index > 0) out.byte(COMMA);
+      this.#verdicts.write(verdict, out);
+      if (index % PIECE_VERDICTS === PIECE_VERDICTS - 1) yield;
+    }
+    out.text("]}");
   }
 }
 
@@ -78,57 +143,6 @@ function writeSums({ sums, count }: Reply, out: SendBuffer): void {
   out.byte(CLOSE_BRACKET);
 }
 
-/** Names of members as they are written, with their quotes and colon: there are a few hundred. */
-const MEMBER_NAMES = new Map<string, Uint8Array>();
-
-/** Names beyond are not kept: some objects are named by their keys. */
-const MEMBER_NAMES_MAX = 1000;
-
-/** Writes any JSON value, without spaces. */
-export function writeJson(json: Json, out: SendBuffer): void {
-  if (typeof json === "string") return out.jsonString(encoder.encode(json));
-  if (typeof json === "number" && Number.isSafeInteger(json) && json >= 0) {
-    return out.decimal(json % LANE, Math.floor(json / LANE));
-  }
-  if (typeof json === "bigint" && json >= 0n && json < 1n << 64n) {
-    return out.decimal(lowLane(json), highLane(json));
-  }
-  if (json === null || typeof json !== "object" || json instanceof Real) {
-    return out.text(String(json));
-  }
-  if (json instanceof Written) return out.raw(json.bytes);
-  let isFirst = true;
-  if (Array.isArray(json)) {
-    out.byte(OPEN_BRACKET);
-    for (const element of json) {
-      if (!isFirst) out.byte(COMMA);
-      isFirst = false;
-      writeJson(element, out);
-    }
-    return out.byte(CLOSE_BRACKET);
-  }
-  const members = json as { readonly [name: string]: Json };
-  out.byte(OPEN_BRACE);
-  for (const name in members) {
-    if (!isFirst) out.byte(COMMA);
-    isFirst = false;
-    writeMemberName(name, out);
-    writeJson(members[name], out);
-  }
-  out.byte(CLOSE_BRACE);
-}
-
-function writeMemberName(name: string, out: SendBuffer): void {
-  const known = MEMBER_NAMES.get(name);
-  if (known !== undefined) return out.raw(known);
-  const start = out.length;
-  out.jsonString(encoder.encode(name));
-  out.byte(COLON);
-  if (MEMBER_NAMES.size < MEMBER_NAMES_MAX) {
-    MEMBER_NAMES.set(name, out.bytes.slice(start, out.length));
-  }
-}
-
 /** `{"20260101":3,"20260102":5}` */
 function writeCells(cells: Cells, out: SendBuffer): void {
   out.byte(OPEN_BRACE);
@@ -152,7 +166,7 @@ function writeCell(day: number, lo: number, hi: number, out: SendBuffer): void {
  * comma before all but the first counter. Returns whether there may be more; the end of the walk writes
  * the closing brace.
  */
-export function writeCounters(
+function writeCounters(
   reply: Reply,
   dayFrom: number,
   dayTo: number,

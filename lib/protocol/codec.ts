@@ -1,0 +1,107 @@
+// The codec: whatever protocol a frame is in, it becomes a request, and the reply is written in the same.
+//
+// A frame that no protocol recognizes, because it is no request at all, is answered in the protocol that its
+// connection spoke last, and at first in v2.
+//
+// Invariant: a reply is written whole, or it is the error `response_too_large`.
+
+import { type Frame, type Line, type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
+import { Access, Reply, Request } from "../command/mod.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Protocol, ProtocolOptions } from "./protocol.ts";
+import { PROTOCOLS } from "./protocols.ts";
+
+export interface CodecOptions extends ProtocolOptions {
+  /** How long a reply may be in protocols with bounds; 0: there is no limit. */
+  readonly replyBytesMax: number;
+}
+
+/** Makes codecs, each for one request at a time. They share what they remember of lines. */
+export function codecMaker(options: CodecOptions): () => Codec {
+  const families = PROTOCOLS.map((family) => family(options));
+  return () => new Codec(families.flatMap((make) => make()), options.replyBytesMax);
+}
+
+/** An error for a client that has said nothing that could be decoded, or nothing at all. */
+export function errorLine(code: ErrorCode, sentence: string): Uint8Array<ArrayBuffer> {
+  const codec = codecMaker({ access: new Access(null, null), itemsMax: 0, replyBytesMax: 0 })();
+  const reply = new Reply();
+  const out = new SendBuffer(256);
+  reply.fail(code, sentence);
+  codec.encode(new Request(), reply, out);
+  return out.bytes.slice(0, out.length);
+}
+
+export class Codec {
+  readonly #protocols: readonly Protocol[];
+  readonly #replyBytesMax: number;
+
+  /** See `codecMaker`. */
+  constructor(protocols: readonly Protocol[], replyBytesMax: number) {
+    this.#protocols = protocols;
+    this.#replyBytesMax = replyBytesMax;
+  }
+
+  /** Takes the next frame off what a connection that last spoke `spoken` has sent. */
+  frame(received: ReceiveBuffer, spoken: string, isEnded: boolean): Frame {
+    return this.#named(spoken).frame(received, isEnded);
+  }
+
+  /** Decodes a frame of a connection that last spoke `spoken`. False: `reply` tells why not. */
+  decode(frame: Line, spoken: string, request: Request, reply: Reply): boolean {
+    request.clear();
+    const protocol = this.#recognized(frame) ?? this.#named(spoken);
+    request.protocol = protocol.name;
+    request.isBounded = protocol.isBounded;
+    return protocol.decode(frame, request, reply);
+  }
+
+  /** Writes a whole reply, or the beginning of a walked one. */
+  encode(request: Request, reply: Reply, out: SendBuffer): void {
+    const start = out.length;
+    this.#named(request.protocol).encode(request, reply, out);
+    if (this.isTooLong(request, reply, out.length - start)) this.refuse(request, reply, out, start);
+  }
+
+  /** Writes the next piece of a walked reply. "end": it was the last one. */
+  more(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
+    return this.#named(request.protocol).more(request, reply, out);
+  }
+
+  /** Writes the end of a walked reply, which began at `start`. */
+  encodeEnd(request: Request, reply: Reply, out: SendBuffer, start: number): void {
+    this.#named(request.protocol).encodeEnd(request, reply, out);
+    if (this.isTooLong(request, reply, out.length - start)) this.refuse(request, reply, out, start);
+  }
+
+  /** Whether a reply of so many bytes, which may have its line feed, may not be given. */
+  isTooLong(request: Request, reply: Reply, bytes: number): boolean {
+    const isLimited = this.#replyBytesMax > 0 && request.isBounded && reply.code === null;
+    return isLimited && bytes > this.#replyBytesMax + 1;
+  }
+
+  /** Takes back what was written of a reply from `start` on, and says what is wrong instead. */
+  refuse(request: Request, reply: Reply, out: SendBuffer, start: number): void {
+    out.length = start;
+    reply.walk = reply.days = null;
+    reply.isLong = false;
+    if (reply.code === null) {
+      reply.fail("response_too_large", `Response exceeds ${this.#replyBytesMax} bytes`);
+    }
+    this.encode(request, reply, out);
+  }
+
+  #recognized(frame: Line): Protocol | null {
+    for (let index = 0; index < this.#protocols.length; index++) {
+      if (this.#protocols[index].recognizes(frame)) return this.#protocols[index];
+    }
+    return null;
+  }
+
+  #named(name: string): Protocol {
+    for (let index = 1; index < this.#protocols.length; index++) {
+      if (this.#protocols[index].name === name) return this.#protocols[index];
+    }
+    return this.#protocols[0];
+  }
+}

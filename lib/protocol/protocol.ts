@@ -1,0 +1,41 @@
+// A protocol: a language that clients speak to Karma.
+//
+// A session knows protocols by this interface, and a process knows them by their list (protocols.ts). A protocol
+// is a folder of its own, and one line in that list.
+//
+// Invariant: `decode` looks at nothing but its frame, and `encode` at nothing but the request and the reply: what a
+// request means is the same in all protocols.
+
+import type { Frame, Line, ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
+import type { Access, Reply, Request } from "../command/mod.ts";
+
+export interface Protocol {
+  /** Its name, as `Request.protocol` has it. */
+  readonly name: string;
+  /** Whether `--max-response-bytes` and `--query-timeout` bound its replies. */
+  readonly isBounded: boolean;
+  /** Takes the next frame off what was received. `isEnded`: nothing more will come. */
+  frame(received: ReceiveBuffer, isEnded: boolean): Frame;
+  /** Whether a frame is in this protocol for certain. */
+  recognizes(frame: Line): boolean;
+  /** Decodes a frame. False: the reply says why not. Strings may be unescaped where they lie. */
+  decode(frame: Line, request: Request, reply: Reply): boolean;
+  /** Writes a whole reply, or the beginning of a walked one. */
+  encode(request: Request, reply: Reply, out: SendBuffer): void;
+  /** Writes the next piece of a walked reply. "end": it was the last one, and `encodeEnd` is next. */
+  more(request: Request, reply: Reply, out: SendBuffer): "more" | "end";
+  /** Writes the end of a walked reply. */
+  encodeEnd(request: Request, reply: Reply, out: SendBuffer): void;
+}
+
+export interface ProtocolOptions {
+  readonly access: Access;
+  /** How long the list of a batch may be. */
+  readonly itemsMax: number;
+}
+
+/**
+ * Makes the protocols of a folder. What all codecs of a server share is made by the outer call, and what belongs to
+ * one of them by the inner.
+ */
+export type ProtocolFamily = (options: ProtocolOptions) => () => readonly Protocol[];
