@@ -9,6 +9,7 @@ import type { Data } from "./data.ts";
 import type { Verdict } from "./verdict.ts";
 
 const NONE = new Uint8Array(0);
+const NO_VERDICTS: readonly Verdict[] = [];
 
 type Shape =
   | "pong"
@@ -48,7 +49,7 @@ export class Reply {
   sums = new Uint32Array(0);
   /** The engine's: to be written before the next request. */
   verdict: Verdict | null = null;
-  verdicts: readonly Verdict[] = [];
+  verdicts = NO_VERDICTS;
   data: Data = null;
   /** Whether `data` or `verdicts` may be so long that they are written piece by piece. */
   isLong = false;
@@ -76,7 +77,7 @@ export class Reply {
     this.pending = null;
     this.isLong = false;
     this.data = null; // what is large goes when it has been written
-    this.verdicts = [];
+    this.verdicts = NO_VERDICTS;
     this.stored = NONE;
   }
 

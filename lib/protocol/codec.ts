@@ -5,6 +5,7 @@
 //
 // Invariant: a reply is written whole, or it is the error `response_too_large`.
 
+import { assert } from "../assert.ts";
 import { type Frame, type Line, type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
 import { Access, Reply, Request } from "../command/mod.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -35,11 +36,14 @@ export function errorLine(code: ErrorCode, sentence: string): Uint8Array<ArrayBu
 export class Codec {
   readonly #protocols: readonly Protocol[];
   readonly #replyBytesMax: number;
+  /** That of the last frame: the next one mostly is in the same. */
+  #last: Protocol;
 
   /** See `codecMaker`. */
   constructor(protocols: readonly Protocol[], replyBytesMax: number) {
     this.#protocols = protocols;
     this.#replyBytesMax = replyBytesMax;
+    this.#last = protocols[0];
   }
 
   /** Takes the next frame off what a connection that last spoke `spoken` has sent. */
@@ -51,6 +55,7 @@ export class Codec {
   decode(frame: Line, spoken: string, request: Request, reply: Reply): boolean {
     request.clear();
     const protocol = this.#recognized(frame) ?? this.#named(spoken);
+    this.#last = protocol;
     request.protocol = protocol.name;
     request.isBounded = protocol.isBounded;
     return protocol.decode(frame, request, reply);
@@ -92,16 +97,18 @@ export class Codec {
   }
 
   #recognized(frame: Line): Protocol | null {
-    for (let index = 0; index < this.#protocols.length; index++) {
-      if (this.#protocols[index].recognizes(frame)) return this.#protocols[index];
-    }
+    if (this.#last.recognizes(frame)) return this.#last;
+    for (const protocol of this.#protocols) if (protocol.recognizes(frame)) return protocol;
     return null;
   }
 
   #named(name: string): Protocol {
-    for (let index = 1; index < this.#protocols.length; index++) {
-      if (this.#protocols[index].name === name) return this.#protocols[index];
-    }
-    return this.#protocols[0];
+    return name === this.#last.name ? this.#last : this.#find(name);
+  }
+
+  #find(name: string): Protocol {
+    const protocol = this.#protocols.find((protocol) => protocol.name === name);
+    assert(protocol !== undefined, `There is no protocol ${name}`);
+    return protocol;
   }
 }

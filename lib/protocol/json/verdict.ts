@@ -18,9 +18,9 @@ const LIMITS = encoder.encode(',"limits":');
 const NO_LIMITS = encoder.encode("[]");
 const END_LIMITS = encoder.encode("}]");
 const REMAINING = encoder.encode(',"remaining":');
-const RESETS_AT = encoder.encode(',"resets_at":');
+const RESETS_AT = ',"resets_at":';
+const RESETS_NEVER = encoder.encode(`${RESETS_AT}null`);
 const RETRY_AT = encoder.encode(',"retry_at":');
-const NULL = encoder.encode("null");
 const RECEIPT = encoder.encode(',"receipt":"');
 const QUOTE = 0x22;
 const CLOSE_BRACE = 0x7d;
@@ -29,8 +29,11 @@ const CLOSE_BRACE = 0x7d;
 const ENVELOPE_BYTES_MAX = 256;
 const LIMIT_BYTES_MAX = 160;
 
-/** Moments kept: days begin at multiples of a quarter of an hour, and there are 96 of those in a day. */
+/** Moments kept, as a power of two: those at which days, weeks, months and years begin. */
 const MOMENTS = 64;
+const MOMENTS_SHIFT = 26;
+
+/** Days begin at multiples of a quarter of an hour. */
 const QUARTER_HOUR_MS = 900_000;
 
 /** Each limit of a list up to what is used: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
@@ -45,9 +48,9 @@ export class VerdictWriter {
   /** The limits of the last verdict: the next one mostly has the same. */
   #set: LimitSet | null = null;
   #heads: Heads = { heads: [], bytes: 0 };
-  /** Moments and their text, each in the place of its quarter of an hour. */
+  /** Moments and their text, each in the place that its quarter of an hour is hashed to. */
   readonly #momentsMs = new Float64Array(MOMENTS).fill(NaN);
-  readonly #moments: Uint8Array[] = Array(MOMENTS).fill(NULL);
+  readonly #moments: Uint8Array[] = Array(MOMENTS).fill(RESETS_NEVER);
 
   /** The most bytes of a reply with a verdict on these limits. */
   bytesMax(limits: Limits): number {
@@ -88,22 +91,21 @@ export class VerdictWriter {
     const restHi = maxHi - usedHi - borrow;
     if (restHi < 0) out.decimal(0, 0);
     else out.decimal(maxLo - usedLo + borrow * LANE, restHi);
-    out.raw(RESETS_AT);
-    out.raw(this.#moment(verdict.resetsAtMs[index]));
+    out.raw(this.#resetsAt(verdict.resetsAtMs[index]));
     if (verdict.hasRefused[index]) {
       out.raw(RETRY_AT);
-      out.raw(this.#moment(verdict.retryAtMs[index]));
+      out.raw(this.#resetsAt(verdict.retryAtMs[index]).subarray(RESETS_AT.length));
     }
   }
 
-  /** `"2026-11-24T00:00:00Z"`, or `null`. */
-  #moment(ms: number): Uint8Array {
-    if (ms === NEVER) return NULL;
-    const place = Math.floor(ms / QUARTER_HOUR_MS) & MOMENTS - 1;
+  /** `,"resets_at":"2026-11-24T00:00:00Z"` or `,"resets_at":null` */
+  #resetsAt(ms: number): Uint8Array {
+    if (ms === NEVER) return RESETS_NEVER;
+    const place = Math.imul(ms / QUARTER_HOUR_MS, 0x9e3779b1) >>> MOMENTS_SHIFT;
     if (this.#momentsMs[place] !== ms) {
       this.#momentsMs[place] = ms;
       const text = new Date(ms).toISOString().replace(".000Z", "Z");
-      this.#moments[place] = encoder.encode(`"${text}"`);
+      this.#moments[place] = encoder.encode(`${RESETS_AT}"${text}"`);
     }
     return this.#moments[place];
   }
