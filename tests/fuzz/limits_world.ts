@@ -118,7 +118,7 @@ export class World {
     });
   }
 
-  /** An codec that has read nothing yet. */
+  /** A codec that has read nothing yet. */
   #interpret(): Codec {
     const { replyBytesMax = 1 << 20 } = this.#options;
     return codecOf({ replyBytesMax });

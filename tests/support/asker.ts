@@ -1,4 +1,4 @@
-// Lines asked of an codec, and what they are understood as, in one line of text.
+// Lines given to a codec, and what they are understood as, in one line of text.
 
 import { lineOf } from "../../lib/bytes/line.ts";
 import { assert } from "@std/assert";
