@@ -60,11 +60,24 @@ export interface Operation {
   readonly fields: readonly Field[];
   /** How many there may be at most, and how many are meant without a word. */
   readonly page?: { readonly max: number; readonly fallback: number };
-  /** Whether a request that is repeated under its idempotency key is done once. */
-  readonly isIdempotent?: true;
+  /** Whether it changes all counters of a tree: such operations wait for each other, tree by tree. */
+  readonly sweeps?: true;
+  /**
+   * What two requests under one idempotency key must have in common beside operation and tree. Without it the
+   * operation looks at no idempotency key.
+   */
+  readonly fingerprint?: Fingerprint;
   readonly v1?: WordsV1;
   readonly v2?: WordsV2;
 }
+
+export type Fingerprint =
+  | "counter" // key, or none, and range
+  | "change" // key, day and value
+  | "items"
+  | "keys" // and range
+  | "limits" // each with key, cost, maximum and window
+  | "receipt";
 
 interface WordsV1 {
   readonly command: string;
@@ -124,7 +137,7 @@ const ROWS = [
     id: "increment",
     access: "write",
     fields: ["tree", "key", "day?", "value?"],
-    isIdempotent: true,
+    fingerprint: "change",
     v1: { command: "increment", missing: "create" },
     v2: { ops: ["counter.increment", "series.increment"], label: "increment", missing: "create" },
   },
@@ -132,7 +145,7 @@ const ROWS = [
     id: "decrement",
     access: "write",
     fields: ["tree", "key", "day?", "value?"],
-    isIdempotent: true,
+    fingerprint: "change",
     v1: { command: "decrement", missing: "create" },
     v2: { ops: ["counter.decrement"], label: "decrement", missing: "create" },
   },
@@ -140,7 +153,7 @@ const ROWS = [
     id: "addAll",
     access: "write",
     fields: ["tree", "amounts"],
-    isIdempotent: true,
+    fingerprint: "items",
     v2: {
       ops: ["series.batch_add", "counter.batch_increment"],
       label: "batch_add",
@@ -151,7 +164,7 @@ const ROWS = [
     id: "setAll",
     access: "write",
     fields: ["tree", "items"],
-    isIdempotent: true,
+    fingerprint: "items",
     v2: { ops: ["series.batch_set"], label: "batch_set", missing: "create" },
   },
   {
@@ -191,7 +204,7 @@ const ROWS = [
     id: "reset",
     access: "write",
     fields: ["tree", "key"],
-    isIdempotent: true,
+    fingerprint: "counter",
     v1: { command: "reset", missing: "empty", touches: true },
     v2: { ops: ["counter.reset"], label: "reset", missing: "create" },
   },
@@ -199,7 +212,8 @@ const ROWS = [
     id: "resetAll",
     access: "write",
     fields: ["tree"],
-    isIdempotent: true,
+    sweeps: true,
+    fingerprint: "counter",
     v1: { command: "reset", missing: "empty" },
     v2: { ops: ["tree.reset"], label: "reset", missing: "create" },
   },
@@ -207,14 +221,14 @@ const ROWS = [
     id: "resetKeys",
     access: "write",
     fields: ["tree", "keys"],
-    isIdempotent: true,
+    fingerprint: "keys",
     v2: { ops: ["counter.batch_reset"], label: "batch_reset", missing: "refuse" },
   },
   {
     id: "delete",
     access: "write",
     fields: ["range", "tree", "key"],
-    isIdempotent: true,
+    fingerprint: "counter",
     v1: { command: "delete", missing: "empty", touches: true },
     v2: { ops: ["counter.delete_range"], label: "delete", missing: "create" },
   },
@@ -222,7 +236,8 @@ const ROWS = [
     id: "deleteAll",
     access: "write",
     fields: ["range", "tree"],
-    isIdempotent: true,
+    sweeps: true,
+    fingerprint: "counter",
     v1: { command: "delete", missing: "empty" },
     v2: { ops: ["tree.delete_range"], label: "delete", missing: "create" },
   },
@@ -230,25 +245,28 @@ const ROWS = [
     id: "deleteKeys",
     access: "write",
     fields: ["range", "tree", "keys"],
-    isIdempotent: true,
+    fingerprint: "keys",
     v2: { ops: ["counter.batch_delete_range"], label: "batch_delete_range", missing: "refuse" },
   },
   {
     id: "compact",
     access: "write",
     fields: ["tree"],
+    sweeps: true,
     v2: { ops: ["series.compact", "tree.compact"], label: "compact", missing: "refuse" },
   },
   {
     id: "compactAll",
     access: "write",
     fields: [],
+    sweeps: true,
     v2: { ops: ["system.compact"], label: "compact" },
   },
   {
     id: "deleteBefore",
     access: "write",
     fields: ["tree", "before"],
+    sweeps: true,
     v2: {
       ops: ["series.delete_before", "tree.delete_before"],
       label: "delete_before",
@@ -285,7 +303,7 @@ const ROWS = [
     id: "consume",
     access: "write",
     fields: ["key?", "cost?", "limits", "limitMode?", "wantsReceipt?"],
-    isIdempotent: true,
+    fingerprint: "limits",
     v2: { ops: ["limit.consume"], label: "limit_consume", missing: "create" },
   },
   {
@@ -298,7 +316,7 @@ const ROWS = [
     id: "refund",
     access: "write",
     fields: ["receipt"],
-    isIdempotent: true,
+    fingerprint: "receipt",
     v2: { ops: ["limit.refund"], label: "limit_refund" },
   },
   {
@@ -414,4 +432,9 @@ const ROWS = [
   },
 ] as const;
 
-export const OPERATIONS: readonly Operation[] = ROWS.map((row, index) => ({ ...row, index }));
+/** All rows get the same members: objects of one shape are looked up fastest. */
+const SHAPE = { page: undefined, sweeps: undefined, fingerprint: undefined, v1: undefined };
+
+export const OPERATIONS: readonly Operation[] = ROWS.map((row, index) => {
+  return { ...SHAPE, ...row, index };
+});

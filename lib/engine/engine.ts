@@ -71,16 +71,6 @@ export interface EngineLimits {
   readonly dumpsKept: number;
 }
 
-/** Operations on all counters of a tree: one after the other, and each walked to its end. */
-const SWEEPING: readonly OperationId[] = [
-  "resetAll",
-  "deleteAll",
-  "compact",
-  "compactAll",
-  "deleteBefore",
-];
-const IS_SWEEPING = OPERATIONS.map(({ id }) => SWEEPING.includes(id));
-
 export class Engine {
   readonly statistics: Statistics;
   readonly #forest: Forest;
@@ -153,7 +143,7 @@ export class Engine {
 
   /** Carries out a request; see `Reply` for where the answer is. */
   execute(request: Request, reply: Reply): void {
-    if (IS_SWEEPING[request.operation.index]) reply.pending = this.#sweep(request, reply);
+    if (request.operation.sweeps) reply.pending = this.#sweep(request, reply);
     else this.carryOut(request, reply);
   }
 

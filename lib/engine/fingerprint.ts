@@ -59,25 +59,22 @@ let lines = new SendBuffer(512);
 export function fingerprintOf(request: Request, day: number): Uint8Array {
   begin(request);
   const { operation, lanes } = request;
-  switch (operation.id) {
-    case "increment":
-    case "decrement":
+  switch (operation.fingerprint) {
+    case "change":
       number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
       number(BUCKET, request.day === 0 ? day : request.day, 0);
       number(VALUE_LINE, lanes[VALUE], lanes[VALUE + 1]);
       return end();
-    case "addAll":
-    case "setAll":
+    case "items":
       items(request);
       return end();
-    case "resetKeys":
-    case "deleteKeys":
+    case "keys":
       keys(request);
       break;
-    case "consume":
+    case "limits":
       limits(request);
       return end();
-    case "refund":
+    case "receipt":
       text(RECEIPT, encoder.encode(request.text("receipt")));
       return end();
     default:

@@ -129,7 +129,7 @@ export class V2 implements Protocol {
     const fault = this.#textOrInteger("idempotency_key", IDEMPOTENCY_KEY_BYTES_MAX);
     if (fault !== null) return fault;
     const { kinds, starts, ends, lanes } = this.#requestLine;
-    if (request.operation.isIdempotent) {
+    if (request.operation.fingerprint !== undefined) {
       request.idempotencyKeyStart = starts[MEMBER.idempotency_key];
       request.idempotencyKeyEnd = ends[MEMBER.idempotency_key];
     }

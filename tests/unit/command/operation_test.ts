@@ -71,9 +71,10 @@ Deno.test("operation: what is about a tree says what becomes of it without one",
 });
 
 Deno.test("operation: reading creates nothing, and only changes are done once", () => {
-  for (const { id, access, isIdempotent: once, v1, v2 } of OPERATIONS) {
+  for (const { id, access, fingerprint, v1, v2 } of OPERATIONS) {
     if (access !== "read") continue;
-    assert(v1?.missing !== "create" && v2?.missing !== "create" && !once, id);
+    assert(v1?.missing !== "create" && v2?.missing !== "create", id);
+    assert(fingerprint === undefined, id);
   }
 });
 
