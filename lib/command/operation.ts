@@ -71,7 +71,7 @@ export interface Operation {
   readonly v2?: WordsV2;
 }
 
-export type Fingerprint =
+type Fingerprint =
   | "counter" // key, or none, and range
   | "change" // key, day and value
   | "items"
