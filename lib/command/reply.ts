@@ -100,10 +100,11 @@ export class Reply {
     this.data = data;
   }
 
-  /** Responds with what may be long: it is written piece by piece. */
-  list(data: Data): void {
+  /** Responds with what may be long: it is written piece by piece, until `deadline` at the latest. */
+  list(data: Data, deadline = Infinity): void {
     this.object(data);
     this.isLong = true;
+    this.deadline = deadline;
   }
 
   fail(code: ErrorCode, sentence: string): void {

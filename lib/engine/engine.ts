@@ -274,8 +274,7 @@ export class Engine {
     reply.pending = told.then((told) => {
       if (told === "timeout") return this.timeOut(reply);
       // Whoever is content with parts has had the time of a reading by now; the rows take little.
-      reply.deadline = span.isPartial ? Infinity : deadline;
-      reply.list(told);
+      reply.list(told, span.isPartial ? Infinity : deadline);
     });
   }
 
