@@ -1,9 +1,11 @@
-// Karma, a counter database for usage limits: command line → listen → load → serve, and signals.
+// Karma, a counter database for usage limits: parses the command line, listens, loads, serves, and
+// handles signals.
 //
-// The one composition root: only here is configuration handed out and the process ended.
+// This is the only composition root. Only main.ts hands out the configuration and ends the process.
 //
-// Invariant: what can make a start fail comes before what changes the data directory: options and tokens,
-// the lock, the port, and reading all of the data. Whoever connects meanwhile is told that it is loading.
+// Invariant: every step that can make a start fail (options, tokens, the lock, the port, reading all
+// data) precedes the first change of the data directory. Requests that arrive before the data is
+// loaded are refused with the error `loading`.
 
 import { Budget } from "./lib/bytes/mod.ts";
 import {
@@ -37,38 +39,38 @@ import { VERSION } from "./lib/version.ts";
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_DAMAGED = 3;
-/** What was promised to be safe is not: the disk failed. */
+/** The disk failed, so data that was promised to be durable may not be. */
 const EXIT_BROKEN = 4;
-/** There was no space where some had been reserved. Another start refuses changes until there is. */
+/** The disk was full although space had been reserved. After a restart, changes are refused until there is space. */
 const EXIT_FULL = 5;
 
-/** How often it is looked whether directory and log are still there, if nobody asks for anything. */
+/** How often directory and WAL are checked to be still in place when no requests arrive. */
 const LOOK_INTERVAL_MS = 1000;
 
-/** What the process takes beside what it begins with, when all of its code has run: 14 MB were measured. */
+/** Memory that the process takes beyond its initial size once all code has run; measured: 14 MB. */
 const WARMTH_BYTES = 16 << 20;
 
-/** A line for the operator. Where it can't be written there is nobody to tell, and counting goes on. */
+/** Writes a line to the operator's log (stderr). A line that cannot be written is dropped. */
 function log(line: string): void {
   try {
     console.error(line);
-  } catch { /* a full disk, say */ }
+  } catch { /* a full disk, for example */ }
 }
 
-/** The first and the last line, for whoever waits for them. */
+/** Writes a line to stdout: the ready line, the off line, and the output of `check` and `repair`. */
 function announce(line: string): void {
   try {
     console.log(line);
-  } catch { /* as above */ }
+  } catch { /* dropped, as in `log` */ }
 }
 
-/** Ends the process, having said why. */
+/** Logs a sentence and ends the process with an exit code. */
 function fail(sentence: string, code: number): never {
   log(sentence);
   Deno.exit(code);
 }
 
-/** The world's and the data's failures at start, in a sentence; anything else is our mistake. */
+/** Ends the process for a failure of the host or of the data; any other error is a bug and is rethrown. */
 function failToStart(error: unknown): never {
   if (error instanceof DamagedError) fail(error.message, EXIT_DAMAGED);
   if (error instanceof HostError) fail(error.message, EXIT_FAILED);
@@ -90,7 +92,7 @@ function readCommandLine(): Exclude<CommandLine, { kind: "help" | "version" }> {
   Deno.exit(0);
 }
 
-/** `karma check` and `karma repair`: tells what is damaged and, if that is meant, saves what can be. */
+/** Runs `karma check` or `karma repair`; "plan" is a repair that only reports what it would do. */
 async function mend(config: Config, how: "check" | "plan" | "repair"): Promise<never> {
   const { directory } = config;
   const disk = new HostDisk();
@@ -110,7 +112,11 @@ async function mend(config: Config, how: "check" | "plan" | "repair"): Promise<n
   Deno.exit(isWhole ? 0 : EXIT_DAMAGED);
 }
 
-/** Makes the data directory if there is none, and takes it for this process. */
+/**
+ * Creates the data directory if it is missing, and locks it for this process.
+ *
+ * @throws {HostError} if the directory cannot be created or locked
+ */
 async function occupy(directory: string, disk: HostDisk): Promise<DirectoryLock> {
   try {
     await disk.makeDirectory(directory);
@@ -127,7 +133,7 @@ async function occupy(directory: string, disk: HostDisk): Promise<DirectoryLock>
   }
 }
 
-/** The tokens, from the command line, the environment or their files. */
+/** Reads the tokens from the command line, the environment or their files. */
 function readTokens(config: Config): Access {
   try {
     const { full, read } = tokensOf(config, (path) => Deno.readFileSync(path));
@@ -138,7 +144,7 @@ function readTokens(config: Config): Access {
   }
 }
 
-/** The zone whose midnights begin days. */
+/** Returns the time zone whose midnights begin days. */
 function readZone({ timeZone }: Config): string {
   if (timeZone !== "local") return timeZone;
   const variable = Deno.env.get("TZ");
@@ -153,7 +159,7 @@ function readZone({ timeZone }: Config): string {
   return zone;
 }
 
-/** Keeps descriptors back for the files of a dump, for when connections have taken all the others. */
+/** Reserves file descriptors for the files of a dump, in case connections take all others. */
 function holdDescriptors(directory: string): Descriptors {
   const descriptors = new Descriptors(() => Deno.openSync(directory));
   try {
@@ -172,22 +178,22 @@ function listen(config: Config): Deno.TcpListener {
   }
 }
 
-/** What there is by now of a server. */
+/** The parts of the server that exist so far; null until they are created. */
 interface Server {
   acceptor: Acceptor | null;
   database: Database | null;
 }
 
-/** Heeds signals from the beginning: unheard most of them would kill. */
+/** Installs the signal handlers. It runs first, because the default action of most signals kills. */
 function heedSignals(server: Server): void {
   let isStopping = false;
   const stop = async (signal: string) => {
-    if (isStopping) return; // a second signal must not break the dump under way
+    if (isStopping) return; // a second signal must not interrupt the final dump
     isStopping = true;
     const { acceptor, database } = server;
     if (acceptor === null || database === null) {
       log("Stopped while loading");
-      Deno.exit(0); // nothing has been acknowledged, and a start can be broken off anywhere
+      Deno.exit(0); // nothing has been acknowledged, and a start can be interrupted anywhere
     }
     await acceptor.stop();
     const failures = await database.dumpAll(signal);
@@ -201,7 +207,7 @@ function heedSignals(server: Server): void {
   for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
     Deno.addSignalListener(signal, () => log(`${signal} is ignored: there is nothing to reload`));
   }
-  // A file at its limit (`ulimit -f`) is a full disk: writing to it then fails like that.
+  // With a handler, a write beyond the file size limit (`ulimit -f`) fails as on a full disk.
   Deno.addSignalListener("SIGXFSZ", () => {});
   Deno.addSignalListener("SIGUSR1", () => {
     if (server.database === null) log("SIGUSR1 is ignored while loading");

@@ -1,9 +1,9 @@
-// The acceptor: takes connections, starts their sessions, and ends them all when Karma stops.
+// The acceptor: accepts connections, starts their sessions, and ends them all at shutdown.
 //
-// Invariant: whatever happens to one connection, or to the process's file descriptors, the others
-// are served and the loop goes on. When descriptors run out, those that are kept back are freed for dumps,
-// and no more connections are taken than there are then; once a second it is tried whether there are
-// enough again.
+// Invariant: a failure of one connection, or a lack of file descriptors, never ends the accept loop
+// or another session. When descriptors run out, the reserved ones are released for dumps, and the
+// number of connections is capped at the current one; once a second the acceptor tries to reserve
+// descriptors again and to lift the cap.
 
 import { assert } from "../assert.ts";
 import { Budget, BufferPool } from "../bytes/mod.ts";
@@ -22,7 +22,7 @@ import { Notices } from "./notices.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Session } from "./session.ts";
 
-/** What the acceptor needs of a TCP connection. */
+/** The part of a TCP connection that the acceptor uses. */
 export interface Newcomer extends Connection {
   setNoDelay(noDelay: boolean): void;
   setKeepAlive(keepAlive: boolean): void;
@@ -31,44 +31,46 @@ export interface Newcomer extends Connection {
 interface Listener {
   accept(): Promise<Newcomer>;
   close(): void;
+  /** Options of the acceptor; see docs/operations.md for those of the command line. */
 }
 
 export interface AcceptorOptions extends SessionLimits {
   readonly connectionsMax: number;
   readonly noDelay: boolean;
-  /** Whether the system is to find out which clients have vanished. */
+  /** Whether TCP keep-alive is on, so that vanished clients are detected. */
   readonly keepAlive: boolean;
   readonly access: Access;
-  /** How long a connection may stay without a right token; 0: no limit. */
+  /** How long a connection may stay unauthenticated, in ms; 0: no limit. */
   readonly authTimeoutMs: number;
   readonly batchItemsMax: number;
-  /** Of the buffers of all connections. */
+  /** Bound of the buffers of all connections together, in bytes. */
   readonly bufferBytesMax: number;
-  /** Of protocol v2; 0: no limit. */
+  /** Bound of a reply of protocol v2, in bytes; 0: no limit. */
   readonly replyBytesMax: number;
 }
 
-/** How long newcomers are accepted when Karma stops: several are in each turn. */
+/** Turns of the event loop in which connections are still accepted at shutdown; each accepts several. */
 const ACCEPT_TURNS = 10;
 
-/** How often sessions are looked at for clients that keep them waiting, and what else waits for a time. */
+/** Interval of the checks for timeouts, and of other periodic work. */
 const TICK_MS = 250;
 
-/** What taking a connection costs, in bytes' worth of work: some 60 µs. */
+/** Cost of accepting a connection, in work units (bytes): some 60 µs. */
 const ACCEPT_WORK = 8192;
 
-/** So many are taken at once before others have their turn: of 500 that came together, all were. */
+/** Connections accepted before other work gets its turn: of 500 that came together, all were accepted. */
 const ACCEPTS_A_TURN = 16;
 
-/** Before accepting is tried again after a failure that may last. */
+/** Delay before accepting again after a failure that may last. */
 const RETRY_MS = 100;
 
-/** How often it is tried whether there are descriptors again. */
+/** How often the acceptor tries to reserve descriptors again. */
 const RECOVER_MS = 1000;
 
 const NOT_ACCEPTED = "Connection could not be accepted";
 const REFUSED = "Connection refused";
 
+/** Accepts connections, and owns their sessions and what the sessions share. */
 export class Acceptor {
   readonly #listener: Listener;
   #backend: Backend;
@@ -80,9 +82,9 @@ export class Acceptor {
   readonly #sessions = new Set<Session>();
   readonly #exchanges: ExchangePool;
   readonly #turnBudget: TurnBudget;
-  /** As many as are there may stay: there were no descriptors for more. Infinity: there are enough. */
+  /** Cap on connections while descriptors are short; Infinity: no cap. */
   #affordable = Infinity;
-  /** When that was looked at last. */
+  /** When descriptors were last tried, in ms. */
   #lookedAt = 0;
   #stopping = false;
 
@@ -108,7 +110,7 @@ export class Acceptor {
     this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
   }
 
-  /** Accepts connections until `stop`. */
+  /** Accepts connections; resolves after `stop`. */
   async run(): Promise<void> {
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     await this.#acceptAll();
@@ -128,24 +130,24 @@ export class Acceptor {
     }
   }
 
-  /** Lets another backend, with the same statistics, carry out the requests to come. */
+  /** Switches all sessions to another backend, which must share the statistics of the current one. */
   serve(backend: Backend): void {
     assert(backend.statistics === this.#backend.statistics, "backends share their statistics");
-    backend.beginTurn(); // some sessions may be in the midst of a turn
+    backend.beginTurn(); // some sessions may be in the middle of a turn
     this.#backend = backend;
     for (const session of this.#sessions) session.serve(backend);
   }
 
-  /** Stops accepting, lets every session answer what has arrived, and closes them all. */
+  /** Stops accepting, lets every session answer the requests that have arrived, and closes them all. */
   async stop(): Promise<void> {
-    // Who was connected by now is accepted: the system had its requests, too.
+    // Connections that are established by now are accepted: the kernel may hold their requests.
     for (let turn = 0; turn < ACCEPT_TURNS; turn++) await nextTurn();
     this.#stopping = true;
     this.#listener.close();
     await drain(this.#sessions, HOST_LOOP);
   }
 
-  /** What is to be done a few times a second. */
+  /** Periodic work: timeouts, delayed notices, buffer trimming, recovery of descriptors. */
   #tick(): void {
     const now = performance.now();
     const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#options;
@@ -171,7 +173,7 @@ export class Acceptor {
       if (this.#options.noDelay) connection.setNoDelay(true);
       if (this.#options.keepAlive) connection.setKeepAlive(true);
     } catch {
-      return connection.close(); // it has gone already
+      return connection.close(); // the client has already disconnected
     }
     const session = new Session(
       connection,
@@ -191,16 +193,16 @@ export class Acceptor {
     });
   }
 
-  /** A connection could not be accepted. */
+  /** Handles a failure to accept. */
   async #failed(error: unknown): Promise<void> {
     if (isOfOne(error)) return await nextTurn();
     this.#notices.note(NOT_ACCEPTED, this.#cause(error));
-    // Freed for dumps, and for telling newcomers that there is no room.
+    // Released descriptors serve dumps, and refusals of further connections.
     const isHelped = isExhaustion(error) && this.#descriptors.release();
     if (!isHelped) await sleep(RETRY_MS);
   }
 
-  /** What keeps connections from being accepted; if it is a lack of descriptors, no more are taken. */
+  /** Returns the text for the operator's log; a lack of descriptors also caps the connections. */
   #cause(error: unknown): string {
     if (!isExhaustion(error)) return sentenceOf(error);
     this.#affordable = Math.max(1, this.#sessions.size);
@@ -210,23 +212,23 @@ export class Acceptor {
 }
 
 /**
- * Whether only the connection that was to be accepted has failed: its client has gone again, or its
- * network has. Others wait behind it, so nothing is waited for. ENOTCONN (107) comes from a client that
- * resets its connection at once, as health checks of load balancers do: the runtime asks for its address
- * right after accept(2), which names the other errors of this kind.
+ * Whether only the connection being accepted has failed, because its client or its network is gone.
+ * Then the loop continues without a delay, since others wait behind it. ENOTCONN (107) comes from a
+ * client that resets its connection at once, as health checks of load balancers do: the runtime asks
+ * for the peer's address right after accept(2). The other codes are those that accept(2) documents.
  */
 function isOfOne(error: unknown): boolean {
   return /os error (64|71|92|95|100|101|103|104|107|112|113)\b/.test(sentenceOf(error));
 }
 
-/** Whether the process (EMFILE, 24) or the system (ENFILE, 23) has no descriptors left. */
+/** Whether the process (EMFILE, 24) or the system (ENFILE, 23) is out of descriptors. */
 function isExhaustion(error: unknown): boolean {
   return /os error 2[34]\b/.test(sentenceOf(error));
 }
 
 const REFUSAL = errorLine("too_many_connections", "Too many connections");
 
-/** Tells a client that there is no room, and closes. */
+/** Writes the error `too_many_connections` and closes. */
 function refuse(connection: Connection): void {
   connection.write(REFUSAL).catch(() => {}).finally(() => connection.close());
 }

@@ -1,25 +1,29 @@
-// The backend: what a session asks of whatever carries out its requests.
+// The backend: the interface through which a session has its requests executed.
 //
-// The engine is one, once its data is there; until then `Loading` is. A session meets nothing else, so
-// that other ways to carry out requests need no other sessions.
+// The engine is a backend; until its data is loaded, `Loading` takes its place. A session depends on
+// this interface only.
 //
-// Invariant: `execute` is synchronous, and what it needs more time for goes on as the reply's `pending`
-// or `walk`. No reply may leave before a call of `settled` that came after it has resolved.
+// Invariant: `execute` is synchronous; work that takes longer continues as the reply's `pending` or
+// `walk`. A reply may leave only after a `settled` that was called after it has resolved.
 
 import type { Reply, Request } from "../command/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 
+/** Executes requests on behalf of sessions. */
 export interface Backend {
-  /** What sessions count: requests, errors, connections. The same object in all backends of a process. */
+  /** Counts of requests, errors and connections. All backends of a process share one object. */
   readonly statistics: Statistics;
-  /** Looks at the clock: to be called when requests have come in, before they are executed. */
+  /** Reads the clock. Call it when requests have arrived, before they are executed. */
   beginTurn(): void;
-  /** Carries out a decoded request; see `Reply` for where the answer is. */
+  /** Executes a decoded request and fills in the reply; see `Reply`. */
   execute(request: Request, reply: Reply): void;
-  /** Resolves when all that replies may tell by now is as safe as promised. */
+  /** Resolves when everything that earlier replies report is as durable as promised. */
   settled(): Promise<void>;
-  /** Reads for a reply's walk when there is room for another reading; "timeout": there was none in time. */
+  /**
+   * Runs `read`, which reads for a reply's walk, once the queue of readings admits it. Resolves with
+   * "timeout" if that was not before `deadline` (`performance.now()`, ms).
+   */
   read<Result>(deadline: number, read: () => Promise<Result>): Promise<Result | "timeout">;
-  /** Makes an error of a reply whose walk took too long. */
+  /** Turns a reply whose walk took too long into an error. */
   timeOut(reply: Reply): void;
 }

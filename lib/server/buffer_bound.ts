@@ -1,60 +1,61 @@
-// The bound of buffers: how much memory requests that are not whole yet, and replies that nobody reads, take
-// over all connections.
+// The bound of buffers: limits the memory of all connections' incomplete requests and unread replies.
 //
-// Invariant: buffers of all connections hold no more than `bytesMax`, and beyond it at most what one turn
-// answers. Where there is no room, the largest of those who keep their buffers waiting goes first, and among
-// as large ones who has waited longest. A request that is larger than all that waits is refused itself.
-// Connections without a right token (gate.ts) hold no more than a sixteenth, by the same rule among themselves.
+// Invariant: the buffers of all connections hold at most `bytesMax`, plus at most what one turn of
+// the loop answers. When there is no room, the connection that holds most while it waits for its
+// client is closed first; among equals, the one that has waited longest. A request that is larger
+// than every waiting one is refused itself. Unauthenticated connections (gate.ts) together hold at
+// most a sixteenth, by the same rule among themselves.
 //
-// Trade-off: who is to go is looked for among all connections that hold more than an idle one. That
-// happens only where the bound is reached, and takes some 10 ns for each of them.
+// Trade-off: the connection to close is found by a scan of all that hold more than an idle one.
+// The scan runs only when the bound is reached, and takes some 10 ns a connection.
 
 import { BufferPool } from "../bytes/mod.ts";
 import { nudgeCollector } from "../host/mod.ts";
 
-/** How often what is kept for later is let go. */
+/** How often spare buffers are released, in ms. */
 const TRIM_MS = 5000;
 
-/** When so many bytes were let go, V8 is told to collect them, in so many steps. */
+/** After this many released bytes V8 is nudged to collect them, in NUDGES steps. */
 const COLLECTED_BYTES_MIN = 32 << 20;
 const NUDGES = 40;
 
-/** A connection with more memory than an idle one. */
+/** A connection that may hold more memory than an idle one. */
 export interface BufferHolder {
   /** Bytes of its buffers. */
   readonly heldBytes: number;
   /**
-   * Since when it has been waiting for its client to send the rest of a request, or to read a reply; 0: it is
-   * at work, or idle.
+   * Since when it has been waiting for its client to send the rest of a request or to read a reply
+   * (`performance.now()`, ms); 0: it is working or idle.
    */
   readonly waitsSince: number;
-  /** Whether it has not shown a right token yet. */
+  /** Whether it has not been authenticated yet. */
   readonly isStranger: boolean;
-  /** Ends it at once. */
+  /** Closes it at once. */
   cut(): void;
 }
 
-/** Who holds less is not among those who may have to go. */
+/** Connections that hold less are never closed for their memory. */
 export const HOLDER_BYTES_MIN = 8192;
 
-/** Who has not waited for so long may be quick, and counts for a quarter of its size. */
+/** A connection that has waited for less may just be slow; it counts at FRESH_WEIGHT of its size. */
 const STALE_MS = 1000;
 const FRESH_WEIGHT = 0.25;
 
-/** The part of all buffers that strangers may hold, as far as they hold more than HOLDER_BYTES_MIN each. */
+/** Share of all buffers for unauthenticated connections, counting those above HOLDER_BYTES_MIN. */
 const STRANGERS_PART = 1 / 16;
 
+/** Tracks the buffers of all connections, and closes connections when the bound is reached. */
 export class BufferBound {
   readonly pool: BufferPool;
   readonly bytesMax: number;
   readonly #holders = new Set<BufferHolder>();
-  /** What those hold that were cut, until they have ended. */
+  /** Bytes of the connections that were cut and have not ended yet. */
   readonly #leaving = new Map<BufferHolder, number>();
   #leavingBytes = 0;
-  /** Lets go what is kept for later only. */
+  /** Releases what is only kept for reuse. */
   readonly #trim: () => void;
   #trimmedAt = 0;
-  /** Bytes that were let go, and how often V8 is still to be told to collect such. */
+  /** Bytes released since the last nudge of V8, and nudges still to be made. */
   #dropped = 0;
   #nudges = 0;
 
@@ -70,29 +71,26 @@ export class BufferBound {
   }
 
   /**
-   * Whether buffers should be no larger than they need to be. From here on those of idle connections don't
-   * grow, so three quarters are left to those that can be made to go.
+   * Whether buffers should be kept as small as possible. From a quarter of the bound on, buffers of
+   * idle connections don't grow, which leaves three quarters to connections that can be closed.
    */
   get isTight(): boolean {
     return this.pool.held > this.bytesMax / 4;
   }
 
-  /** Tells that a connection holds more than an idle one. */
+  /** Registers a connection that holds more than an idle one. */
   enter(holder: BufferHolder): void {
     this.#holders.add(holder);
   }
 
-  /** Tells that a connection holds no more than an idle one, or has ended. */
+  /** Removes a connection that holds no more than an idle one, or has ended. */
   leave(holder: BufferHolder): void {
     this.#holders.delete(holder);
     this.#leavingBytes -= this.#leaving.get(holder) ?? 0;
     this.#leaving.delete(holder);
   }
 
-  /**
-   * Lets go what nobody has used for a while, and sees to it that memory goes back to the system. To be
-   * called a few times a second.
-   */
+  /** Releases spare buffers and nudges V8 to return memory. Call it a few times a second. */
   tick(now: number): void {
     if (now - this.#trimmedAt >= TRIM_MS) {
       this.#trimmedAt = now;
@@ -109,19 +107,22 @@ export class BufferBound {
     nudgeCollector();
   }
 
-  /** Makes room so that a buffer of the asker may become so large. False: it may not. */
+  /**
+   * Makes room for a buffer of `asker` to become `length` bytes long. Returns false if there is no
+   * room even after other connections were closed.
+   */
   admits(length: number, asker: BufferHolder): boolean {
     const heldMin = Math.max(length, HOLDER_BYTES_MIN);
     if (asker.isStranger && !this.#makeStrangersRoom(length, asker, heldMin)) return false;
     return this.#makeRoom(this.pool.cost(length), asker, heldMin);
   }
 
-  /** Makes room for a reply that is there already. */
+  /** Makes room for a reply that is already in its buffer. */
   makeRoom(asker: BufferHolder): void {
     this.#makeRoom(0, asker, HOLDER_BYTES_MIN);
   }
 
-  /** Makes room for `bytes` by ending connections that hold at least `heldMin`. */
+  /** Makes room for `bytes` by closing connections that hold at least `heldMin`. */
   #makeRoom(bytes: number, asker: BufferHolder, heldMin: number): boolean {
     if (this.#fits(bytes)) return true;
     this.#trim();
@@ -135,7 +136,7 @@ export class BufferBound {
     return true;
   }
 
-  /** Makes room for `bytes` among those of strangers. */
+  /** Makes room for `bytes` by closing unauthenticated connections. */
   #makeStrangersRoom(bytes: number, asker: BufferHolder, heldMin: number): boolean {
     let held = bytes;
     for (const holder of this.#holders) if (holder.isStranger) held += holder.heldBytes;
@@ -176,7 +177,7 @@ export class BufferBound {
   }
 }
 
-/** Whether one connection is to go rather than another. */
+/** Whether `one` is to be closed before `other`. */
 function isBefore(one: BufferHolder, other: BufferHolder, now: number): boolean {
   const difference = weightOf(one, now) - weightOf(other, now);
   return difference > 0 || difference === 0 && one.waitsSince < other.waitsSince;

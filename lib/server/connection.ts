@@ -1,17 +1,17 @@
-// What sessions are given: a connection to talk over, and bounds to hold its client to.
+// The interfaces of a session's connection and of the limits that the session enforces.
 
 import type { Remote } from "./gate.ts";
 
-/** What a session needs of a TCP connection. */
+/** The part of a TCP connection that a session uses. */
 export interface Connection extends Remote {
   read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
-  /** Tells the client that no more will come. */
+  /** Half-closes: tells the client that no more will be sent. */
   closeWrite(): Promise<void>;
   close(): void;
 }
 
-/** What a session bounds; 0 is no bound. */
+/** Limits of a session; 0: no limit. */
 export interface SessionLimits {
   readonly requestBytesMax: number;
   readonly requestTimeoutMs: number;

@@ -1,41 +1,42 @@
-// Descriptors: some are kept back for the files of dumps, for when connections have taken all others.
+// Reserved file descriptors, released for the files of dumps when connections have taken all others.
 //
-// Invariant: those that are kept back are given up at most until as many, and some more, can be had again.
-// Trade-off: whether there are any is found out by opening them, since the system tells no count.
+// Invariant: once released, descriptors are reserved again only when as many plus a margin are free.
+// Trade-off: free descriptors are found by opening some, since the system reports no count.
 
-/** Something that holds a file descriptor. */
+/** A resource that holds one file descriptor. */
 interface Spare {
   close(): void;
 }
 
-/** Kept back for the files of a dump. */
+/** Descriptors reserved for the files of a dump. */
 const SPARES = 8;
 
-/** So many more must be free before connections may take them again, or they would at once be short. */
+/** Descriptors that must be free beyond SPARES, or connections would run out again at once. */
 const MARGIN = 8;
 
+/** A reserve of file descriptors. */
 export class Descriptors {
   readonly #open: () => Spare;
   readonly #spares: Spare[] = [];
 
-  /** `open` opens one, or throws if there is none. */
+  /** `open` opens a descriptor, or throws if there is none. */
   constructor(open: () => Spare) {
     this.#open = open;
   }
 
-  /** Keeps some back. Throws what `open` throws if that can't be done. */
+  /** Fills the reserve; throws what `open` throws. */
   hold(): void {
     while (this.#spares.length < SPARES) this.#spares.push(this.#open());
   }
 
-  /** Gives those up that are kept back. False: there are none. */
+  /** Releases the reserve; returns false if it is empty. */
   release(): boolean {
     const spares = this.#spares.splice(0);
     for (const spare of spares) spare.close();
     return spares.length > 0;
   }
 
-  /** Keeps some back again if there are enough. */
+  /** Fills the reserve again if enough descriptors are free; returns whether it did. */
   recover(): boolean {
     const opened: Spare[] = [];
     try {

@@ -1,32 +1,33 @@
-// The drain: how sessions end when Karma stops, each after it has answered what had been received by then.
+// The drain: how sessions end at shutdown, each after it has answered all requests received by then.
 //
-// Whether a socket still holds something cannot be asked. What can be seen is what turns of the loop bring, each
-// after the sockets have been looked at. The runtime passes connections over while a turn is full (rounds.ts), so a
-// session that is idle may have requests as long as turns bring many reads. So nobody is dismissed before there
-// have been CALM_TURNS in a row with few reads; and then a session is, when it has been idle for QUIET_TURNS and QUIET_MS.
+// Deno cannot tell whether a socket still holds unread bytes, so the drain infers it from the reads
+// that turns of the event loop bring. While a turn is full the runtime passes connections over
+// (round_robin.ts), so an idle session may have unread requests as long as turns bring many reads.
+// Therefore no session is dismissed before CALM_TURNS turns in a row have brought few reads; then a
+// session is dismissed once it has been idle for QUIET_TURNS and QUIET_MS.
 //
-// A session that is dismissed says that no more replies will come, and drops what its client still sends
-// until the client closes, or a moment passes: a connection that is closed while bytes lie unread is reset,
-// and replies on the way are lost with it.
+// A dismissed session half-closes its connection and drops what its client still sends, until the
+// client closes or some time passes: closing a connection with unread bytes resets it, and a reset
+// discards replies in flight.
 //
-// Invariant: every drain ends. A client that goes on sending is dismissed between two requests when it
-// has sent more than the system's buffers may have held, or often enough to have sent all of it; one that takes no replies
-// is cut when STALL_MS pass without a byte; DRAIN_MS bounds it all.
-// Trade-off: counts of turns say more than a clock does on a machine that is busy, or where the process was
-// stopped; where both are asked for, the clock only adds to them. An idle server takes some 50 ms to stop.
+// Invariant: every drain ends. A client that keeps sending is dismissed between two requests once it
+// has sent more than the kernel's buffers may have held, or in enough short reads to have sent all of
+// them. A client that does not read is cut after STALL_MS without a byte. DRAIN_MS bounds the whole.
+// Trade-off: counts of turns are more reliable than a clock on a busy machine, or after the process
+// was stopped; where both are required, the clock only adds. An idle server takes some 50 ms to stop.
 
 import { afterTurn, nextTurn } from "../host/mod.ts";
 
-/** What a session has done with its connection. */
+/** Counts of what a session has done with its connection. */
 export class Activity {
-  /** Reads that brought something; those that brought all there was; and what they brought. */
+  /** Non-blocked reads; reads that did not fill their space, so that nothing was left; bytes read. */
   reads = 0;
   shortReads = 0;
   readBytes = 0;
-  /** Reads and writes that have ended. */
+  /** Reads and writes that have completed. */
   calls = 0;
 
-  /** Counts a read into so much space; 0 is the end of what the client sends. */
+  /** Counts a read of `bytes` into `space` bytes of space; 0 bytes is the end of the stream. */
   noteRead(bytes: number, space: number): void {
     this.calls++;
     this.reads++;
@@ -37,31 +38,31 @@ export class Activity {
 
 /** A session as the drain sees it. */
 export interface Leaver {
-  /** Whether it waits for its client, all requests answered. */
+  /** Whether it waits for its client to send, with all requests answered. */
   readonly idle: boolean;
-  /** Whether it waits for its client to send or to take something. */
+  /** Whether it waits for its client, to send or to receive. */
   readonly isTalking: boolean;
   readonly activity: Activity;
   /** Ends it between two requests. */
   dismiss(): void;
-  /** Cuts it. */
+  /** Closes it at once. */
   close(): void;
 }
 
-/** What the drain needs of the host. */
+/** The part of the host that the drain uses. */
 interface DrainLoop {
   now(): number;
-  /** Resolves in a later turn of the loop, after sockets have been looked at, and those that were passed over. */
+  /** Resolves in a later turn, after the runtime has polled all sockets, including those passed over. */
   turn(): Promise<void>;
 }
 
 /**
- * Turns of the loop between two looks. Connections that were passed over are looked at after 61 polls of the
- * runtime, of which a turn may be a single one; so CALM_TURNS looks are some three times as many.
+ * Turns of the loop between two looks. The runtime polls connections that it passed over after 61
+ * polls, and a turn may be a single poll; CALM_TURNS looks are some three times as many.
  */
 const TURNS_A_LOOK = 10;
 
-/** The loop of this process. */
+/** The event loop of this process. */
 export const HOST_LOOP: DrainLoop = {
   now: () => performance.now(),
   async turn() {
@@ -70,44 +71,44 @@ export const HOST_LOOP: DrainLoop = {
   },
 };
 
-/** Reads in a turn from which on others may have been passed over: well below 128. */
+/** Reads in a turn from which on connections may have been passed over: well below 128. */
 const MANY_READS = 64;
 const CALM_TURNS = 20;
 
 const QUIET_TURNS = 20;
 const QUIET_MS = 20;
 
-/** More than the buffers of both ends hold (Linux: 6 MiB to receive and 4 to send, if not told otherwise). */
+/** More than the buffers of both ends hold (Linux defaults: 6 MiB to receive and 4 to send). */
 const BYTES_MAX = 67_108_864;
 
-/** What lies there is gone after one such read; what was on the way, after a few. */
+/** A short read empties the socket; after this many, whatever was in flight has arrived too. */
 const SHORT_READS_MAX = 128;
 
 const STALL_TURNS = 100;
 const STALL_MS = 3000;
 
-/** How long a client that was dismissed may go on sending. */
+/** How long a dismissed client may keep sending. */
 const PARTING_TURNS = 40;
 const PARTING_MS = 1000;
 
-/** As long as supervisors mostly wait. What is being carried out then goes on, but nobody is told. */
+/** As long as most supervisors wait. Operations in progress then continue, but get no reply. */
 const DRAIN_MS = 25_000;
 
-/** What was seen of a session. */
+/** What the drain has observed of a session. */
 class Sight {
   readonly bytes: number;
   readonly shortReads: number;
   reads: number;
   calls: number;
-  /** Turns since it did anything, and since when that is. */
+  /** Turns since its last activity, and the time of it. */
   quietTurns = 0;
   quietSince: number;
-  /** Turns since it was dismissed, and when that was; 0: it wasn't. */
+  /** Turns since it was dismissed, and the time of it; 0: it wasn't. */
   partingTurns = 0;
   dismissedAt = 0;
   /**
-   * Whether it was cut, and is not waited for any more. Deno 2.6 leaves a write that waits for its client
-   * pending when the connection is closed, and so its session would never end.
+   * Whether it was cut and is no longer waited for. Deno 2.6 leaves a write that waits for its client
+   * pending when the connection is closed, so its session would never end.
    */
   isCut = false;
 
@@ -119,7 +120,7 @@ class Sight {
     this.quietSince = now;
   }
 
-  /** Looks again; returns how many reads there were meanwhile. */
+  /** Updates the observation; returns the number of reads since the last one. */
   look({ activity }: Leaver, now: number): number {
     const reads = activity.reads - this.reads;
     if (activity.calls === this.calls) {
@@ -138,7 +139,7 @@ class Sight {
   }
 }
 
-/** Lets all sessions answer what has been received, and ends them. */
+/** Lets all sessions answer what has been received, and ends them. Resolves within some DRAIN_MS. */
 export async function drain(sessions: ReadonlySet<Leaver>, loop: DrainLoop): Promise<void> {
   const began = loop.now();
   const sights = new Map<Leaver, Sight>();
@@ -162,7 +163,7 @@ export async function drain(sessions: ReadonlySet<Leaver>, loop: DrainLoop): Pro
   for (const session of sessions) session.close();
 }
 
-/** Dismisses a session, or has it cut, if it is time. */
+/** Dismisses a session, or marks it to be cut, when it is due. */
 function step(session: Leaver, sight: Sight, isCalm: boolean, now: number): void {
   if (sight.dismissedAt > 0) {
     sight.partingTurns++;

@@ -1,36 +1,38 @@
-// An exchange: what serves one read's requests until their replies are written, handed from session to
-// session, so that ten thousand idle connections hold none.
+// An exchange: the send buffer and state for one read's requests, from decoding to the write of the
+// replies. Sessions borrow it, so that ten thousand idle connections hold none.
 //
-// Requests are answered one after the other, so one set of records serves all of them; only one that
-// takes time keeps the records until it is answered, and the others get another set.
+// Requests are answered one after the other, so one call context (request, reply, codec) serves all
+// of them. A request that takes time keeps its context until it is answered; the others get another.
 //
-// Invariant: an exchange belongs to one session at a time, from a read to the write of its replies; no
-// two requests that are not answered yet have the same records.
-// Trade-off: with records for each session those of a turn's sessions filled the processor's caches.
+// Invariant: an exchange belongs to one session at a time, from a read to the write of its replies;
+// no two unanswered requests share a context.
+// Trade-off: a context for each session would be simpler, but the contexts of one turn's sessions
+// filled the processor's caches.
 
 import { BufferPool, SendBuffer } from "../bytes/mod.ts";
 import { Reply, Request } from "../command/mod.ts";
 import type { Codec } from "../protocol/mod.ts";
 
-/** Replies leave at the latest when so many bytes are together: a write of that size costs little. */
+/** Replies are sent once they have this many bytes: a write of that size costs little. */
 export const SEND_BYTES = 65536;
 
-/** So many bytes of requests are answered at once: a millisecond's work, and as many as a read mostly brings. */
+/** Bytes of requests answered in one slice: a millisecond's work, and as much as a read mostly brings. */
 export const SLICE_BYTES = 65536;
 
-/** What a buffer begins with: the replies to a few dozen requests. */
+/** Initial size of a send buffer: the replies to a few dozen requests. */
 const BEGIN_BYTES = 4096;
 
 /**
- * Exchanges kept for the next turn: each session that a turn wakes needs one until it has written. A
- * thousand small ones are some 4 MiB; of larger ones sixty-four, at most 8 MiB.
+ * Spare exchanges kept for the next turn: each session that a turn wakes needs one until it has
+ * written. A thousand small ones take some 4 MiB, sixty-four larger ones at most 8 MiB.
  */
 const SPARES_MAX = 1024;
 const LARGE_SPARES_MAX = 64;
 
-/** Records kept for requests that take time. */
+/** Spare call contexts kept for requests that take time. */
 const SPARE_RECORDS_MAX = 64;
 
+/** The reused request, reply and codec of one call. */
 export class CallContext {
   readonly request = new Request();
   readonly reply = new Reply();
@@ -41,11 +43,12 @@ export class CallContext {
   }
 }
 
+/** What serves the requests of one read. */
 export class Exchange {
   readonly out: SendBuffer;
-  /** How many requests this read has brought so far. */
+  /** Requests of this read so far. */
   requests = 0;
-  /** Those of a request that is not answered yet. */
+  /** The context of a request that is still in progress; null: there is none. */
   kept: CallContext | null = null;
 
   constructor(pool: BufferPool) {
@@ -53,32 +56,34 @@ export class Exchange {
   }
 }
 
+/** Exchanges and call contexts that all sessions share. */
 export class ExchangePool {
   readonly #spare: Exchange[] = [];
   readonly #spareRecords: CallContext[] = [];
   readonly #codec: () => Codec;
   readonly #buffers: BufferPool;
-  /** Those for the next request. */
+  /** The context of the next request. */
   records: CallContext;
 
-  /** `codec` makes one for each new set of records. */
+  /** `codec` makes a codec for each new context. */
   constructor(codec: () => Codec, buffers = new BufferPool()) {
     this.#codec = codec;
     this.#buffers = buffers;
     this.records = new CallContext(codec());
   }
 
+  /** Borrows an exchange; return it with `give`. */
   take(): Exchange {
     return this.#spare.pop() ?? new Exchange(this.#buffers);
   }
 
-  /** Lets an exchange keep the records until its request is answered. */
+  /** Reserves the current context for the exchange until its request is answered. */
   keep(exchange: Exchange): void {
     exchange.kept = this.records;
     this.records = this.#spareRecords.pop() ?? new CallContext(this.#codec());
   }
 
-  /** Takes the records back that were kept. */
+  /** Returns the context that the exchange kept, if any. */
   giveRecords(exchange: Exchange): void {
     const records = exchange.kept;
     if (records === null) return;
@@ -87,6 +92,7 @@ export class ExchangePool {
     if (this.#spareRecords.length < SPARE_RECORDS_MAX) this.#spareRecords.push(records);
   }
 
+  /** Returns an exchange. */
   give(exchange: Exchange): void {
     this.giveRecords(exchange);
     exchange.out.clear();
@@ -97,7 +103,7 @@ export class ExchangePool {
     else exchange.out.release();
   }
 
-  /** Lets go what is kept for the next turn only. */
+  /** Releases the spare exchanges. */
   trim(): void {
     for (const { out } of this.#spare.splice(0)) out.release();
   }

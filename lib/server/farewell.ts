@@ -1,12 +1,12 @@
-// Farewell: the end of a connection whose client was refused, or dismissed, while it may still be sending.
+// Farewell: the end of a connection whose client was refused or dismissed while it may still send.
 //
-// A connection that is closed while bytes lie unread is reset, and the reply may be lost with it: a client
-// that is still writing meets the reset and never reads. So what it sends is read and dropped. But as
-// long as we read, a client that has read its reply and put the connection back into a pool can write its next
-// request into it, and waits in vain. So the connection is closed as soon as the refused line is over.
+// Closing a connection with unread bytes resets it, and a client that is still writing may get the
+// reset instead of the reply. So what the client sends is read and dropped. But while the server
+// reads, a client that has its reply and returned the connection to a pool can send its next request
+// on it, which is never answered. So the connection is closed as soon as the refused line is over.
 //
-// Invariant: for who was refused it ends within LINGER_MS, whatever the client does; for who was dismissed, when the
-// drain (drain.ts) says so.
+// Invariant: for a refused client it ends within LINGER_MS, whatever the client does; for a dismissed
+// one when the drain (drain.ts) decides.
 
 import type { ReceiveBuffer } from "../bytes/mod.ts";
 import { sleep } from "../host/mod.ts";
@@ -15,19 +15,19 @@ import type { TurnBudget } from "./turn_budget.ts";
 import type { Connection } from "./connection.ts";
 import { beginRead, type Payer, readInTurn } from "./in_turn.ts";
 
-/** How long a refused client may go on sending, reply unread or not. */
+/** How long a refused client may keep sending. */
 const LINGER_MS = 1000;
 
-/** How long behind the end of the refused line, for what its client sent without waiting. */
+/** How long to read beyond the end of the refused line, for what its client sent without waiting. */
 const OVER_MS = 50;
 
-/** When nothing has come for so long behind that line, all has been sent. */
+/** If nothing comes for this long beyond that line, the client has sent everything. */
 const QUIET_MS = 2;
 
 /**
- * Drops what a refused client sends. The connection is to be closed afterwards.
+ * Half-closes and drops what a refused client sends; the caller closes the connection afterwards.
  *
- * `lineState`: whether the refused line is "over", is going "on", or is "none" that has an end
+ * `lineState`: whether the refused line is complete ("over") or not ("on"), or has no end ("none")
  * `cut`: closes the connection when it takes too long
  */
 export async function linger(
@@ -47,7 +47,7 @@ export async function linger(
       const { reading } = await beginRead(connection, received.space(), turnBudget, payer);
       if (isOver && !await comesSoon(reading)) {
         cut();
-        await reading.catch(() => {}); // until then its buffer is in use
+        await reading.catch(() => {}); // the buffer is in use until then
         return;
       }
       const count = await reading;
@@ -64,13 +64,13 @@ export async function linger(
   }
 }
 
-/** Whether a read ends now, or within a moment. */
+/** Whether a read ends within QUIET_MS. */
 function comesSoon(reading: Promise<number | null>): Promise<boolean> {
   const settled = reading.then(() => true, () => true);
   return Promise.race([settled, sleep(QUIET_MS).then(() => false)]);
 }
 
-/** Drops what a dismissed client still sends, until it ends or its connection is closed. */
+/** Half-closes and drops what a dismissed client sends, until the client or the drain closes. */
 export async function part(
   connection: Connection,
   received: ReceiveBuffer,
