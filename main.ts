@@ -30,7 +30,7 @@ import {
   memoryBytes,
 } from "./lib/host/mod.ts";
 import { Statistics } from "./lib/metrics/mod.ts";
-import { check, repair } from "./lib/recovery/mod.ts";
+import { check, repair, repairHint } from "./lib/recovery/mod.ts";
 import { JsonReplyWriter } from "./lib/protocol/mod.ts";
 import { Acceptor, Descriptors, Loading } from "./lib/server/mod.ts";
 import { DamagedError, FullError, HostError, sentenceOf } from "./lib/errors.ts";
@@ -70,11 +70,17 @@ function fail(sentence: string, code: number): never {
   Deno.exit(code);
 }
 
-/** Ends the process for a failure of the host or of the data; any other error is a bug and is rethrown. */
+/** Ends the process for a failure of the host; any other error is a bug and is rethrown. */
 function failToStart(error: unknown): never {
-  if (error instanceof DamagedError) fail(error.message, EXIT_DAMAGED);
   if (error instanceof HostError) fail(error.message, EXIT_FAILED);
   throw error;
+}
+
+/** Ends the process because the data in a directory could not be opened. */
+function failToOpen(error: unknown, directory: string): never {
+  if (!(error instanceof DamagedError)) return failToStart(error);
+  log(error.message);
+  fail(repairHint(directory), EXIT_DAMAGED);
 }
 
 function readCommandLine(): Exclude<CommandLine, { kind: "help" | "version" }> {
@@ -107,7 +113,7 @@ async function mend(config: Config, how: "check" | "plan" | "repair"): Promise<n
   const open = openingOf(options, new HostClock("UTC"), announce);
   const run = how === "check" ? check : repair;
   const { lines, isWhole } = await run({ directory, disk, open }, how === "repair")
-    .catch(failToStart);
+    .catch((error) => failToOpen(error, directory));
   for (const line of lines) announce(line);
   Deno.exit(isWhole ? 0 : EXIT_DAMAGED);
 }
@@ -248,7 +254,7 @@ async function main(): Promise<void> {
   const replyWriter = new JsonReplyWriter();
   const host = { disk, clock, budget, memoryBytes, replyWriter, tell: log, lost };
   const database = await Database.open(databaseOptions(config, memory), host, statistics)
-    .catch(failToStart);
+    .catch((error) => failToOpen(error, directory));
   setInterval(() => {
     database.look();
     hold.restore(log);

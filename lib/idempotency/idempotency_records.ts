@@ -1,5 +1,5 @@
 // Answers to requests that came with an idempotency key, so that a retry gets the same answer and
-// is not carried out again. answer_words.ts tells what one looks like.
+// is not carried out again. record_words.ts says what one looks like.
 //
 //   page     answer | answer | dead | answer | ... free    65536 words; an answer lies in one page
 //   place    slot of the page << 16 | word in the page

@@ -6,4 +6,4 @@ export { FrozenDisk } from "./frozen_disk.ts";
 export { checkBeside, type CheckReport, HOLLOW_LIMITS, type Opening } from "./integrity_check.ts";
 export { Progress } from "./progress.ts";
 export { Recovery } from "./recovery.ts";
-export { check, repair } from "./repair.ts";
+export { check, repair, repairHint } from "./repair.ts";

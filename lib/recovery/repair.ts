@@ -25,11 +25,16 @@ export interface RepairOutcome {
 
 const WHOLE = "No damage";
 
+/** Says what helps where the data in a directory is damaged. */
+export function repairHint(directory: string): string {
+  return `What can be done: karma repair --directory=${directory}`;
+}
+
 /** Tells what a start would find, and all that is damaged. */
 export async function check(place: Place): Promise<RepairOutcome> {
   const { faults, notes } = await checkDirectory(place.open, () => Promise.resolve(place.disk));
   if (faults.length === 0) return { lines: [...notes, WHOLE], isWhole: true };
-  const hint = `What can be done: karma repair --directory=${place.directory}`;
+  const hint = repairHint(place.directory);
   const damage = await isReadable(place) ? null : await assessDamage(place);
   if (damage === null) return { lines: [...notes, ...faults, hint], isWhole: false };
   const more = damage.faults.filter((fault) => !faults.includes(fault));

@@ -100,9 +100,8 @@ export class Replay {
 
   /** The log goes on from something that is not there. */
   #incomplete(fault: string): DamagedError {
-    const hint = "What can be done: karma repair --directory=path";
     const aside = this.#reader.aside.map((file) => `; log ${file} was not read`).join("");
-    return new DamagedError(`${fault}${aside}. ${hint}`);
+    return new DamagedError(`${fault}${aside}`);
   }
 
   /** The trees that the log begins with come from dumps. */

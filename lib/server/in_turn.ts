@@ -1,5 +1,5 @@
 // Work of a session beside its answers: reading the next piece of a large request, dropping what a refused client
-// sends, making a buffer larger. It is done in slices of the turns (fairness.ts), and counts as the session's.
+// sends, making a buffer larger. It is done in slices of the turns (turn_budget.ts), and counts as the session's.
 //
 // Invariant: in one slice at most READ_BYTES_MAX are read, or one piece of a buffer is copied.
 // Trade-off: a read costs a queue's place and a closure. A read that is merely counted afterwards is cheaper, but all

@@ -12,7 +12,7 @@
 // other, whatever the size of their requests, and a client that has used little comes before all of them. It
 // does not even wait for the next turn, unless too many such clients come at once.
 //
-// That few sessions don't keep the runtime from looking at the others is another matter: rounds.ts.
+// That few sessions don't keep the runtime from looking at the others is another matter: round_robin.ts.
 //
 // Invariant: between two turns of the loop sessions work for TURN_MS, for EXTRA_WORK, and for the slice that was
 // begun last. Tags that wait differ by CREDIT_WORK and a slice at most, so nobody waits for ever.

@@ -4,7 +4,7 @@
 // Invariant: between `begin` and `takeBack` nothing was written, which one `reserve` for all of it sees to,
 // and nobody else had a turn. Afterwards the state and the log are as they were before; only a serial that
 // was given to a tree stays used.
-// Trade-off: the batch of one tree, which may have thousands of items, keeps what it needs itself (state writer.ts).
+// Trade-off: the batch of one tree, which may have thousands of items, keeps what it needs itself (state_writer.ts).
 
 import type { Forest, Tree } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";

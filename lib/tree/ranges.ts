@@ -3,14 +3,14 @@
 //   starts      0        812       20417            (first key of each branch, two lanes)
 //   branches    [hash table] [hash table] [hash table]
 //
-// A key is found by a binary search over the few `starts` that its leading bits leave (guide.ts) and one
+// A key is found by a binary search over the few `starts` that its leading bits leave (radix_table.ts) and one
 // probe into a small hash table. Ranges rather than hash prefixes, because a page of keys in order then
 // costs what the page costs, a dump can go branch by branch while branches split, and ids that somebody
 // chose to collide do so only within one small branch.
 //
 // Invariant: starts ascend from 0, and every key lies in the branch whose range holds it.
 //
-// A change of the whole tree (`sweep`, `compact`) is only noted (sweeps.ts), at once and for every
+// A change of the whole tree (`sweep`, `compact`) is only noted (range_deletes.ts), at once and for every
 // reader; each branch does the work before it is next touched (`branchAt`). Whoever sweeps walks over
 // the tree afterwards, so that all branches have done it, and `settle` forgets it.
 

@@ -1,5 +1,5 @@
 // Karma's command line and environment, as an operator meets them: what is printed, where, and the
-// exit code. Which values are allowed is tested in tests/unit/config_test.ts.
+// exit code. Which values are allowed is tested in tests/unit/cli/config_test.ts.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";

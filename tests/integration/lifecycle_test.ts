@@ -280,7 +280,10 @@ Deno.test("lifecycle: a damaged newest dump ends the start with 3 and changes no
       `--directory=${directory.path}`,
     ]);
     assertEquals([code, stdout], [3, ""]);
-    assertMatch(stderr, new RegExp(`^Dump ${file} is damaged: .+\n$`));
+    assertMatch(
+      stderr,
+      new RegExp(`^Dump ${file} is damaged: .+\nWhat can be done: karma repair .+\n$`),
+    );
     assertEquals(filesOf(directory), before);
   }
   // The operator takes it away, and the one before it counts, with what the log has since then.

@@ -53,7 +53,9 @@ Deno.test("damage: a changed byte in the log refuses the start, names the place 
       const before = filesOf(directory);
       const { code, stdout, stderr } = await run(directory);
       assertEquals([code, stdout], [3, ""], `${offset} of ${end}: ${stderr}`);
-      const told = new RegExp(`^Log ${file} is damaged at byte (\\d+): .+\n$`).exec(stderr);
+      const told = new RegExp(
+        `^Log ${file} is damaged at byte (\\d+): .+\nWhat can be done: karma repair .+\n$`,
+      ).exec(stderr);
       assert(told !== null, stderr);
       const at = Number(told[1]);
       assert(at <= offset && offset - at < 200, `${offset} is told as ${at}`);
@@ -82,13 +84,13 @@ Deno.test("damage: a damaged head of a segment and a missing segment refuse the 
   };
   for (const [index, bytes] of [first, second].entries()) {
     flip(directory.join(files[index]), 9);
-    await refused(new RegExp(`^.*${files[index]}.*\n$`));
+    await refused(new RegExp(`^.*${files[index]}.*\nWhat can be done: .*\n$`));
     Deno.removeSync(directory.join(files[index]));
-    await refused(/^.+\n$/);
+    await refused(/^.+\nWhat can be done: .+\n$/);
     Deno.writeFileSync(directory.join(files[index]), bytes);
   }
   flip(directory.join(files[2]), 9);
-  await refused(new RegExp(`^Log ${files[2]} is damaged at byte 0: .+\n$`));
+  await refused(new RegExp(`^Log ${files[2]} is damaged at byte 0: .+\nWhat can be done: .+\n$`));
   Deno.writeFileSync(directory.join(files[2]), third);
   await using server = await Server.start({ directory: directory.path });
   using client = await Client.connect(server.port);

@@ -1,4 +1,4 @@
-// Weaknesses 22 to 24 of Karma 1.x (protocol-v2.md, section 15), none of which is ours: answers that
+// Weaknesses 22 to 24 of Karma 1.x, none of which is ours: answers that
 // told too much, or were refused when all was done.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";

@@ -1,4 +1,4 @@
-// Weaknesses 19 to 21 of Karma 1.x (protocol-v2.md, section 15), none of which is ours: requests that
+// Weaknesses 19 to 21 of Karma 1.x, none of which is ours: requests that
 // kept all others waiting, and resources without a limit.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";

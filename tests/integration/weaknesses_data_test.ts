@@ -1,4 +1,4 @@
-// Weaknesses 10 to 18 of Karma 1.x (protocol-v2.md, section 15), none of which is ours: names that
+// Weaknesses 10 to 18 of Karma 1.x, none of which is ours: names that
 // led out of the directory, half batches, forgotten idempotency keys, and files without a promise.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";

@@ -1,4 +1,4 @@
-// Weaknesses 6 to 9 of Karma 1.x (protocol-v2.md, section 15), none of which is ours: restarts after
+// Weaknesses 6 to 9 of Karma 1.x, none of which is ours: restarts after
 // which it counted twice, brought back what was dropped, or had lost what it was asked to keep.
 
 import { assertEquals, assertMatch } from "@std/assert";

@@ -1,4 +1,4 @@
-// Weaknesses 1 to 5 of Karma 1.x (protocol-v2.md, section 15), none of which is ours: requests and
+// Weaknesses 1 to 5 of Karma 1.x, none of which is ours: requests and
 // crashes after which it could not start again.
 //
 // Each test does what the original got wrong, as its users did: to a process that is killed or

@@ -125,7 +125,7 @@ Deno.test("original: every dump of Karma 0.1 and 1.0.1 loads to exactly what it 
       const { data }: { data: Contents } = JSON.parse(
         Deno.readTextFileSync(new URL(`${directory}${name}.json`, FIXTURES)),
       );
-      // A day that falls to zero is gone (design.md 9.2); the original of 2023 kept it.
+      // A day that falls to zero is gone; the original of 2023 kept it.
       for (const counter of Object.values(data)) {
         for (const day of Object.keys(counter)) if (counter[day] === "0") delete counter[day];
       }
