@@ -1,47 +1,46 @@
-// Rounds: with more busy connections than the runtime looks at, none is passed over for long.
+// Round robin: when more connections are ready than the runtime polls in a turn, each gets its share of reads.
 //
-// Of all connections that have something to read the runtime looks at some 128 in a turn (tokio's budget
-// for a task), and then at those first whose data came last: of a thousand busy ones a hundred would be
-// served again and again, and the others wait for seconds. So when a turn was full a round begins, in which
-// each session may read a few times and then waits until nobody else has anything to be read.
+// The runtime polls at most 128 ready sockets in a turn (tokio's budget for a task) and starts with those that
+// became ready last. Of a thousand busy connections it would serve the same hundred again and again, and the
+// others would wait for seconds. So a full turn starts a round: each session may read a few times, and then
+// waits until no other session has anything to read.
 //
-// Invariant: every round ends: when all sessions wait, when turns are no longer full, or when for a while nothing
-// comes. In it no session reads more often than READS_MAX, unless it does little each time. So none waits longer
-// than all others take for as many.
-// Trade-off: a few reads for each and not one, because what belongs to a hundred connections stays in the
-// processor's caches, and what belongs to a thousand does not: with one read each the longest wait of a thousand
-// clients is 40 ms instead of 200, and together they get a fifth less. While a round lasts the loop
-// turns without sleeping.
+// Invariant: every round ends, when all sessions wait, when turns are no longer full, or when nothing has
+// arrived for a while. In a round no session reads more than READS_MAX times, unless each read brings little
+// work. So no session waits longer than all others need for that many reads.
+// Trade-off: several reads for each session instead of one. The state of a hundred connections stays in the
+// processor's caches and that of a thousand does not: one read each lowers the longest wait of a thousand
+// clients from 200 to 40 ms and their throughput by a fifth. The loop does not sleep during a round.
 
 import { afterTurn } from "../host/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 
-/** Reads in one turn that tell that there were more to do: the budget, but for what timers and writes use. */
+/** A turn with this many reads was full: tokio's budget of 128, less what timers and writes use of it. */
 const FULL_READS = 120;
 
-/** Reads that a session may have in a round. */
+/** The most reads of one session in a round. */
 const READS_MAX = 8;
 
-/** Reads of all sessions in a round, if that leaves one for each: more would make single ones wait too long. */
+/** The most reads of all sessions in a round, unless that is less than one each: more make the wait too long. */
 const ALL_READS_MAX = 8192;
 
 /**
- * When all sessions have done so much in a round, in bytes' worth, some 0.1 s, who has read once waits: reads of many
- * requests each gain little by the caches. Of a thousand clients with a hundred requests in flight a round would
- * take a second, and one that was passed over waited for all of it.
+ * After this much work of all sessions in a round, in bytes, about 0.1 s, each gets one read only. Reads that bring
+ * many requests gain little from the caches, and with a thousand clients of a hundred requests in flight each a
+ * round would take a second.
  */
 const WORK_MAX = 16_777_216;
 
-/** After so many timers without a full turn nobody is passed over: sockets are looked at before each. */
+/** A round ends after this many timers without a full turn: sockets are polled before each timer. */
 const CALM_TIMERS = 4;
 
 /**
- * After so many turns that brought nothing nobody else is left. Connections that were passed over are looked
- * at when tokio has polled 61 tasks (its event interval), at the latest; these turns take 0.3 to 0.9 ms.
+ * A round ends after this many turns without a read: tokio polls every ready socket once it has polled 61 tasks
+ * (its event interval). The turns take 0.3 to 0.9 ms together.
  */
 const QUIET_TURNS = 100;
 
-/** What a session has had of the latest round that it was in. */
+/** What a session has used of the latest round that it took part in. */
 export class Quota {
   round = 0;
   reads = 0;
@@ -50,16 +49,16 @@ export class Quota {
 
 export class RoundRobin {
   readonly #statistics: Statistics;
-  /** Resolves at the end of the round; null: there is none. */
+  /** Resolves at the end of the round; null outside of rounds. */
   #end: PromiseWithResolvers<void> | null = null;
   #number = 0;
-  /** Sessions that wait for the end. */
+  /** How many sessions wait for the end. */
   #waiting = 0;
   #quietTurns = 0;
   #isWatching = false;
   /** How often a session may read in this round. */
   #readsMax = READS_MAX;
-  /** What all sessions have read and done in this round. */
+  /** The reads and the work of all sessions in this round. */
   #reads = 0;
   #work = 0;
   /** Timers since the last full turn. */
@@ -69,7 +68,7 @@ export class RoundRobin {
     this.#statistics = statistics;
   }
 
-  /** Tells that a turn has brought so many reads. */
+  /** Reports how many reads a turn has brought; a full turn starts a round. */
   turned(reads: number): void {
     this.#quietTurns = 0;
     if (reads < FULL_READS) return;
@@ -83,12 +82,12 @@ export class RoundRobin {
     if (!this.#isWatching) this.#watch();
   }
 
-  /** Tells that a timer has passed, as one does every millisecond or so while sessions work. */
+  /** Reports that a timer has fired; while sessions work, one does every millisecond or so. */
   timed(): void {
     if (++this.#calmTimers >= CALM_TIMERS) this.#endRound();
   }
 
-  /** Counts what a session did for a read. What it is to await before the next one; null: nothing. */
+  /** Counts the work of a session's read. Returns what to await before its next read; null: nothing. */
   wait(quota: Quota, work: number): Promise<void> | null {
     if (this.#end === null) return null;
     if (quota.round !== this.#number) {
@@ -98,7 +97,7 @@ export class RoundRobin {
     quota.work += work;
     this.#work += work;
     this.#reads++;
-    // Who reads often and does little goes on until it has done half as much as others.
+    // A session with many small reads goes on until it has done half as much work as the average.
     const readsMax = this.#work < WORK_MAX ? this.#readsMax : 1;
     if (++quota.reads < readsMax) return null;
     if (quota.work * this.#reads < readsMax * this.#work / 2) return null;
@@ -107,7 +106,7 @@ export class RoundRobin {
     return promise;
   }
 
-  /** Ends the round when nothing has come for a while. */
+  /** Ends the round once nothing has arrived for QUIET_TURNS turns. */
   #watch(): void {
     this.#isWatching = true;
     afterTurn(() => {

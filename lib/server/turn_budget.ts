@@ -1,25 +1,25 @@
-// Fairness: sessions work in turns of the event loop, for a few milliseconds in each, and whoever has used
-// least comes first.
+// The turn budget: all sessions share a few milliseconds of each turn of the event loop, and the session that has
+// used least comes first.
 //
-// A read or write that can be done at once is, without a turn of the event loop, so a client that
-// always has more to send, or to receive, would never let another one be served. All sessions
-// together have a few milliseconds in each turn. Who comes when they are used up joins one queue. In the
-// next turn the queue is served, one slice after the other, and what a slice has cost is counted before the
-// next one begins. So a turn takes as long however many wait.
+// The runtime completes a read or write that needs no waiting without a turn of the event loop, so a client that
+// always has more to send or to receive would keep all others from being served. A session that arrives when
+// the budget of the turn is used up joins a queue. The next turn serves the queue, one slice after the other,
+// and counts the cost of each slice before it begins another. So the length of a turn does not depend on how
+// many sessions wait.
 //
 // The order is that of start-time fair queueing (Goyal, Vin and Cheng, 1996): the tag of a session is the work
-// that it has had, and the lowest tag comes first. So those that always have more to do get as much as each
-// other, whatever the size of their requests, and a client that has used little comes before all of them. It
-// does not even wait for the next turn, unless too many such clients come at once.
+// that it has had, and the lowest tag comes first. Sessions that always have more to do get equal shares,
+// whatever the size of their requests, and a session that has used little comes before all of them. It is
+// served in the same turn, unless too many such sessions arrive at once.
 //
-// That few sessions don't keep the runtime from looking at the others is another matter: round_robin.ts.
+// round_robin.ts sees to it that the runtime polls every connection.
 //
-// Invariant: between two turns of the loop sessions work for TURN_MS, for EXTRA_WORK, and for the slice that was
-// begun last. Tags that wait differ by CREDIT_WORK and a slice at most, so nobody waits for ever.
-// Trade-off: work is counted in bytes, and by lib/bytes/effort.ts where bytes don't tell. The clock is looked at only once
-// for each STEP_WORK of it, since a look takes 0.1 µs. While sessions are busy a timer tells that the loop
-// has turned. It must be a timer, because nothing else makes the runtime look at its sockets: while
-// immediates of half a millisecond each kept the loop turning, a byte waited for 15 ms and more.
+// Invariant: between two turns of the loop, sessions work for TURN_MS, for EXTRA_WORK, and for the slice that was
+// begun last. Tags in the queue differ by at most CREDIT_WORK and a slice, so no session waits for ever.
+// Trade-off: work is counted in bytes, and by lib/bytes/effort.ts where bytes do not measure it. The clock is
+// read once for each STEP_WORK, since reading it takes 0.1 µs. While sessions are busy, a timer marks the turns
+// of the loop. It must be a timer, because the runtime polls its sockets for nothing else: with immediates of
+// half a millisecond each, a byte waited for 15 ms and more.
 
 import { effort } from "../bytes/mod.ts";
 import { afterMillisecond } from "../host/mod.ts";
@@ -27,45 +27,45 @@ import type { Statistics } from "../metrics/mod.ts";
 import { RoundRobin } from "./round_robin.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
-/** Longer than the timer takes to fire (0.5 to 2 ms), so that a busy server never sleeps. */
+/** The budget of a turn. It is longer than the timer takes to fire (0.5 to 2 ms), so a busy server never sleeps. */
 const TURN_MS = 3;
 
-/** After so much work, about 0.2 ms, the clock is looked at. */
+/** The clock is read after this much work, about 0.2 ms. */
 const STEP_WORK = 32768;
 
-/** So much, about half a millisecond, is done beyond that for those who have used less than all that wait. */
+/** Work beyond the budget, about 0.5 ms, for sessions that have used less than all in the queue. */
 const EXTRA_WORK = 65536;
 
 /**
- * How much of what others had meanwhile a session may catch up with. It is not zero, because those that
- * always have more to do are away as well, while they write and read.
+ * How far behind the others the tag of a returning session may lie. It is not zero, because sessions that always
+ * have more to do are away too, while they read and write.
  */
 const CREDIT_WORK = 262144;
 
 /**
- * How much all sessions together may catch up with, some 60 ms: whoever has worked up to now comes behind
- * all of it. A thousand newcomers who had the whole credit each made a ping wait for 2 s.
+ * How far behind all sessions together may lie, some 60 ms: a session that has worked until now comes after all
+ * of it. With CREDIT_WORK for each, a thousand newcomers made a ping wait for 2 s.
  */
 const ALL_CREDIT_WORK = 8_388_608;
 
-/** A slice that has touched so much beyond its bytes is over: some 0.8 ms. */
+/** A slice ends after this much work beyond the bytes of its requests: some 0.8 ms. */
 const SLICE_WORK = 131072;
 
-/** What the calls of one read and one write cost, in bytes' worth of work. */
+/** The work of the system calls of one read and one write, in bytes. */
 export const CALL_WORK = 512;
 
-/** What is done in slices: the requests of a session. */
+/** Work that is done in slices: the requests of a session. */
 export interface Job {
-  /** The work that it has had, in bytes' worth. */
+  /** The work that it has had, in bytes. */
   tag: number;
-  /** Does the next slice, without awaiting anything, and tells by `spend` what it cost. */
+  /** Does the next slice synchronously, and reports its cost to `spend`. */
   work(): void;
 }
 
-/** What a turn needs of the host. */
+/** What the turn budget needs of the host. */
 export interface Loop {
   now(): number;
-  /** Calls a function in a later turn of the loop, one in which sockets have been looked at. */
+  /** Calls a function in a later turn of the loop, after sockets have been polled. */
   later(call: () => void): void;
 }
 
@@ -82,18 +82,18 @@ export class TurnBudget {
   readonly #statistics: Statistics;
   readonly #loop: Loop;
   readonly #queue = new WaitingQueue<Place>();
-  /** The highest tag that was served. */
+  /** The highest tag that has been served. */
   #level = 0;
-  /** Of this turn: the work so far, at how much the clock is looked at, since when, and whether it is enough. */
+  /** Of this turn: the work so far, the work at which the clock is read next, and that at which the slice is over. */
   #spent = 0;
   #lookAt = 0;
   #sliceEnd = 0;
-  /** Work that is left in this turn for those who have used less than all that wait. */
+  /** What is left of EXTRA_WORK in this turn. */
   #extra = EXTRA_WORK;
   #began = 0;
   #isUsedUp = false;
   #isArmed = false;
-  /** Whether requests are being answered that were read together; since when, and how many were. */
+  /** Whether requests that were read together are being answered, since when, and how many have been. */
   #isBatch = false;
   #batchBegan = 0;
   #answered = 0;
@@ -106,14 +106,11 @@ export class TurnBudget {
     this.roundRobin = new RoundRobin(statistics);
   }
 
-  /**
-   * Does a job's next slice: at once (null), or when its turn has come; then the promise resolves when it
-   * has been done.
-   */
+  /** Does a job's next slice: at once (null), or from the queue; then the promise resolves once it is done. */
   run(job: Job): Promise<void> | null {
     const isBehind = job.tag < this.#level;
     if (isBehind) job.tag = Math.max(job.tag, this.#level - this.#credit());
-    if (!this.#isUsedUp) { // and so nobody waits
+    if (!this.#isUsedUp) { // so the queue is empty
       this.#raise(job.tag);
       this.#do(job);
       return null;
@@ -129,41 +126,41 @@ export class TurnBudget {
     });
   }
 
-  /** Adds what was done to this turn's work, in bytes' worth, and so to that of the job that does it. */
+  /** Adds work, in bytes, to that of this turn and of the job that is being done. */
   spend(work: number): void {
     this.#spent += work;
     if (this.#spent >= this.#lookAt) this.#look();
   }
 
-  /** Whether the slice that a job is doing has cost more than a slice should, beyond the bytes of its requests. */
+  /** Whether the current slice has cost SLICE_WORK beyond the bytes of its requests. */
   get isSliceOver(): boolean {
     return this.#spent + effort.work > this.#sliceEnd;
   }
 
-  /** What to await where work is no job's slice, and is counted after it was done. null: go on. */
+  /** What to await before work that is counted only after it is done, outside of any job; null: nothing. */
   giveWay(): Promise<void> | null {
     return this.#isUsedUp ? this.run({ tag: this.#level, work: () => {} }) : null;
   }
 
   /**
-   * To be called before requests are answered. True: they are the first of those that were read together, and
-   * the time is to be looked at, once for all of them: on some machines that takes as long as a request.
+   * To be called before requests are answered. Returns whether they are the first of those that were read in
+   * the same turn, so that the caller reads the clock once for all: on some machines that takes as long as a request.
    */
   begin(): boolean {
     if (this.#isBatch) return false;
     this.#isBatch = true;
     this.#batchBegan = this.#loop.now();
-    // Behind all reads that the turn has brought, and before any of their replies is written.
+    // It runs after all reads of the turn have been answered and before any reply is written.
     queueMicrotask(() => this.#endBatch());
     return true;
   }
 
-  /** Counts requests that were answered at once. */
+  /** Counts requests that have been answered. */
   answered(requests: number): void {
     this.#answered += requests;
   }
 
-  /** Counts a read that brought something. */
+  /** Counts a read that brought bytes. */
   read(): void {
     this.#reads++;
   }
@@ -201,11 +198,11 @@ export class TurnBudget {
     this.#loop.later(() => this.#turn());
   }
 
-  /** The loop has turned: those that wait are served, as far as the time goes. */
+  /** Begins a new turn, and serves the queue until the budget is used up. */
   #turn(): void {
     this.#isArmed = this.#isUsedUp = false;
     this.#extra = EXTRA_WORK;
-    this.#spent = this.#lookAt = 0; // so that the first work begins another
+    this.#spent = this.#lookAt = 0; // so that the first work arms the next timer
     this.roundRobin.timed();
     while (this.#queue.length > 0 && !this.#isUsedUp) {
       const { job, tag, resolve, reject } = this.#queue.shift();
@@ -222,7 +219,7 @@ export class TurnBudget {
   #endBatch(): void {
     this.#isBatch = false;
     this.#statistics.turn(this.#answered, this.#loop.now() - this.#batchBegan);
-    // Without reads, what had been waiting for something else went on.
+    // A batch without reads is work that had waited for something else.
     if (this.#reads > 0) this.roundRobin.turned(this.#reads);
     this.#reads = this.#answered = 0;
   }
