@@ -1,7 +1,7 @@
 // Access: who may do what, by the token that came with a request.
 //
-// Invariant: where a token is set, nobody without one gets further. A comparison takes as long as the
-// token that was set is, whatever was sent, so that time tells nothing of it.
+// Invariant: where a token is set, no request without a right one is carried out. The time of a comparison
+// depends on the length of the configured token alone, so it reveals nothing about its bytes.
 
 import type { Operation } from "./operation.ts";
 import type { Reply } from "./reply.ts";
@@ -15,13 +15,13 @@ export class Access {
   readonly #read: Uint8Array | null;
   #role: Role = "full";
 
-  /** The token that allows everything, and the one that allows reading; null: there is none. */
+  /** The token that allows everything, and the one that allows reading only; null: not set. */
   constructor(full: string | null, read: string | null) {
     this.#full = full === null ? null : encoder.encode(full);
     this.#read = read === null ? null : encoder.encode(read);
   }
 
-  /** Whether everybody may do everything. */
+  /** Whether no token is set, so that everyone may do everything. */
   get isOpen(): boolean {
     return this.#full === null && this.#read === null;
   }

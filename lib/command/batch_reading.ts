@@ -1,14 +1,14 @@
-// Batch reading: the items of a request are read one after the other, and if that takes long, others are served
-// in between.
+// Batch reading: reads the items of a request one after the other, and gives way to other requests if that
+// takes long.
 //
-// Invariant: items are read in their order, each as it is at that moment; the reply is complete when all are.
-// Trade-off: the clock tells what is long, whatever the items touch, and is looked at once in some items: each look
-// costs as much as half a sum.
+// Invariant: items are read in order, each as it is at that moment; the reply is complete when all have been read.
+// Trade-off: time decides what is long, whatever the items touch. The clock is read once for several items, since
+// reading it costs as much as half a sum.
 
 import type { Reply } from "./reply.ts";
 import { pace } from "../host/mod.ts";
 
-/** What is read for so long, goes on in slices of turns. */
+/** Reading that takes longer goes on in slices of later turns. */
 const AT_ONCE_MS = 2;
 
 /**

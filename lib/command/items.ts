@@ -1,10 +1,10 @@
-// The items of a batch, in one array that is used again: whatever a list in a request holds.
+// The items of a batch, or of any other list in a request, in one reused array.
 //
 //   item      key (2) | day | value (2)          for changes
 //   key       key (2)
 //   counter   start and end of the tree's name in the request | key (2)
 //
-// Invariant: `count` items of one kind are whole; `total` is the sum of all values.
+// Invariant: the first `count` items are complete and of one kind; `total` is the sum of their values.
 
 import { LANE, LANE_MAX } from "../bytes/mod.ts";
 
@@ -12,7 +12,7 @@ export const ITEM_WORDS = 5;
 export const KEY_WORDS = 2;
 export const COUNTER_WORDS = 4;
 
-/** What the array begins with, and goes back to when a long batch is over. */
+/** The initial size of the array, which it returns to after a long batch. */
 const BEGIN_WORDS = 64;
 const KEPT_WORDS = 65536;
 

@@ -1,7 +1,7 @@
 // One reply, as data, before a protocol writes it: the record that the engine fills.
 //
-// It is reused. Invariant: either `code` tells an error, or `shape` tells which of the other fields
-// hold the response. A reply that takes time is `pending` first, and one that is long has a `walk`.
+// It is reused. Invariant: either `code` is an error, or `shape` says which of the other fields hold the
+// response. A reply that takes time is `pending` first; a long one has a `walk`.
 
 import type { ErrorCode } from "../errors.ts";
 import { Cells, type DayWalk, type Walk } from "../tree/mod.ts";
@@ -36,13 +36,13 @@ export class Reply {
   readonly lanes = new Uint32Array(2);
   /** A text response, or the sentence of an error. */
   text = "";
-  /** With some errors the name that `text` is about, as the client sent it. */
+  /** With some errors, the name that `text` is about, as the client sent it. */
   subject: Uint8Array = NONE;
   readonly cells = new Cells();
   walk: Walk | null = null;
   /** Of a walk, or instead of one: the counter whose days are being written, as they are many. */
   days: DayWalk | null = null;
-  /** When a walk must be at its end, in milliseconds of performance.now(). */
+  /** When a walk must end, in milliseconds of performance.now(). */
   deadline = Infinity;
   count = 0;
   /** `count` sums. */
@@ -54,11 +54,11 @@ export class Reply {
   /** Whether `data` or `verdicts` may be so long that they are written piece by piece. */
   isLong = false;
   stored: Uint8Array = NONE;
-  /** Of what is done once: whether it had been done before. */
+  /** Under an idempotency key: whether this is the answer of an earlier request. */
   isRepeated: boolean | null = null;
-  /** Of what is done once: whether the answer is kept. One that changed nothing needs not be. */
+  /** Under an idempotency key: whether the answer is kept; that of a request that changed nothing need not be. */
   isKept = true;
-  /** What must be waited for before the reply is complete. */
+  /** Resolves when the reply is complete; null: it is. */
   pending: Promise<void> | null = null;
 
   /** Whether the rest of it is to be written piece by piece. */
@@ -66,7 +66,7 @@ export class Reply {
     return this.walk !== null || this.days !== null || this.isLong;
   }
 
-  /** Begins anew. */
+  /** Clears the reply for the next request. */
   clear(): void {
     this.code = null;
     this.subject = NONE;
@@ -76,7 +76,7 @@ export class Reply {
     this.isKept = true;
     this.pending = null;
     this.isLong = false;
-    this.data = null; // what is large goes when it has been written
+    this.data = null; // large data is not kept after it has been written
     this.verdicts = NO_VERDICTS;
     this.stored = NONE;
   }
@@ -87,7 +87,7 @@ export class Reply {
     this.lanes[1] = hi;
   }
 
-  /** Makes room for so many sums. */
+  /** Makes room for a number of sums. */
   beginSums(count: number): void {
     this.shape = "sums";
     this.count = count;
@@ -100,7 +100,7 @@ export class Reply {
     this.data = data;
   }
 
-  /** Responds with what may be long: it is written piece by piece, until `deadline` at the latest. */
+  /** Responds with data that may be long: it is written piece by piece and must be done by `deadline`. */
   list(data: Data, deadline = Infinity): void {
     this.object(data);
     this.isLong = true;
@@ -112,7 +112,7 @@ export class Reply {
     this.text = sentence;
   }
 
-  /** Says that a tree or dump of that name isn't there; each protocol has its own sentence for it. */
+  /** Responds that there is no tree or dump of that name; each protocol has its own sentence for it. */
   notFound(
     kind: "Tree" | "Dump" | "Snapshot" | "Ingest stream" | "Receipt",
     name: Uint8Array,

@@ -1,27 +1,27 @@
-// A verdict: what becomes of a cost under some limits.
+// A verdict: what a request's limits say about its cost.
 //
-// Most are reused. Invariant: of each limit of the request it tells what is used, the moment at which that
-// changes, and, where the limit refused, the moment from which the cost fits.
+// Invariant: for each limit it holds how much is used, the moment at which that falls by itself, and, if the
+// limit refused, the moment from which the cost fits. The verdict of a single key is reused.
 
 import { Limits, LIMITS_MAX } from "./limits.ts";
 
-/** The moment of what never happens. */
+/** Stands for a moment that never comes. */
 export const NEVER = Infinity;
 
 export class Verdict {
   isAllowed = false;
-  /** The lanes of what was applied, or would be. */
+  /** The lanes of the cost that was applied, or would be. */
   readonly applied = new Uint32Array(2);
   /** The first limit that refused; -1: none did. */
   deniedBy = -1;
   /** Two lanes for each limit. */
   readonly used = new Uint32Array(2 * LIMITS_MAX);
   readonly hasRefused: boolean[] = [];
-  /** When what is used of each limit becomes less by itself, in milliseconds since 1970, or NEVER. */
+  /** For each limit, when its use falls by itself, in ms since 1970, or NEVER. */
   readonly resetsAtMs = new Float64Array(LIMITS_MAX);
-  /** When the cost will fit; only of limits that refused. */
+  /** For each limit that refused, when the cost will fit, in ms since 1970, or NEVER. */
   readonly retryAtMs = new Float64Array(LIMITS_MAX);
-  /** Empty: there is none. */
+  /** The receipt's text; empty if there is none. */
   receipt = "";
   #limits = new Limits();
 
@@ -29,7 +29,7 @@ export class Verdict {
     return this.#limits;
   }
 
-  /** Begins one under these limits, which must not change before it is written. */
+  /** Starts a verdict on these limits, which must not change before it is written. */
   begin(limits: Limits): void {
     this.#limits = limits;
     this.receipt = "";

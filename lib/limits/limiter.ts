@@ -1,8 +1,8 @@
-// The limiter: "may they do one more?", answered and charged in one step.
+// The limiter: answers "may they do one more?" and charges the cost in the same step.
 //
-// Invariant: all limits of a request are looked at before anything is changed, and nothing comes in
-// between: what was admitted never passes a limit, however many ask at once. A cost is charged to each
-// counter once, on today, and with it goes into the log what is needed to give it back.
+// Invariant: a request is checked against all of its limits before anything is changed, and no other request
+// runs in between. So admitted costs never exceed a limit, however many clients ask at once. A cost is charged to
+// each counter once, on the current day, in the same group of the WAL as the receipt that can refund it.
 
 import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
 import { COST, KEY_WORDS, MAX, readBatch, SUBJECT, VALUE, Verdict } from "../command/mod.ts";
@@ -21,7 +21,7 @@ import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";
 
-/** So many verdicts, some 10 KiB, are written at once. */
+/** Up to this many verdicts, some 10 KiB, are written in one piece. */
 const SHORT_VERDICTS = 16;
 
 export class Limiter {
@@ -32,8 +32,8 @@ export class Limiter {
   #verdict = new Verdict();
   readonly #bound: ReplyBound;
   readonly #sum = new Uint32Array(2);
-  // What was found for each limit: its counter, for the first limit on it, and its window today. The
-  // slot is negative where there is no counter; slots are good until something is charged.
+  // For each limit, the counter (of the first limit on it) and the current window. A slot is negative where
+  // there is no counter; slots are valid until something is charged.
   readonly #trees: (Tree | null)[] = [];
   readonly #branches: (Branch | null)[] = [];
   readonly #slots: number[] = [];
@@ -54,7 +54,7 @@ export class Limiter {
     this.#bound = bound;
   }
 
-  /** Charges the cost, if the limits allow it. */
+  /** Charges the cost if the limits allow it. */
   consume(request: Request, reply: Reply): void {
     const verdict = this.#verdict;
     this.#judge(request);
@@ -73,7 +73,7 @@ export class Limiter {
     reply.verdict = verdict;
   }
 
-  /** Says what consuming would say, and charges nothing. */
+  /** Gives the verdict that `consume` would give, and charges nothing. */
   check(request: Request, reply: Reply): void {
     const { hasKeys, limits, items: { count, words } } = request;
     if (!hasKeys) {
@@ -83,7 +83,7 @@ export class Limiter {
       reply.verdict = this.#verdict;
       return;
     }
-    const verdicts: Verdict[] = []; // others may be asking while these are not all there
+    const verdicts: Verdict[] = []; // other requests run before all of these are complete
     const read = (index: number) => {
       limits.useKey(words[KEY_WORDS * index], words[KEY_WORDS * index + 1]);
       this.#verdict = new Verdict();
@@ -100,13 +100,13 @@ export class Limiter {
     });
   }
 
-  /** Looks at all limits: how much is used, and what of the cost may be applied. */
+  /** Reads how much of each limit is used, and finds how much of the cost may be applied. */
   #judge({ limits, lanes, mode }: Request): void {
     const verdict = this.#verdict;
     const { applied, used, hasRefused, resetsAtMs } = verdict;
     const sum = this.#sum;
     verdict.begin(limits);
-    const isPart = mode === "saturate"; // of the one cost of all limits, perhaps their own
+    const isPart = mode === "saturate"; // all limits then share one cost, the request's or their own
     applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
     applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];
     verdict.deniedBy = -1;
@@ -143,7 +143,7 @@ export class Limiter {
     this.#branches[index] = tree.located;
   }
 
-  /** Charges every counter once, or, if the reply says why not, none. */
+  /** Charges each counter once, or none; then it returns false and the reply says why. */
   #charge({ limits, mode }: Request, reply: Reply): boolean {
     const { applied } = this.#verdict;
     const { undo } = this.#stateWriter;
@@ -170,7 +170,7 @@ export class Limiter {
     return true;
   }
 
-  /** The tree of a name, created unless another limit of this request had it created. */
+  /** The tree of a name, which is created unless an earlier limit of this request created it. */
   #create(bytes: Uint8Array, reply: Reply): Tree | null {
     const name = treeName(bytes, 0, bytes.length)!;
     const tree = this.#forest.named(name);
@@ -181,7 +181,7 @@ export class Limiter {
     return made;
   }
 
-  /** Whether nothing that can go wrong will: names, sums beyond 64 bits, space. */
+  /** Whether the charge will succeed: valid names, no total beyond 64 bits, disk space and memory. */
   #isChargeable(request: Request, reply: Reply): boolean {
     const { limits } = request;
     const { applied } = this.#verdict;
@@ -212,7 +212,7 @@ export class Limiter {
     return isApplied(hasRoom ? "done" : "full", reply);
   }
 
-  /** Whether the server may have all trees that would be created; several counters may be in one of them. */
+  /** Whether all trees that the charge would create are allowed; several counters may share one. */
   #hasTreeRoom({ limits }: Request, reply: Reply): boolean {
     const names = new Set<string>();
     for (let index = 0; index < limits.count; index++) {
@@ -233,7 +233,7 @@ export class Limiter {
     }
   }
 
-  /** Finds out when things change, as far as that depends on what was counted. */
+  /** Fills in the moments of the verdict that depend on what was counted. */
   #tellTimes({ limits }: Request): void {
     const { resetsAtMs, hasRefused, deniedBy } = this.#verdict;
     if (!limits.areRolling && deniedBy < 0) return;
@@ -243,7 +243,7 @@ export class Limiter {
     }
   }
 
-  /** The moment at which a rolling window loses something. */
+  /** The moment at which a rolling window drops its oldest day with a value. */
   #rollsAtMs(index: number, limits: Limits): number {
     const window = limits.window(index);
     const days = window.kind === "days" ? window.days : 0;
@@ -264,14 +264,14 @@ export class Limiter {
     this.#verdict.retryAtMs[index] = this.#spans.startOf(day);
   }
 
-  /** The tree of a limit, also if it was created only now. */
+  /** The tree of a limit, even if this request created it. */
   #treeOf(index: number, limits: Limits): Tree | null {
     const name = limits.name(index);
     return this.#trees[limits.first(index)] ?? this.#forest.find(name, 0, name.length);
   }
 }
 
-/** Whether anything is to be charged to some counter. */
+/** Whether any counter is charged. */
 function isCharged({ limits, mode }: Request, { isAllowed, applied }: Verdict): boolean {
   if (!isAllowed) return false;
   if (mode === "saturate") return applied[0] !== 0 || applied[1] !== 0;
@@ -281,7 +281,7 @@ function isCharged({ limits, mode }: Request, { isAllowed, applied }: Verdict): 
   return false;
 }
 
-/** Whether a limit has room for its cost beside what is used. */
+/** Whether what is used and the cost fit under a limit together. */
 function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number): boolean {
   const sumLo = usedLo + limits.lo(index, COST);
   const carry = sumLo > LANE_MAX ? 1 : 0;
@@ -290,7 +290,7 @@ function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number
   return sumHi < maxHi || sumHi === maxHi && sumLo - carry * LANE <= limits.lo(index, MAX);
 }
 
-/** Reduces what is applied to what a limit leaves. */
+/** Lowers what is applied to what a limit leaves. */
 function reduce(
   applied: Uint32Array,
   limits: Limits,

@@ -1,10 +1,9 @@
-// Receipts: what was charged where, so that it can be given back, once.
+// Receipts: what a request was charged and where, so that it can be refunded once.
 //
-// Invariant: a receipt is kept among the answers, and so for as long as they are, in the log and in
-// dumps; what is given back, and that it was, are one group of the log. A refund takes no more than
-// was charged, nor more than the day still holds, and only from the tree that was charged: not from
-// another one that has its name by now. It answers what it took. A receipt that is not known (any
-// more) gives nothing back.
+// Invariant: a receipt is kept as an idempotency record is, for as long, in the WAL and in dumps. A refund and the
+// note that it was made are one group of the WAL. A refund takes at most what was charged and what the day still
+// holds, and only from the tree that was charged, not from a later tree of the same name. Its reply says what it
+// took. An unknown or expired receipt refunds nothing.
 
 import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
 import {
@@ -25,10 +24,10 @@ import {
 import { isApplied, type StateWriter } from "../state/mod.ts";
 import type { Forest } from "../tree/mod.ts";
 
-/** What the key of a receipt begins with: no text does, and so no client's idempotency key. */
+/** The first byte of a receipt's key. UTF-8 has no such byte, so no idempotency key of a client begins with it. */
 const PREFIX = 0xff;
 
-/** Of one charge, beside its series, which may be escaped. */
+/** The most bytes of one charge in JSON, without its series, which may need escapes. */
 const CHARGE_BYTES = 128;
 
 const encoder = new TextEncoder();
@@ -37,10 +36,10 @@ const NO_PRINT = new Uint32Array(4);
 
 interface Charge {
   readonly series: string;
-  /** The tree's serial; receipts of before it was kept have none, and go by the name. */
+  /** The tree's serial. Receipts of older versions have none; the name decides for them. */
   readonly serial?: number;
   readonly key: string;
-  /** What was charged; once it is refunded, what was given back. */
+  /** What was charged; after the refund, what was given back. */
   readonly amount: string;
 }
 
@@ -71,7 +70,7 @@ export class Receipts {
     this.#bound = bound;
   }
 
-  /** The most bytes that a receipt takes in the log. */
+  /** The most bytes that a receipt takes in the WAL. */
   bytesMax({ limits }: Request): number {
     let bytes = CHARGE_BYTES;
     for (let index = 0; index < limits.count; index++) {
@@ -80,12 +79,12 @@ export class Receipts {
     return bytes;
   }
 
-  /** Whether there is memory for a receipt of so many bytes. */
+  /** Whether there is memory for a receipt of this many bytes. */
   hasMemory(bytes: number): boolean {
     return this.#dedup.records.hasRoom(Math.ceil(bytes / 4));
   }
 
-  /** Notes what was just charged; returns the receipt's text. There must be room (`bytesMax`). */
+  /** Keeps what was just charged, and returns the text of the receipt. There must be room for `bytesMax`. */
   issue(request: Request, day: number, applied: Uint32Array): string {
     const { limits, mode } = request;
     const charges: Charge[] = [];
@@ -107,13 +106,13 @@ export class Receipts {
     return text;
   }
 
-  /** Gives back what a receipt is for, unless that was done. */
+  /** Refunds a receipt, unless that has been done; then it repeats the reply. */
   refund(request: Request, reply: Reply): void {
     const text = request.text("receipt");
     const { records: answers } = this.#dedup;
     const key = keyOf(text);
     const isKnown = answers.find(key, 0, key.length, this.#seconds());
-    // Bytes that are no text may be a client's key and begin as ours do; its answers have fingerprints.
+    // A client's key that is not UTF-8 may begin with PREFIX too; its answers have fingerprints.
     if (!isKnown || answers.fingerprint.some((word) => word !== 0)) {
       return reply.notFound("Receipt", encoder.encode(text));
     }
@@ -125,7 +124,7 @@ export class Receipts {
       return { ...charge, amount: String(back) };
     });
     reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
-    reply.isKept = false; // a receipt is used up once, and needs no key for that
+    reply.isKept = false; // the receipt itself makes a refund idempotent
     if (isRefunded || !this.#bound.fits(reply)) return;
     const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
     if (!isApplied(this.#stateWriter.reserve(1, bytes, charges.length) ? "done" : "full", reply)) {
@@ -141,7 +140,7 @@ export class Receipts {
     this.#keep(text, { day, charges, isRefunded: true }, created);
   }
 
-  /** How much of a charge can be given back now. */
+  /** How much of a charge can still be refunded. */
   #refundable({ series, serial, key, amount }: Charge, day: number): bigint {
     const tree = this.#forest.named(series);
     if (tree === null || serial !== undefined && serial !== tree.serial) return 0n;

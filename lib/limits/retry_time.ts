@@ -1,7 +1,7 @@
-// When a cost that a limit refused would fit, if nothing else is used until then.
+// Retry time: the day on which a refused cost fits, if nothing else is used until then.
 //
-// Invariant: the day is the first from which the window that it lies in holds so little that the cost
-// fits; days that are counted in advance come into later windows. Cold: only refusals ask.
+// Invariant: it is the first day whose window holds so little that the cost fits. Days that were counted in
+// advance belong to later windows. Off the hot path: only refusals ask.
 
 import { u64ToBigInt } from "../bytes/mod.ts";
 import {
@@ -17,8 +17,8 @@ import {
 import { Cells, type Tree } from "../tree/mod.ts";
 
 /**
- * Days that are looked at: eleven years of them. A counter may have millions, and a refusal of 16 limits
- * must not keep others waiting. Where they don't suffice the answer is that there is no such day.
+ * The most days that are read: eleven years. A counter may have millions, and a refusal of 16 limits must not
+ * delay other requests. If these days do not decide it, the answer is that there is no such day.
  */
 const DAYS_MAX = 4096;
 
@@ -28,8 +28,8 @@ interface Counted {
 }
 
 /**
- * The first day from which `cost` fits under `max`; 0: none. `dayAt` gives, for a day, itself or the
- * first one after it that there is: zones left days out when they moved across the date line.
+ * Returns the first day from which `cost` fits under `max`; 0: none. `dayAt` maps a day to itself or, if the time
+ * zone has no such day, to the next one: zones skipped days when they moved across the date line.
  */
 export function retryDayOf(
   window: LimitWindow,
@@ -45,7 +45,7 @@ export function retryDayOf(
   const room = max - cost;
   const { from } = spanOf(window, today);
   const counted = tree === null ? [] : countedFrom(tree, keyLo, keyHi, from);
-  // Of what lies behind the last day that was looked at nothing is known.
+  // Nothing is known of the days after the last one that was read.
   const known = counted.length < DAYS_MAX ? Infinity : counted[counted.length - 1].day;
   for (let after = today;;) {
     const day = window.kind === "days"
@@ -58,7 +58,7 @@ export function retryDayOf(
   }
 }
 
-/** Windows follow each other; one that has nothing in it has room. */
+/** Looks through the windows that follow; an empty one has room. */
 function retryOfCalendar(
   window: LimitWindow,
   today: number,
@@ -81,7 +81,7 @@ function usedIn({ from, to }: DaySpan, counted: readonly Counted[]): bigint {
   return counted.reduce((sum, { day, value }) => day >= from && day <= to ? sum + value : sum, 0n);
 }
 
-/** A rolling window has room first on a day on which another leaves it. */
+/** A rolling window first has room on a day on which it drops another. */
 function retryRolling(
   days: number,
   today: number,
@@ -101,7 +101,7 @@ function retryRolling(
   return 0;
 }
 
-/** What is counted from a day on; numbers that are no days of the calendar are of no window's end. */
+/** The counted days from a day on. Numbers that are not dates are left out: no window ends with one. */
 function countedFrom(tree: Tree, keyLo: number, keyHi: number, from: number): Counted[] {
   const cells = new Cells();
   tree.collect(keyLo, keyHi, from, DAY_MAX, cells, DAYS_MAX);

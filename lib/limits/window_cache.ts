@@ -1,7 +1,7 @@
-// The spans of windows today, and the moments at which days begin: what every request about limits asks for,
-// and what changes once a day.
+// Window cache: the spans of windows on the current day, and the moments at which days begin. Every limit request
+// needs them, and they change once a day.
 //
-// Invariant: what is kept is of `today`; a new day begins anew.
+// Invariant: all cached spans are those of `#today`; the first request of another day clears them.
 
 import {
   dayOf,
@@ -15,16 +15,16 @@ import {
 import type { Calendar } from "../host/mod.ts";
 import type { Tree } from "../tree/mod.ts";
 
-/** Beginnings of days that are kept: rolling windows ask for as many as they have days. */
+/** The most day boundaries that are kept: a rolling window asks for as many as it has days. */
 const BOUNDARIES_MAX = 4096;
 const SPANS_MAX = 1024;
 
 export interface CachedWindow extends DaySpan {
-  /** The moment at which the next one begins. Rolling windows depend on what they hold. */
+  /** When the next window begins, in ms since 1970; NEVER for rolling windows, which depend on what they hold. */
   readonly resetsAtMs: number;
 }
 
-/** When a day begins, and which one then begins: zones have left days out. */
+/** When a day begins, and which day begins then: zones have skipped days. */
 interface DayBoundary {
   readonly ms: number;
   readonly day: number;
@@ -40,7 +40,7 @@ export class WindowCache {
     this.#calendar = calendar;
   }
 
-  /** The window that today lies in. */
+  /** The window that `today` lies in. */
   of(window: LimitWindow, today: number): CachedWindow {
     if (today !== this.#today || this.#spans.size > SPANS_MAX) {
       this.#today = today;
@@ -55,18 +55,18 @@ export class WindowCache {
     return kept;
   }
 
-  /** The day on which a counter's rolling window loses the oldest that it holds; 0: it holds nothing. */
+  /** The day on which a rolling window drops the oldest day that a counter has in it; 0: it has none. */
   lossDay(days: number, span: DaySpan, tree: Tree | null, keyLo: number, keyHi: number): number {
     const oldest = tree === null ? 0 : tree.firstDay(keyLo, keyHi, span.from);
     return oldest === 0 || oldest > span.to ? 0 : dayOf(ordinal(oldest) + days);
   }
 
-  /** The moment at which a day begins, in milliseconds since 1970; NEVER for 0, no day. */
+  /** The moment at which a day begins, in ms since 1970; NEVER for 0, which is no day. */
   startOf(day: number): number {
     return day === 0 ? NEVER : this.#boundary(day).ms;
   }
 
-  /** The day, or the first one after it that there is. */
+  /** The day, or the next one if the time zone skipped it. */
   dayAt(day: number): number {
     return this.#boundary(day).day;
   }
