@@ -1,5 +1,4 @@
-// The catalog: which trees there are. Every segment of the log begins with it, so that the log
-// can be read from there on.
+// The catalog: the list of all trees. Every segment of the WAL begins with it, so that replay can start there.
 //
 //   next serial (2) | trees | for each: number | serial (2) | bytes of the name | name ... | flags
 //   | mark of the registry (2) | for each tree: mark (2)

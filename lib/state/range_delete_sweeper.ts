@@ -1,11 +1,10 @@
-// Sweeping: a change of all of a tree's counters holds at once for everybody who looks; here the
-// work behind it is done, branch by branch, so that the memory of what was swept is free again.
+// The sweeper of range deletes: a range delete takes effect at once for every reader; the sweep then carries it
+// out branch by branch, which frees the memory.
 //
-// Invariant: sweeps of one tree are begun and finished one after the other, in the order of their
-// arrival, since many at once would make each branch do all of them when it is next touched. Sweeps of
-// different trees don't wait for each other; one of all trees waits for all before it, and those behind
-// it wait for it.
-// Trade-off: what is swept is told apart by name, because the tree of a name is found only when its turn comes.
+// Invariant: sweeps of one tree run one after the other, in order of arrival, because a branch carries out all
+// pending range deletes when it is next touched. Sweeps of different trees do not wait for each other. A sweep of
+// all trees waits for those before it, and later ones wait for it.
+// Trade-off: sweeps are ordered by the tree's name, because the tree is looked up only when its turn comes.
 
 import { pace } from "../host/mod.ts";
 import { type Forest, type Tree, Walk } from "../tree/mod.ts";

@@ -1,25 +1,24 @@
-// Segments: the files that the log consists of, each named after the LSN of its first record.
+// Segments: the files of the WAL, each named after the LSN of its first record.
 //
 //   00000000000000000042.wal
 //
 //   head    "KARMALOG" | version | log id | LSN of the first record | CRC-32 | mark       9 words
-//   group   the preamble: what a reader must know that begins here; it has no records
+//   group   the preamble: what a reader that starts here must know; it has no records
 //   group   ...
-//   zeros   space that is reserved for more: never less than the head of a group
+//   zeros   space reserved for more groups: at least as much as the head of one
 //
 //   group   length | records | LSN | durable | CRC-32 | CRC-32 of the head | mark         9 words
 //           payload ...
 //           mark                                                                          1 word
 //
-// A group is what one write brings: the records of a turn, for all connections. `length` is that of
-// the payload in bytes, a multiple of four; `LSN` that of its first record, and `durable` the last
-// LSN that was known to be on the disk when the group was written (both two words). All words are
-// little endian.
+// A group is one write: the records of a turn, of all connections. `length` is the length of the payload in
+// bytes, a multiple of four; `LSN` is that of its first record, and `durable` the last LSN that was known to
+// be on the disk when the group was written (two words each). All words are little endian.
 //
-// Invariant: whatever is wrong with a group or a head can be told from a write that a crash tore. A
-// torn write leaves zeros where it did not get to, in a space that was zeros before; and all that
-// was written ends with the mark, of which no byte is zero. What has its marks and no empty sector
-// was written whole, and if its checksum is wrong then, it was damaged later.
+// Invariant: damage to a group or a head can be told from a write that a crash tore. The space of a write
+// held zeros before, so a torn write leaves zeros where it did not reach; and every write ends with the mark,
+// which has no zero byte. A group with its marks and without an empty sector was written completely, so if its
+// checksum is wrong, it was damaged later.
 
 import { crc32 } from "node:zlib";
 import { LANE } from "../bytes/mod.ts";

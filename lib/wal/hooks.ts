@@ -1,4 +1,4 @@
-// What a log and the one who writes to it ask of each other.
+// Hooks: what the WAL asks of its owner.
 
 import type { HostError } from "../errors.ts";
 

@@ -1,15 +1,15 @@
-// The mark: a small file beside the log that says how far the log reaches at least, so that a last
-// segment that is missing at a start is known to be missing. All else of a log tells of itself.
+// The mark: a small file beside the WAL that says how far the WAL reaches at least. It tells a start that the
+// last segment is missing; any other missing part shows in the segments themselves.
 //
 //   log 3f2a9c0d11e7b845 reaches 00000000000000000042.wal and record 41, 9d3e11a0
 //
-// Invariant: the mark is never ahead of what is on the disk: it is written when a segment, name and
-// all, has been synced, and at a clean stop. So it may be lost, or be older than the log, at any
-// moment, and a copy of a directory is whole if the mark was copied before the log. One that cannot
-// be read says nothing: it is replaced as a whole, so that no crash leaves half of it.
+// Invariant: the mark is never ahead of what is on the disk: it is written after a segment and its name have been
+// synced, and at a clean stop. So it may be missing or older than the WAL, and a copy of a directory is
+// complete if the mark was copied before the WAL. A mark that cannot be read says nothing. It is always
+// replaced as a whole, so a crash cannot leave half of it.
 //
-// Trade-off: what is lost of the last segment itself is told only up to where it began, or to where the
-// last clean stop was: one write more for each segment, and none for what is counted.
+// Trade-off: the mark covers the last segment only up to its beginning or the last clean stop. That costs one
+// write for each segment and none for each change.
 
 import { crc32 } from "node:zlib";
 import { join } from "@std/path";

@@ -1,15 +1,14 @@
-// Reads a log from its first record to its last, and tells what a crash left unfinished from damage.
+// The reader: reads the WAL from its first record to its last, and decides whether its end is a torn tail or
+// damage.
 //
-// Invariant: the records that are read are the first ones that were written, without a gap, each as
-// it was. What ends them is one of three things: zeros, and the log is whole; something that a
-// crash may have left in place of writes that were never synced, and is to be cut; or damage, which
-// is an error that names the file and the offset. Nothing is changed here.
+// Invariant: it yields the records in the order in which they were written, without a gap, each as it was. They
+// end in one of three ways. Zeros: the WAL is complete. A torn tail, which a crash may leave of writes that were
+// never synced: it is to be cut. Damage: an error that names the file and the offset. The reader changes nothing.
 //
-// A crash may keep any part of what was not synced, also later parts without earlier ones. So where
-// the records end early, everything behind is searched for a group that says of a lost record that
-// it was on the disk. If there is one, or what is there can't be the remains of a torn write, it is
-// damage. So it is if the log does not reach as far as its mark says. Who tolerates damage is told of it,
-// and reads what stands before it.
+// A crash may keep any part of what was not synced, later parts without earlier ones too. So if the records
+// end early, the reader searches all that follows for a group whose `durable` covers a lost record. If there is
+// one, if the bytes cannot be those of a torn write, or if the WAL ends before its mark, it is damage. A caller
+// that tolerates damage is told of it and gets the records before it.
 
 import { join } from "@std/path";
 import { DamagedError, orHostError } from "../errors.ts";

@@ -1,4 +1,4 @@
-// Looks into the files of a log: the head of a segment, what is left of groups behind their end.
+// Scans the files of the WAL: reads the head of a segment, and finds groups after the end of the records.
 
 import { join } from "@std/path";
 import { type Disk, type Reading, ReadWindow } from "../host/mod.ts";

@@ -1,8 +1,7 @@
 // A segment that is being written: a file that grows, with space reserved ahead.
 //
-// Invariant: bytes go only where space was reserved; zeros follow them to the end of the file. A
-// segment is visible under its name from the moment its head is there, and it is on the disk, name
-// and all, when it is `synced`.
+// Invariant: bytes are written only where space is reserved, and zeros follow them to the end of the file. A
+// segment gets its name once its head is written. When it is `synced`, the file and its name are on the disk.
 
 import { join } from "@std/path";
 import type { Appending, Disk } from "../host/mod.ts";

@@ -1,8 +1,8 @@
-// The survey of what lies behind damage in a log: further damage, gaps, and what can still be read.
+// The survey: what follows damage in the WAL, that is further damage, gaps, and records that can still be read.
 //
-// Invariant: nothing is changed, and nothing of it is replayed: behind a gap records may build on what is
-// lost. A group counts as readable if all its checksums are right and its records come after those
-// before it. Trade-off: it looks for groups at every word, which takes some seconds for a gigabyte.
+// Invariant: it changes nothing, and nothing that it finds is replayed, since records after a gap may depend on
+// lost ones. A group counts as readable if all its checksums are right and its records come after those before
+// it. Trade-off: it looks for a group at every word, which takes some seconds for a gigabyte.
 
 import { join } from "@std/path";
 import { orHostError } from "../errors.ts";

@@ -1,20 +1,20 @@
-// The write-ahead log: where every change is before anybody is told of it.
+// The write-ahead log (WAL): every change is in it before its reply is sent.
 //
 //   words   | head of a group | record | record | ... | free      |   the records of this turn
 //                                                     '- at
 //
-// Changes are written as records into `words`, one behind the other; `append` numbers them. At the
-// end of the turn they go out as one group in one write, for all connections. The log does not know
-// what its records mean.
+// Changes are written as records into `words`, one after the other; `append` numbers them. At the end of the
+// turn one write takes the records of all connections to the file, as one group. The WAL does not know what its
+// records mean.
 //
-// Invariant: what `settled` resolves for is as safe as the policy promises: with the kernel, and so
-// safe from a crash of this process; with `always` on the disk. Space is reserved before a record is
-// accepted, so that a full disk refuses changes and breaks no promise. A write or sync that fails
-// all the same is a promise that cannot be kept: `lost` is called, and nobody is answered any more.
-// With copy on write or compression reserved space may be missing: then `lost` gets a FullError.
+// Invariant: when `settled` resolves, all records so far are as durable as the policy promises: written to the
+// kernel, which survives a crash of this process, or with `always` synced to the disk. Space is reserved before
+// a record is accepted, so a full disk refuses changes and breaks no promise. If a write or sync fails all the
+// same, the promise cannot be kept: `lost` is called, and no reply is sent any more. File systems that copy on
+// write or compress may not honor the reservation; `lost` then gets a FullError.
 //
-// Trade-off: writes, and the syncs of `always`, block the process: they take microseconds, or as long as
-// every reply would have to wait for anyway.
+// Trade-off: writes, and the syncs of `always`, block the process. A write takes microseconds, and every reply
+// would have to wait for the sync anyway.
 
 import { FullError, HostError, sentenceOf } from "../errors.ts";
 import { type Disk, isNoSpace } from "../host/mod.ts";
