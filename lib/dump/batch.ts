@@ -1,14 +1,15 @@
-// A batch of dumps: trees written to files side by side, which the file system brings to the disk
-// together, and one sync of the log and of the directory for all of them.
+// A batch of dumps: trees are written to files side by side, and one sync of the WAL and one of the directory
+// serve all of them.
 //
-//   encode tree ─► create, write, sync ─┐   (some files at once)
-//   encode tree ─► create, write, sync ─┼─► sync the log ─► names ─► sync the directory
+//   encode tree ─► create, write, sync ─┐   (several files at once)
+//   encode tree ─► create, write, sync ─┼─► sync the WAL ─► names ─► sync the directory
 //   ...                                 ┘
 //
-// Invariant: a dump gets its name only when its file is on the disk, and the log as far as the dump has
-// seen it; it counts only when its name is on the disk, too. One that fails leaves the others alone,
-// and its tree as changed; one of a tree that was dropped or replaced meanwhile is given up. Trade-off: the first dump of a batch is there only with the last; a sync for
-// each of 50 000 small trees took 109 s, and 256 to a batch take 12.
+// Invariant: a dump gets its name only when its file is on the disk and the WAL is, as far as the dump has seen it. It
+// counts only when its name is on the disk too. If one fails, the others are not affected and its tree still
+// counts as changed. The dump of a tree that is dropped or replaced meanwhile is given up.
+// Trade-off: the first dump of a batch is complete only with the last. One at a time, 50 000 small trees took
+// 109 s; in batches of 256 they take 12.
 
 import { join } from "@std/path";
 import { orHostError } from "../errors.ts";

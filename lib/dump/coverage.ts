@@ -1,11 +1,10 @@
-// What a dump covers of the log: for each branch, the LSN of the last record that it holds.
+// The coverage of a dump: for each branch, the LSN of the last record that the dump holds.
 //
 //   starts   0         k1        k2        first key of each branch, ascending
 //   lsns     100       100       130       never descending: branches are dumped one after the other
 //
-// Invariant: of a record with an LSN, the dump holds what it did to the keys from `limit` on, and
-// nothing of what it did to those below. Records are asked about in the order of their LSNs, which
-// makes the search for the limit a step now and then.
+// Invariant: of a record with a given LSN, the dump holds the effect on the keys from `limit` on, and not that on the
+// keys below. Records are looked up in the order of their LSNs, so the search for the limit rarely takes a step.
 
 import { DamagedError } from "../errors.ts";
 

@@ -1,7 +1,7 @@
-// The store of the registry's dumps: `LSN-LOG.registry` in the data directory, beside the log.
+// The store of the registry's dumps: `LSN-LOG.registry` in the data directory, beside the WAL.
 //
-// Invariant: as for dumps of trees, one is visible whole or not at all, and only when the log is on
-// the disk as far as it has seen it. The newest of a log counts, and makes the older ones useless.
+// Invariant: as with dumps of trees, a dump is visible only when it is complete, and only when the WAL is on the disk as
+// far as the dump has seen it. The newest dump for a WAL counts and replaces the older ones.
 
 import { join } from "@std/path";
 import { DamagedError, orHostError } from "../errors.ts";

@@ -1,11 +1,10 @@
-// The dump index: which dumps are in the data directory, and what their heads say.
+// The dump index: the dumps in the data directory, and what their heads say.
 //
-// Invariant: nothing is changed here. What is known of a file stays true, since no dump is ever
-// overwritten; that it is still there only the disk knows. The directory is listed again when names in
-// it have changed, so that what people put there or remove is seen by whoever asks afterwards.
-// A name that is a path, or hidden, is nobody's.
-// Trade-off: while dumps are written a list may be some seconds old: each of them changes the directory,
-// and listing 50 000 files takes a fifth of a second, if on another thread.
+// Invariant: nothing is changed. What is known of a file stays true, since no dump is ever overwritten; whether the
+// file is still there only the disk knows. The directory is listed again when it has changed, so files that an
+// operator adds or removes are noticed. Hidden files, and names that are paths, are ignored.
+// Trade-off: while dumps are written, a list may be some seconds old. Each dump changes the directory, and listing
+// 50 000 files takes a fifth of a second, though on another thread.
 
 import { DamagedError, orHostError } from "../errors.ts";
 import { type Disk, pace } from "../host/mod.ts";

@@ -1,11 +1,11 @@
-// Names of dump files: `SECONDS_TREE.tree`, the tree's name being all that follows the first `_`.
+// Names of dump files: `SECONDS_TREE.tree`, where the tree's name is everything after the first `_`.
 //
 //   t            1700000000_t.tree
-//   a/b          1700000000_a%2Fb.tree                     what is unsafe in a file name is encoded
+//   a/b          1700000000_a%2Fb.tree                     characters unsafe in a file name are encoded
 //   300 x's      1700000000_xxxx...%~0123456789abcdef.tree   cut, with a hash; the header has the name
 //
-// Invariant: two trees never share a file name. Seconds order the dumps of a tree. Hidden trees have
-// dumps like all others; who tells of dumps leaves theirs out.
+// Invariant: two trees never share a file name. The seconds order the dumps of a tree. Hidden trees have dumps too;
+// lists of dumps leave them out.
 
 import { HIDDEN, isHidden, treeName } from "../tree/mod.ts";
 

@@ -1,8 +1,8 @@
-// The files of dumps, as they are read.
+// The files of dumps, for reading.
 //
-// Invariant: nothing is changed here, and only files in the directory itself are opened: a name that is
-// a path, or hidden, is nobody's. What the system says becomes a HostError that says what for, and what
-// is wrong with a file a DamagedError that names it.
+// Invariant: nothing is changed, and only files in the directory itself are opened: hidden names and paths are
+// refused. A failure of the system becomes a HostError that says what was being done, and a faulty file a DamagedError
+// that names it.
 
 import { join } from "@std/path";
 import { asHostError, DamagedError, orHostError } from "../errors.ts";

@@ -1,9 +1,9 @@
-// Things in an order, of which many come and go while it is walked: the dumps, newest first, and the
-// trees that have some, by name.
+// An ordered set that is walked while many elements come and go: the dumps, newest first, and the trees that have
+// dumps, by name.
 //
-// Invariant: `all` gives everything that had come when it was asked, in order, in an array that nobody
-// changes afterwards; whoever walks it with pauses walks what there was at one moment. Trade-off: what
-// comes and goes is only noted, and brought into the order when somebody asks: a merge, with pauses.
+// Invariant: `all` returns what was in the set when it was called, in order, in an array that is never changed
+// afterwards, so a walk with pauses sees one moment. Trade-off: changes are only noted, and merged into the order
+// by the next call of `all`, with pauses.
 
 import { pace } from "../host/mod.ts";
 

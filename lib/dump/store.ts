@@ -1,11 +1,11 @@
 // The store of dumps: the `.tree` files in the data directory.
 //
-// Invariant: a dump becomes visible whole or not at all: it is written beside, synced, renamed, and
-// the directory synced. No dump is ever overwritten, nor a file that somebody has put there under the name
-// of one, as long as it is there when the rename begins. The newest of a tree has the highest seconds,
-// even where two are made in one second or the clock went back. A dump is only visible when the
-// log is on the disk as far as the dump has seen it: neither is ever ahead of what a restart finds.
-// Trade-off: dumps are written a batch at a time (batch.ts), since they share the disk.
+// Invariant: a dump is visible only when it is complete: it is written under another name, synced and renamed, and
+// the directory is synced. No dump is ever overwritten, nor a file that somebody else put there under its name
+// before the rename begins. The newest dump of a tree has the highest seconds, even if two are made within a second
+// or the clock goes back. A dump is visible only when the WAL is on the disk as far as the dump has seen it, so
+// neither is ahead of what a restart finds.
+// Trade-off: dumps are written in batches (batch.ts), since they share the disk.
 
 import { join } from "@std/path";
 import { assert, AssertionFailed } from "../assert.ts";

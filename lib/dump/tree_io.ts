@@ -1,8 +1,8 @@
-// A tree to a file and back, a branch at a time, so that others are served in between.
+// A tree to a file and back, a branch at a time, so that other work runs in between.
 //
-// Invariant: what is read is a whole dump in which everything agrees, or nothing (DamagedError).
-// A dump holds each branch as it was when its turn came, and every counter exactly once. It says of
-// each branch which record of the log was the last that the branch then held.
+// Invariant: reading gives a complete, consistent dump or a DamagedError. A dump holds each branch as it was when
+// it was written, and every counter exactly once. For each branch it says which record of the WAL was the last that
+// the branch held then.
 
 import { compareU64 } from "../bytes/mod.ts";
 import type { ReadWindow, Writing } from "../host/mod.ts";

@@ -1,7 +1,7 @@
-// Checkpoints: how far the events of each source were taken in, as whoever takes them in told.
+// Checkpoints of sources: how far the events of each source have been taken in, as the importer reported it.
 //
-// Invariant: a source has one checkpoint, the last that was told. There are at most SOURCES_MAX, and they
-// are kept in the order of the bytes of their sources: sorting ten thousand took 20 ms for each reader.
+// Invariant: a source has one checkpoint, the last that was reported. There are at most SOURCES_MAX, in the order of
+// the bytes of their sources: sorting ten thousand for each reader took 20 ms.
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/mod.ts";

@@ -1,10 +1,10 @@
-// The registry: what is kept beside the trees, so that nothing is done twice: answers that were given
-// under idempotency keys, ingest streams, and checkpoints of sources.
+// The registry: what is kept beside the trees so that nothing is done twice, that is idempotency records, ingest
+// streams and checkpoints of sources.
 //
-// Its changes are notes: a kind and bytes, which the log carries without looking into them. An answer
-// is a note in words, since every idempotent write makes one; the others are MessagePack.
+// It is changed by notes: a kind and bytes, which the WAL carries without reading them. An idempotency record is a
+// note in words, since every idempotent write makes one; the others are MessagePack.
 //
-// Invariant: a note that was applied is never refused, and the same notes give the same registry.
+// Invariant: a note that was applied once is never refused, and the same notes give the same registry.
 
 import { decode, encode } from "@std/msgpack";
 import { assert } from "../assert.ts";

@@ -1,15 +1,14 @@
-// Answers to requests that came with an idempotency key, so that a retry gets the same answer and
-// is not carried out again. record_words.ts says what one looks like.
+// Idempotency records: answers to requests with an idempotency key, so that a retry gets the same answer and is not
+// carried out again. record_words.ts describes the words of one.
 //
 //   page     answer | answer | dead | answer | ... free    65536 words; an answer lies in one page
 //   place    slot of the page << 16 | word in the page
 //
-// Invariant: a key has one answer, found by its place; answers are kept in the order in which they
-// came, at most so many and so many bytes of them, and a page in which none is left is given back, wherever
-// it stands. Bytes are those of the answers alone, so that replay, which may lay them out in other pages,
-// forgets the same ones.
-// Trade-off: the dead in a page take room as long as one lives in it. Answers die in the order in which
-// they came, unless a clock goes back, so that is a page or two.
+// Invariant: a key has one answer, found by its place. Answers are kept in the order of arrival, up to a number
+// and up to a number of bytes. A page without live answers is freed, wherever it stands. The bytes are those of the
+// answers alone, so that replay, which may lay them out in other pages, forgets the same ones.
+// Trade-off: dead answers take room as long as one in their page lives. Answers die in the order of arrival,
+// unless the clock goes back, so that is a page or two.
 
 import { assert } from "../assert.ts";
 import { Budget, HashIndex } from "../bytes/mod.ts";

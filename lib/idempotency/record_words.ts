@@ -1,13 +1,13 @@
-// The words of an answer, which are the same in memory, in the log and in dumps:
+// The words of an idempotency record, which are the same in memory, in the WAL and in dumps:
 //
 //   answer   words of all of it | created | day | fingerprint (4) | key bytes, response bytes << 16
 //            key | response                                each filled with zeros to whole words
 //
-// `created` is in seconds since 1970; `day` is the day that the request was carried out on if it
-// named none, else 0; the fingerprint is half a SHA-256. A dead answer has no bytes of key.
+// `created` is in seconds since 1970. `day` is the day that the request was carried out on if it named none, else
+// 0. The fingerprint is half a SHA-256. A dead answer has no bytes of key.
 //
-// Trade-off: an answer is kept as it was given, so that giving it again costs a copy. One of sixteen limits on
-// trees with long names, with its receipt, takes 11 KB so.
+// Trade-off: an answer is kept as it was sent, so repeating it is a copy. The answer of sixteen limits on trees with
+// long names, with its receipt, takes 11 KB.
 
 import { assert } from "../assert.ts";
 

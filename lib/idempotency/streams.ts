@@ -1,11 +1,10 @@
-// Ingest streams: items that come in numbered chunks, so that each is taken in once, however often it
-// is sent.
+// Ingest streams: items that arrive in numbered chunks, each of which is taken in once, however often it is sent.
 //
-// Invariant: the chunks of a stream are 1 to `lastChunk`, each with its fingerprint; a stream that
-// replaces a tree fills another one meanwhile (`staged`), which takes the tree's place at its end.
-// A change is checked by whoever asks for it and then happens as it is told: replay tells the same.
-// Trade-off: streams that were committed are remembered, so that a client that did not hear of it may
-// ask again, but only the latest of them, and only for so long.
+// Invariant: the chunks of a stream are 1 to `lastChunk`, each with its fingerprint. A stream that replaces a tree
+// fills another one (`staged`), which takes the tree's place at the commit. The caller checks a change before it is
+// made, and making it never fails, so replay gives the same.
+// Trade-off: committed streams are remembered, so that a client that missed the reply can ask again, but only the
+// latest of them and only for a limited time.
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/mod.ts";

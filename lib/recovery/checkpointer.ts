@@ -1,8 +1,8 @@
-// The checkpointer: dumps all trees and the registry, and so shortens the log.
+// The checkpointer: dumps all trees and the registry, and then shortens the WAL.
 //
-// Invariant: a segment of the log is removed only when every tree, and the registry, is in dumps that
-// hold all that was changed in it: newer ones, or older ones of what has not changed since (catalog.ts).
-// One run goes on at a time; who asks meanwhile shares the next.
+// Invariant: a segment of the WAL is removed only when every tree and the registry are in dumps that hold all of its
+// changes. The dump of what has not changed since may be an older one (catalog.ts). One checkpoint runs at a
+// time; requests for one that arrive meanwhile share the next.
 
 import { batchFrom, type DedupStore, type DumpStore } from "../dump/mod.ts";
 import { sleep } from "../host/mod.ts";

@@ -1,8 +1,8 @@
-// The damage of a directory in full: all that is damaged in it, what lies behind damage in the log, and
-// what would be lost if Karma went on from what can be read.
+// The damage of a directory in full: everything that is damaged, what follows damage in the WAL, and what would be
+// lost if Karma went on from what can be read.
 //
-// Invariant: nothing on the disk is changed. Trade-off: it reads everything up to three times, and takes the
-// memory that a server with the same data takes.
+// Invariant: nothing on the disk is changed. Trade-off: it reads everything up to three times, and takes the memory
+// that a server with the same data takes.
 
 import { join } from "@std/path";
 import { DamagedError, HostError, sentenceOf } from "../errors.ts";

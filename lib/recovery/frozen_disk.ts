@@ -1,8 +1,8 @@
-// The disk as it is at one moment, for whoever reads it while a server goes on writing to it.
+// A frozen disk: the files as they are at one moment, for a reader beside a server that goes on writing.
 //
-// Invariant: what comes later is not there: files by their names, the log also by its bytes, since it
-// grows. So what is read is what a start would have found then. Files that are removed meanwhile are
-// missing all the same. Nothing can be written. Trade-off: reads are small, and give way to others.
+// Invariant: nothing that is added later can be seen: neither new files nor new bytes of the WAL, which grows. So a
+// reader finds what a start at that moment would have found, except that files may still be removed. Nothing can
+// be written. Trade-off: reads are small, and give way to other work.
 
 import { basename } from "@std/path";
 import { assert } from "../assert.ts";

@@ -1,9 +1,9 @@
-// The examination of a data directory (`karma check`, and `snapshot.verify`): what a start would find,
-// without starting.
+// The integrity check of a data directory (`karma check` and `snapshot.verify`): what a start would find, without
+// starting.
 //
-// Invariant: nothing is changed, and nothing is written. Everything is read as a start would read it, by the
-// same functions: that is the only proof that it can be. Trade-off: `karma check` has it all in memory at the end.
-// Beside a server there is no memory for that: trees stay hollow, and of answers hardly any are kept.
+// Invariant: nothing is changed or written. Everything is read by the functions that a start uses, which is the only
+// proof that a start can read it. Trade-off: `karma check` ends with all data in memory. Beside a server there is no
+// memory for that, so trees stay hollow and hardly any idempotency records are kept.
 
 import type { DumpStore } from "../dump/mod.ts";
 import { type Disk, pace } from "../host/mod.ts";

@@ -1,8 +1,8 @@
-// The migration of what Karma 1.x left beside its snapshots: from its files into forest and registry,
-// and, once all of that is safe in files of ours, its files out of the way.
+// The migration from Karma 1.x: reads what 1.x left beside its snapshots into the forest and the registry, and moves
+// its files away once everything is safe in files of this version.
 //
-// Invariant: until the new log has begun nothing of the old one is moved, and only snapshots of Karma
-// 1.x count: dumps of ours are then those of a migration that a crash ended, and would count twice.
+// Invariant: no old file is moved before the new WAL has begun. Until then only snapshots of Karma 1.x count: dumps
+// of this version come from a migration that a crash ended, and would count twice.
 
 import { join } from "@std/path";
 import type { DumpStore } from "../dump/mod.ts";

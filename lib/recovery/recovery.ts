@@ -1,14 +1,11 @@
-// Recovery: from what is on the disk to the state that was promised: the newest dump of each tree,
-// then the log from there on.
+// Recovery: restores the state from the newest dump of each tree and the WAL after it.
 //
-// Invariant: `read` changes nothing outside and gives exactly the state after the last record of the
-// log, or throws a DamagedError that names the file. Only `settle` changes files, and does nothing
-// that a crash could not do again.
+// Invariant: `read` changes no file, and either restores exactly the state after the last record of the WAL or
+// throws a DamagedError that names the file. Only `settle` changes files, and it can be repeated after a crash.
 //
-// Where there is no log, the newest dumps of whatever Karma are taken over, and with them what Karma
-// 1.x left beside them: each tree is dumped anew as part of a new log, and so is the registry, and
-// the log's first segment then makes it all so at once. Where there is one, it alone
-// says which trees there are: dumps of others are left alone.
+// If there is no WAL, the newest dumps of any version of Karma are taken over, with what Karma 1.x left beside
+// them. Each tree and the registry are dumped anew for a new WAL, whose first segment makes all of them valid at
+// once. If there is a WAL, it alone says which trees there are, and dumps of other trees are left alone.
 
 import { join } from "@std/path";
 import { batchFrom, type DedupStore, type DumpStore, type WalSource } from "../dump/mod.ts";

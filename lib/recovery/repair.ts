@@ -1,13 +1,13 @@
-// `karma check` tells all that is damaged in a directory; `karma repair` makes of it one that starts, with
-// everything that comes before the damage.
+// `karma check` reports all damage in a directory. `karma repair` turns the directory into one that starts, with
+// everything before the damage.
 //
-// A repair reads what can be read, dumps it anew and begins a new log from there; then the files of the
-// old log, and dumps that are damaged, are moved to a folder `damaged-TIME`, which no start reads.
+// A repair reads what can be read, dumps it anew and begins a new WAL from there. Then it moves the files of the old
+// WAL and damaged dumps to a folder `damaged-TIME`, which no start reads.
 //
-// Invariant: a check changes nothing, and so does a repair that is not meant. Until the new log is there
-// a crash leaves the directory as damaged as it was, afterwards one that starts: the old log's files
-// are then older than the new one, and read no more. Nothing is deleted. Trade-off: everything is dumped
-// anew, which takes the space of one dump of each tree.
+// Invariant: neither a check nor a repair without `--yes` changes anything. A crash before the new WAL is there
+// leaves the directory as it was; a crash after that leaves one that starts, because files of the old WAL are
+// older than the new one and are no longer read. Nothing is deleted. Trade-off: everything is dumped anew, which
+// takes the space of one dump of each tree.
 
 import { join } from "@std/path";
 import { DamagedError, HostError, orHostError } from "../errors.ts";

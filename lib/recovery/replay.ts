@@ -1,8 +1,8 @@
-// The replay: the records of the log, from its first segment on, applied to what dumps hold.
+// Replay: applies the records of the WAL, from its first segment on, to the state of the dumps.
 //
-// Invariant: a record that a dump holds is not applied again: dumps tell for each branch which record
-// was their last, and the dump of the registry which was its. What a record needs and is not there is
-// damage, unless the log itself drops what needs it.
+// Invariant: no record is applied twice: a dump says for each branch which record was its last, and so does the
+// dump of the registry. If a record needs something that is not there, that is damage, unless a later record of the
+// WAL drops it.
 
 import { AssertionFailed } from "../assert.ts";
 import type { Coverage, DumpStore } from "../dump/mod.ts";

@@ -1,11 +1,10 @@
-// The rescue: what a damaged directory can still give, for those who look at it or repair it.
+// The rescue: what can still be restored from a damaged directory, for a report or a repair.
 //
-// The state after the last record before damage in the log is wanted, and given where dumps allow it.
-// Of each tree's dumps the best is taken: one that holds no later record and that the log goes on from;
-// else one that holds later ones, since nothing older is left; else one that the log does not reach
-// back to, and what came in between is lost.
+// The aim is the state after the last record before the damage, as far as the dumps allow. The best dump of each
+// tree is taken: one that holds no later record and that the WAL continues; else one that holds later records, if
+// there is no older one; else one that the WAL does not reach back to, without the changes in between.
 //
-// Invariant: nothing on the disk is changed here, and whatever is not as it was is told in `losses`.
+// Invariant: nothing on the disk is changed, and every difference from that state is in `losses`.
 
 import type { DumpStore, NewestDump } from "../dump/mod.ts";
 import type { DamagedError } from "../errors.ts";
