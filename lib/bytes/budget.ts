@@ -1,14 +1,14 @@
-// The budget: how much memory the process takes, and how much it may take.
+// The memory budget: how much memory the process takes, and how much it may take.
 //
-//   held      trees, names, answers, streams, checkpoints: whoever keeps some adds it, and takes it off again
+//   held      trees, names, idempotency records, streams, checkpoints: their owners add and subtract
 //   buffers   of connections, likewise
-//   beside    what the process needs whatever it keeps
+//   beside    what the process needs in any case
 //
-// Invariant: `held` and `buffers` are what was added and not taken off. Arrays are counted exactly; for objects
-// and tables each part has a figure per piece that was measured.
-// Trade-off: nothing is refused here. Whoever is about to grow asks whether it fits, and refuses what it was
-// asked for before it changes anything. So what needs no memory costs nothing, and what the log or a dump
-// holds is read however much it is.
+// Invariant: `held` and `buffers` are what was added less what was subtracted. Arrays are counted exactly; objects and
+// tables by a measured figure for each.
+// Trade-off: nothing is refused here. The owner of what is about to grow asks whether it fits, and refuses the request
+// before it changes anything. So requests that need no memory pay nothing, and the WAL and dumps are read however
+// much they hold.
 
 export class Budget {
   held = 0;

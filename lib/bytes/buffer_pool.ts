@@ -1,9 +1,9 @@
-// The buffer pool: arrays for bytes that come and leave, used again by the next that needs one.
+// The buffer pool: byte arrays that are reused by the next connection that needs one.
 //
-// Invariant: `held` is the length of all arrays that were taken and not given back, and of the spare ones.
-// Trade-off: arrays that were used before are not cleared, which would cost as much as filling them; whoever takes
-// one looks only at what it has put there. Without a pool every buffer that doubles leaves garbage behind
-// as large as itself: of a thousand requests of a mebibyte V8 still held 650 MB a minute later.
+// Invariant: `held` is the length of all arrays that are taken or spare.
+// Trade-off: a reused array is not cleared, which would cost as much as filling it; its owner reads only what it has
+// written. Without a pool, each doubling of a buffer leaves garbage of its size: after a thousand requests of a
+// mebibyte, V8 still held 650 MB a minute later.
 
 import { assert } from "../assert.ts";
 import { Budget } from "./budget.ts";

@@ -1,12 +1,11 @@
 // Effort: what the current slice of a session has touched beyond the bytes of its requests and replies.
 //
-// A sum over a counter with millions of days takes as long as a hundred increments and has as few bytes as
-// one. Whoever touches much adds it here; lib/server/turn_budget.ts counts it as work of the session.
+// A sum over a counter with millions of days takes as long as a hundred increments and has as few bytes as one. Code
+// that touches much adds it here; lib/server/turn_budget.ts counts it as work of the session.
 //
-// Invariant: `work` is in the unit of turn_budget.ts, a byte's worth, some 6 ns. It is set to zero at the beginning
-// of each slice.
-// Trade-off: one object for the whole process, so that nothing needs to be handed down to a tree and adding to it costs
-// a nanosecond. Work outside of slices adds to it as well, and the next slice drops that.
+// Invariant: `work` is in the unit of turn_budget.ts, a byte, some 6 ns. It is zero at the beginning of each slice.
+// Trade-off: one object for the whole process, so nothing needs to be passed down to a tree and adding to it costs a
+// nanosecond. Work outside of slices adds to it as well; the next slice discards that.
 
 export const effort = { work: 0 };
 

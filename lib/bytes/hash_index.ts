@@ -1,10 +1,10 @@
-// Places of things by the hash of their keys: 1024 small tables, open addressing, 0 is free.
+// A hash index: places of entries by the hash of their keys, in 1024 small tables with open addressing; 0 is free.
 //
-// Invariant: a place is entered once, and no free slot lies between its hash's own and the one that
-// it is in, so a search ends at the first free slot. What is taken out leaves no mark behind.
-// Trade-off: the tables hold no hashes: whoever searches compares keys, and a table that grows asks for
-// the hashes anew. That is 8 bytes a place where 16 would be needed. Each table grows alone, so
-// nothing waits longer than for one: some 200 µs with a million places.
+// Invariant: a place is entered once, and no free slot lies between the slot of its hash and its own, so a search ends at
+// the first free slot. Removal leaves no tombstone.
+// Trade-off: the tables hold no hashes: the caller compares keys, and a table that grows asks for the hashes again.
+// That is 8 bytes a place instead of 16. Each table grows alone, so a request waits for one of them at most: some
+// 200 µs with a million places.
 
 import { assert } from "../assert.ts";
 import { KeyedHash } from "./keyed_hash.ts";

@@ -1,4 +1,4 @@
-// The fraction and the exponent of a JSON number: what of numbers is no integer, and so rare here.
+// The fraction and the exponent of a JSON number. Integers have neither, so this is rare.
 
 const ZERO = 0x30;
 const POINT = 0x2e;

@@ -1,11 +1,11 @@
 // Reads one JSON text from bytes, token by token, without making a string or an object.
 //
-// Invariant: accepts exactly the texts of RFC 8259, but for two things: nesting ends at
-// DEPTH_MAX, and an escaped surrogate must have its other half. Bytes that are not UTF-8 inside
-// a string are kept as they are; whoever gives a string a meaning decides about them.
-// Trade-off: strings are unescaped where they lie (an escape is never shorter than what it stands for),
-// so a text can be read once, and the buffer belongs to the scanner until then. Arrays and objects
-// that are read whole stay as they are: another scanner can go into them later.
+// Invariant: accepts exactly the texts of RFC 8259, with two exceptions: nesting ends at DEPTH_MAX, and an escaped
+// surrogate must have its other half. Bytes in a string that are not UTF-8 are kept; the user of the string decides
+// about them.
+// Trade-off: strings are unescaped in place (an escape is never shorter than its character), so a text can be read once
+// and the scanner owns the buffer until then. Arrays and objects that are skipped stay unchanged, so another scanner
+// can read them later.
 
 import { fractionEnd, isInfinite } from "./json_number.ts";
 import { CONTROL, DEPTH, DEPTH_MAX, ENDED, FAULTS, Unescaper, UNEXPECTED } from "./json_string.ts";

@@ -1,8 +1,7 @@
-// The escapes in a JSON string, and what can be wrong with a JSON text.
+// The escapes in a JSON string, and the errors in a JSON text.
 //
-// Invariant: `run` accepts what RFC 8259 calls a string's rest, but no escaped half of a surrogate
-// pair, which has no UTF-8. What it leaves behind is never longer than what it read, so that the
-// text is written over itself.
+// Invariant: `run` accepts the rest of a string as RFC 8259 defines it, except an escaped half of a surrogate pair, which
+// has no UTF-8. Its output is never longer than its input, so the text is overwritten in place.
 
 /** Arrays and objects within each other, the outermost included. */
 export const DEPTH_MAX = 512;

@@ -1,7 +1,7 @@
-// A keyed hash of bytes that clients choose: who does not know the key cannot choose names that collide.
+// A keyed hash of bytes that clients choose: without the key, nobody can choose names that collide.
 //
-// It is HalfSipHash-1-3 (Aumasson, Bernstein: SipHash, 2012). Trade-off: 17 ns for a name of twelve bytes,
-// where FNV-1a takes 15 ns, and anybody can make 26 000 names with one FNV-1a hash.
+// It is HalfSipHash-1-3 (Aumasson, Bernstein: SipHash, 2012). Trade-off: it takes 17 ns for a name of twelve bytes.
+// FNV-1a takes 15, but anybody can make 26 000 names with the same FNV-1a hash.
 
 export class KeyedHash {
   readonly #key0: number;

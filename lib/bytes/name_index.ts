@@ -1,12 +1,12 @@
-// Names of things that have small numbers: their bytes, one name behind the other in pages.
+// Names of objects that have small numbers: their bytes, one name after the other in pages.
 //
 //   page    | head | bytes ... | head | bytes ... | gone ...  | head | bytes ... | free |
 //   head    bytes of the name | the upper 16 bits of its hash
 //
-// Invariant: the name with a number is at the place that `#places` has for it; 0: there is none.
-// Trade-off: an array for each name would cost 350 bytes, here it is the name's own and four. What is removed
-// leaves gaps. When gaps are more than half of all, names move to new pages, a few with each change,
-// so that no change takes long, and the old pages go when all have moved.
+// Invariant: the name with a number is at its place in `#places`; 0: there is none.
+// Trade-off: an array for each name would cost 350 bytes; here a name costs its own bytes and four. Removed names
+// leave gaps. Once gaps are more than half, names move to new pages, a few with each change, so that no change takes
+// long; the old pages are freed when all have moved.
 
 import { assert } from "../assert.ts";
 import type { KeyedHash } from "./keyed_hash.ts";

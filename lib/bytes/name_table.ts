@@ -1,6 +1,6 @@
 // Finds which of a fixed set of names some bytes are, without making a string of them.
 //
-// Invariant: `find` answers the index of the name that equals the bytes, or -1.
+// Invariant: `find` returns the index of the name that equals the bytes, or -1.
 
 const encoder = new TextEncoder();
 

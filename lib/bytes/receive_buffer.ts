@@ -1,13 +1,13 @@
-// The receive buffer of a connection: bytes go in as they arrive, whole frames come out.
+// The receive buffer of a connection: bytes are read into it as they arrive, and whole frames are taken out.
 //
 //   bytes  | consumed | frame ... LF | frame ... LF | part of a frame |  space to read into  |
 //                     '- head                                         '- tail
 //
-// A frame is what comes before a line feed, less one carriage return. Invariant: a frame is found
-// whatever the cuts between reads were, and no byte is searched twice for its end.
-// Trade-off: the buffer grows to hold the longest frame allowed, and goes back to its first size only
-// once it is empty and has long been too large, so that busy connections don't reallocate. It grows in
-// steps of GROW_BYTES, between which others have their turn.
+// A frame ends at a line feed and does not include a carriage return before it. Invariant: frames do not depend on how
+// the bytes were split into reads, and no byte is searched for a line feed twice.
+// Trade-off: the buffer grows to the longest frame allowed, and shrinks to its first size only once it is empty and has
+// been too large for a while, so busy connections do not reallocate. It grows in steps of GROW_BYTES, with other
+// work in between.
 
 import { BufferPool } from "./buffer_pool.ts";
 import type { Line } from "./line.ts";

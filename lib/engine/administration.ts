@@ -1,5 +1,4 @@
-// Administration: what operators and their programs ask and tell: health, figures, the registry's
-// upkeep, checkpoints of sources and reports of reconciliations.
+// Administration: health, figures, the upkeep of the registry, checkpoints of sources, and reports of reconciliations.
 
 import { type Data, Real, type Reply, type ReplyBound, type Request } from "../command/mod.ts";
 import { type Clock, pace } from "../host/mod.ts";

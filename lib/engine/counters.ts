@@ -1,8 +1,8 @@
-// The counters: what requests do to single ones, to batches of them, and to all of a tree.
+// Counters: the operations on single counters, on batches of them, and on all counters of a tree.
 //
-// Invariant: each function is synchronous and changes all that it was asked to, or nothing and says why.
-// What it does to all counters of a tree holds at once for whoever looks; `swept` names the trees that
-// must be walked for it before the reply leaves.
+// Invariant: each function is synchronous and either makes the whole change or none, and then says why. An operation
+// on all counters of a tree takes effect at once for every reader; `swept` names the trees that must be swept
+// before the reply leaves.
 
 import { u64ToBigInt } from "../bytes/mod.ts";
 import {

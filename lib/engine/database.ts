@@ -1,8 +1,8 @@
 // The database: everything that belongs to one data directory, from its files to the engine.
 //
-// Invariant: `open` reads all data before it changes any file, so that a start which cannot succeed leaves
-// the directory as it was. What `open` has changed when the process ends halfway, the next start does
-// again. It takes the directory for granted: that nobody else has it is the caller's to see to.
+// Invariant: `open` reads all data before it changes any file, so a start that cannot succeed leaves the directory
+// as it was. If the process ends while `open` changes files, the next start does it again. The caller must have
+// locked the directory.
 
 import type { Budget } from "../bytes/mod.ts";
 import type { ReplyWriter } from "../command/mod.ts";

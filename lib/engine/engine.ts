@@ -1,8 +1,8 @@
-// The engine: keeper of the state. It carries out decoded requests on the forest, one at a time.
+// The engine: executes decoded requests on the state, one at a time.
 //
-// Invariant: `execute` is synchronous, so that nothing comes between a check and its change; what
-// needs files or many turns goes on as the reply's `pending` and begins from a state of its own.
-// A request that fails has changed nothing. No reply may leave before `settled`.
+// Invariant: `execute` is synchronous, so nothing runs between a check and its change. Work that needs files or
+// many turns continues as the reply's `pending`, from a state of its own. A request that fails has changed nothing. No
+// reply may leave before `settled` resolves.
 
 import {
   type OperationId,

@@ -1,10 +1,10 @@
-// Fingerprints: what a request asks for, in 32 bytes, however it was written. Two requests under one
-// idempotency key are the same if their fingerprints are.
+// Fingerprints: what a request asks for, in 32 bytes, independent of how it was written. Two requests under one
+// idempotency key are the same request if their fingerprints are equal.
 //
-// SHA-256 over lines `name:type:value`, as Karma 1.x made them, so that clients may make them too and
-// answers that it gave are still found:
+// A fingerprint is the SHA-256 of lines `name:type:value`, the same as in Karma 1.x, so clients can compute it and
+// answers that 1.x kept are still found:
 //
-//   command:s:9:increment        a text, its bytes counted
+//   command:s:9:increment        a text, with its length in bytes
 //   key:u:1                      a number
 //   items_count:i:2              a count
 //   key:n                        nothing

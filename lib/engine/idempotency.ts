@@ -1,8 +1,7 @@
-// Once: requests under idempotency keys. The first is carried out and its answer kept; whoever asks
-// again gets that answer.
+// Idempotency: the first request under an idempotency key is executed and its answer kept; repetitions get that answer.
 //
-// Invariant: a change and the answer to it are one group of the log: after a crash both are there or
-// neither, so that a retry never counts twice. What failed is not kept.
+// Invariant: a change and its answer are one group of the WAL. After a crash both are there or neither, so a retry
+// never counts twice. The answers of failed requests are not kept.
 
 import { SendBuffer } from "../bytes/mod.ts";
 import type { Reply, ReplyWriter, Request } from "../command/mod.ts";

@@ -1,8 +1,8 @@
 // Ingest: items in numbered chunks, for a stream that adds to a tree, sets its days, or replaces it.
 //
-// Invariant: a chunk's items, and that it was taken in, are one group of the log. A stream that
-// replaces a tree fills a hidden one, which takes the tree's place in one step.
-// What a reply would say is known, and known to fit, before anything is changed.
+// Invariant: the items of a chunk, and the note that it was taken in, are one group of the WAL. A stream that replaces a
+// tree fills a hidden one, which takes the tree's place in one step. Before anything is changed, the reply is
+// known and known to fit.
 
 import { u64ToBigInt } from "../bytes/mod.ts";
 import {

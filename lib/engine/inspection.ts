@@ -1,12 +1,13 @@
-// Inspection: what a tree as a whole is like, found by going through all of it, or from a key on, or told
-// by what the tree counts anyway.
+// Inspection: describes a tree as a whole, by a walk over all of it or from a key on, or from the counts that the
+// tree keeps.
 //
-// It gives way to others as all long work does (host/time_slices.ts), and gives up at its deadline. Who asks for parts (`cursor`) then gets what was found so far, and where to go on.
-// Invariant: of counters that are there all the time each is met once. What changes meanwhile is told
-// as it is when the walk gets there: an answer need not be of one moment. Each call gets somewhere: it
-// goes through one branch at least.
-// Trade-off: totals are added up in doubles branch by branch, which hold 2^21 lanes exactly; only their
-// sums, which may pass 2^64-1, are bigints.
+// A walk gives way as all long work does (host/time_slices.ts) and ends at its deadline. A client that asks for parts
+// (`cursor`) then gets what was found so far and where to go on; others get `query_timeout`.
+// Invariant: a counter that exists during the whole walk is met once. Counters that change meanwhile are reported
+// as they are when the walk reaches them, so a reply need not describe one moment. Each call makes progress: it
+// walks over one branch at least.
+// Trade-off: totals of a branch are added up in doubles, which hold the sum of 2^21 lanes exactly. Only the sums of
+// branches, which may exceed 2^64-1, are bigints.
 
 import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
 import { type Data, DAY_MAX, ROW_WORDS, Rows } from "../command/mod.ts";

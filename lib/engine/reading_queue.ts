@@ -1,9 +1,9 @@
-// Readings: of all readings of whole trees a few are under way, and the others wait in a queue.
+// The reading queue: only a few readings of whole trees run at once, and the others wait.
 //
-// Invariant: at most RUNNING_MAX run at once; the others begin in the order of their arrival. Whoever has
-// no time left by its turn, never begins. So what readings hold (rows, pages) is bounded by how many run.
-// Trade-off: a short reading waits behind long ones that came earlier. Several at once keep that rare, and
-// more would only make each of them slower, since all share one slice of each turn (host/time_slices.ts).
+// Invariant: at most RUNNING_MAX run at once, and the others start in order of arrival. A reading whose time limit has
+// passed by then is not started. So the memory for rows and pages is bounded.
+// Trade-off: a short reading waits behind long ones that arrived earlier. Running several at once makes that rare;
+// more would only slow each of them down, since all share one slice of each turn (host/time_slices.ts).
 
 /** Readings that run at once. */
 export const RUNNING_MAX = 8;

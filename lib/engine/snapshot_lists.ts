@@ -1,9 +1,9 @@
-// Lists of snapshots: all files, and the newest of each tree, whole or in pages.
+// Lists of snapshots: all files, and the newest of each tree, complete or in pages.
 //
 // Invariant: a list is walked with pauses, as it was at one moment. A list of rows ends where the reply would
-// grow too long, and says where to go on (`next_cursor`); one that is nothing but names has no place for
-// that, and is refused if it is too long.
-// Trade-off: those who ask for the same at once share one walk, unless a dump comes or goes.
+// become too long, and gives a cursor to go on from (`next_cursor`). A list of names alone has no place for a cursor and
+// is refused if it is too long.
+// Trade-off: clients that ask for the same list at the same time share one walk, unless a dump is added or removed.
 
 import type { Data, ReplyBound, Request } from "../command/mod.ts";
 import {

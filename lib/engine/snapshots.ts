@@ -1,7 +1,7 @@
-// Snapshots, as the wire calls dumps: made, loaded, told of, given out and examined.
+// Snapshots, as protocol v2 calls dumps: create, load, list, fetch and verify.
 //
-// Invariant: clients name and are told files, never paths. What is too long for a reply is refused
-// before any of it is read. Nothing here changes the state but `load`, which does so by the state writer.
+// Invariant: clients give and get file names, never paths. A file that is too long for a reply is refused before any of
+// it is read. Only `load` changes the state, through the state writer.
 
 import type { Data, Reply, ReplyBound, Request } from "../command/mod.ts";
 import { type DedupStore, type Description, dumpedName, type DumpStore } from "../dump/mod.ts";

@@ -1,7 +1,7 @@
-// The top: the counters with the most of all that are offered, one after the other.
+// The top: selects the counters with the highest values from all that are offered, one after the other.
 //
-// Invariant: rows come in the order of descending values, and of equal ones of ascending keys.
-// Trade-off: a heap holds as many rows as are asked for, and no more, however many are offered.
+// Invariant: rows are in descending order of value; rows of equal value are in ascending order of key.
+// Trade-off: a heap holds the rows that are asked for and no more, however many are offered.
 
 import { compareU64 } from "../bytes/mod.ts";
 import { ROW_WORDS } from "../command/mod.ts";

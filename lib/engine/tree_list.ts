@@ -1,9 +1,9 @@
-// The list of trees: all names, the oldest tree first, whole or in pages.
+// The list of trees: all names, the oldest tree first, complete or in pages.
 //
-// Invariant: of trees that are there all the time each is told exactly once. A page begins behind the tree
-// that its cursor, a serial, says, be that tree gone; it ends where the reply would grow too long.
-// Trade-off: a list is walked with pauses, so it need not be of one moment. While no tree comes or goes, those
-// who ask for all share one walk.
+// Invariant: a tree that exists during the whole walk is listed exactly once. A page begins after the tree whose serial
+// is the cursor, even if that tree is gone; it ends where the reply would become too long.
+// Trade-off: a list is walked with pauses, so it need not describe one moment. Until a tree is created or dropped,
+// clients that ask for the whole list share one walk.
 
 import type { Data, ReplyBound, Request } from "../command/mod.ts";
 import { pace } from "../host/mod.ts";

@@ -1,7 +1,7 @@
-// The time outside: today's date in a time zone, and the turns of the event loop.
+// The clock: the date in a time zone, and the turns of the event loop.
 //
-// Invariant: `today` is the date at the moment of the call. Trade-off: the calendar is asked once a
-// minute, since zones change their offset, and days begin, on whole minutes only.
+// Invariant: `today` is the date at the moment of the call. Trade-off: the calendar is asked once a minute, since
+// days begin, and zones change their offset, on whole minutes only.
 
 import { setImmediate } from "node:timers";
 import { TimeSlices } from "./time_slices.ts";

@@ -1,15 +1,14 @@
-// The hold on a data directory: one process at a time has it, and notices when it is taken away.
+// The lock of a data directory: one process at a time holds it, and notices if it is taken away.
 //
-// Invariant: two locks last as long as the process that holds them, however it ends, because the
-// system keeps them with open files. The one on the directory itself counts: names can be removed
-// and replaced, a directory that is open stays the one that it is. The one on `.karma.lock`, which
-// names its holder, refuses Karmas that know no other. `check` tells whether the name still leads to
-// the directory that was locked: one that was moved away, removed or replaced is lost, and nothing
-// may be written, renamed or removed by a path any more.
+// Invariant: two locks last as long as the process that holds them, however it ends, because the system keeps them
+// with open files. The lock on the directory itself decides: a name can be removed or replaced, but an open
+// directory stays the same. The lock on `.karma.lock`, which names its holder, refuses older Karmas that know no
+// other. `check` tells whether the name still leads to the locked directory. If that was moved, removed or replaced, it
+// is lost, and nothing may be written, renamed or removed by a path any more.
 //
-// Trade-off: between a look and what is done next somebody may still swap the directory; only paths
-// through /proc could exclude that, and those are not permitted. Some runtimes only know how to wait
-// for a lock, so it is waited for, but not long.
+// Trade-off: the directory may still be swapped between a check and the next step; only paths through /proc could
+// prevent that, and the permissions exclude those. Some runtimes can only wait for a lock, so Karma waits for it
+// briefly.
 
 import { sleep } from "./clock.ts";
 

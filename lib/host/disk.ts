@@ -1,9 +1,9 @@
-// The disk outside, as little of it as Karma uses. Tests put a simulated one in its place.
+// The disk: as little of the file system as Karma needs. Tests put a simulated one in its place.
 //
-// Every method throws what the system says, unchanged; whoever promised something with it makes a
-// sentence of that. Nothing here is buffered: what `write` took is with the kernel, what `sync`
-// returned from is on the disk. What changes names or creates files does so only while the data
-// directory is the one that this process has taken: see `DirectoryHold`.
+// Every method throws the system's error unchanged; the caller, who knows what it was for, makes a sentence of it.
+// Nothing is buffered here: what `write` took is in the kernel, and what was written before `sync` returns is on the
+// disk. Names are changed and files created only while the data directory is the one that this process has locked:
+// see `DirectoryHold`.
 
 import { existsSync } from "node:fs";
 import { sentenceOf } from "../errors.ts";

@@ -1,4 +1,4 @@
-// The memory of this process and of the machine, as the system sees it.
+// The memory of this process and of the machine, as the system reports it.
 
 import process from "node:process";
 

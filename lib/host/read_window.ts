@@ -1,11 +1,10 @@
-// A window on a file that is read from its beginning: some bytes of it, contiguous, moving on.
+// A window on a file that is read from its beginning: contiguous bytes of it, moving forward.
 //
 //   bytes  | passed | not yet taken        | unused |
 //                   '- at                  '- end
 //
-// Invariant: bytes[at..end) are the file's bytes from `offset` on. Memory is bounded by the largest
-// piece that is asked for at once, not by the file; for a small file it is small, since there may be
-// ten thousand of them to open.
+// Invariant: bytes[at..end) are the file's bytes from `offset` on. Memory is bounded by the largest piece that is asked
+// for at once, not by the file. For a small file it is small, since ten thousand of them may be open.
 
 import type { Reading } from "./disk.ts";
 

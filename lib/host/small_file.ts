@@ -1,5 +1,5 @@
-// Reading a small file at once: two calls of the system and one copy, 0.03 ms instead of the 0.4 that it
-// takes to open, look at, read and close one with a thread for each step.
+// Reads a small file at once: two system calls and one copy, which takes 0.03 ms. Opening, examining, reading and closing
+// it in asynchronous steps takes 0.4.
 
 let scratch = new Uint8Array(0);
 

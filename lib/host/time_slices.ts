@@ -1,14 +1,13 @@
-// Slices: all work that takes long (readings of whole trees, sweeps, loads, walks of replies) shares one
-// slice of time in each turn of the event loop, however much of it is under way.
+// Time slices: all long work (readings of whole trees, sweeps, loads, walks of replies) shares one slice of time
+// in each turn of the event loop, however much of it is under way.
 //
-// Each worker calls its `rest` between steps. While the slice of this turn lasts, it goes on at once;
-// when the slice is used up, it waits in a queue, whose head goes on in the next turn.
+// Each worker calls its `rest` between steps. While the slice of the turn lasts, the worker goes on at once; after
+// that it waits in a queue, whose head goes on in the next turn.
 //
-// Invariant: in a turn, long work takes SLICE_MS, and by how much the steps that were let go took longer
-// than steps do. Who waits goes on in the order of arrival,
-// and before those who come later have used up the slice of that turn.
-// Trade-off: a turn that is given to others costs a timer's millisecond, in which the machine may idle. So a
-// slice is not as short as it could be: with 2 ms, two fifths of an idle machine were not used.
+// Invariant: in a turn, long work takes SLICE_MS, plus what the last steps took longer than expected. Waiting workers
+// go on in order of arrival, before those that arrive later have used up the slice of that turn.
+// Trade-off: giving way costs a timer's millisecond, in which the machine may idle. So the slice is not as short
+// as it could be: with 2 ms, two fifths of an idle machine were not used.
 
 /** Long work gives way after so long in a turn: well below the 10 ms that others may wait. */
 export const SLICE_MS = 3;

@@ -1,7 +1,6 @@
-// The codec: whatever protocol a frame is in, it becomes a request, and the reply is written in the same.
+// The codec: decodes a frame of any protocol into a request, and encodes the reply in the same protocol.
 //
-// A frame that no protocol recognizes, because it is no request at all, is answered in the protocol that its
-// connection spoke last, and at first in v2.
+// A frame that no protocol recognizes is answered in the protocol that its connection used last, at first in v2.
 //
 // Invariant: a reply is written whole, or it is the error `response_too_large`.
 

@@ -1,10 +1,10 @@
 // A protocol: a language that clients speak to Karma.
 //
-// A session knows protocols by this interface, and a process knows them by their list (protocols.ts). A protocol
-// is a folder of its own, and one line in that list.
+// A session uses protocols through this interface, and the list in protocols.ts says which there are. A protocol is a
+// folder of its own and a line in that list.
 //
-// Invariant: `decode` looks at nothing but its frame, and `encode` at nothing but the request and the reply: what a
-// request means is the same in all protocols.
+// Invariant: `decode` depends on its frame alone, and `encode` on the request and the reply alone. A request means
+// the same in all protocols.
 
 import type { Frame, Line, ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
 import type { Access, Reply, Request } from "../command/mod.ts";

@@ -1,10 +1,9 @@
-// Foreign protocols: clients that speak HTTP or TLS to the port, by mistake or because somebody made a
-// browser do it, and proxies that tell before a client's first request where it comes from.
+// Foreign protocols: HTTP and TLS clients that reach the port by mistake or by way of a browser, and proxies that
+// announce the client's address before its first request.
 //
-// Invariant: nothing that comes behind an HTTP request line or a TLS greeting is read as a request: a
-// form that some web page sends could hold lines that look like ours, and behind the header of a proxy
-// each reply would be taken for that to the next request. Such a line is no JSON, so it is
-// looked for only among lines that were refused, and costs other requests nothing.
+// Invariant: nothing after an HTTP request line or a TLS greeting is read as a request. A form on a web page could
+// contain lines that look like requests, and after the header of a proxy each reply would be taken for that to the
+// next request. Such a line is not JSON, so only refused lines are examined, and other requests pay nothing.
 
 import { errorLine } from "../protocol/mod.ts";
 

@@ -1,12 +1,12 @@
-// The gate: connections that have not shown a right token yet, called strangers.
+// The gate: connections that have not yet shown a right token, called strangers.
 //
-// Invariant: a stranger stays for a bounded time and keeps nobody out: where there is no room, the stranger that
-// came first goes, unless it came a moment ago. Together strangers hold a small part of the buffers
-// (buffer_bound.ts). Where no tokens are set, there are no strangers.
+// Invariant: a stranger stays for a bounded time and keeps nobody out: if there is no room, the oldest stranger is closed,
+// unless it has just arrived. All strangers together hold a small part of the buffers (buffer_bound.ts). Where no
+// tokens are set, there are no strangers.
 //
-// Trade-off: a stranger's request may be as large as anybody's, since its token is known only when all of it has come:
-// a client may begin a connection with a batch. While many strangers send large requests, the largest are cut,
-// right token or not. (Each may send 8 KiB, was tried: batches on new connections of a pool were refused.)
+// Trade-off: a stranger's request may be as large as any other, since its token is known only once all of it has
+// arrived, and a client may begin with a batch. While many strangers send large requests, the largest are closed,
+// even those with a right token. (A bound of 8 KiB for each was tried: it refused batches on new connections of a pool.)
 
 import type { Line } from "../bytes/mod.ts";
 import type { Access, Reply, Request } from "../command/mod.ts";

@@ -1,7 +1,7 @@
-// A holding: what the buffers of one connection hold, and since when its client keeps them waiting.
+// A holding: what the buffers of one connection hold, and since when they have waited for its client.
 //
-// Invariant: a connection that holds more than HOLDER_BYTES_MIN is known to the bound of all buffers, and ends if
-// that asks for it. Trade-off: it stays known to the bound until it ends, though it may hold less by then.
+// Invariant: a connection that holds more than HOLDER_BYTES_MIN is registered with the bound of buffers, and is closed if
+// the bound demands it. Trade-off: it stays registered until it ends, even if it holds less by then.
 
 import { ReceiveBuffer, type SendBuffer } from "../bytes/mod.ts";
 import type { Connection, SessionLimits } from "./connection.ts";

@@ -1,10 +1,10 @@
-// Work of a session beside its answers: reading the next piece of a large request, dropping what a refused client
-// sends, making a buffer larger. It is done in slices of the turns (turn_budget.ts), and counts as the session's.
+// Work of a session beside its replies: reading the next piece of a large request, dropping what a refused client
+// sends, and growing a buffer. It runs in slices (turn_budget.ts) and counts as work of the session.
 //
-// Invariant: in one slice at most READ_BYTES_MAX are read, or one piece of a buffer is copied.
-// Trade-off: a read costs a queue's place and a closure. A read that is merely counted afterwards is cheaper, but all
-// sessions that were let through in a turn then read at its end, when nobody looks at the clock: a thousand
-// unfinished requests of a mebibyte had turns in which 64 MB were read.
+// Invariant: one slice reads at most READ_BYTES_MAX or copies one piece of a buffer.
+// Trade-off: a read costs a place in the queue and a closure. Counting reads only afterwards is cheaper, but then all
+// sessions that a turn let through read at its end, where nobody checks the time: with a thousand unfinished
+// requests of a mebibyte, turns read 64 MB.
 
 import type { ReceiveBuffer } from "../bytes/mod.ts";
 import type { Connection } from "./connection.ts";

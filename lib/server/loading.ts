@@ -1,7 +1,7 @@
-// The backend of a process that is still reading its data: it refuses every request.
+// The backend of a process that is still loading its data: it refuses every request.
 //
-// Requests are decoded as always, so a client whose request makes no sense, or whose token is wrong, hears
-// that first. Even `ping` and `system.health` are refused: who asks wants to know whether Karma serves.
+// Requests are decoded as usual, so a client with an invalid request or a wrong token gets that error first. `ping` and
+// `system.health` are refused too, because their callers ask whether Karma serves.
 
 import type { Reply, Request } from "../command/mod.ts";
 import type { Backend } from "./backend.ts";

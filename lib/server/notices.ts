@@ -1,8 +1,7 @@
-// Notices: what may happen thousands of times a second is told to the operator at most once a second.
+// Notices: log lines about events that may happen thousands of times a second, written at most once a second.
 //
-// Invariant: nothing is left out of the counts: what is not told at once is told, with how often it
-// happened, when its second is over. Trade-off: of those that were only counted, the last one gives its
-// details for all.
+// Invariant: every event is counted: those that are not logged at once are logged with their count when their second is
+// over. Trade-off: the line gives the details of the last one only.
 
 /** How long a kind of notice is only counted after it was told. */
 const SILENCE_MS = 1000;

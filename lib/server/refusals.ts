@@ -1,4 +1,4 @@
-// Refusals: what a client is told before its connection ends because of what its requests would hold.
+// Refusals: the replies to clients whose connection ends because of the memory that their requests would hold.
 
 import type { SendBuffer } from "../bytes/mod.ts";
 import type { CallContext } from "./exchange.ts";

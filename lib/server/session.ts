@@ -1,9 +1,9 @@
 // A session: one client's connection, from its first byte to its last.
 //
-// Invariant: every request gets its reply, in the order of the requests, and nothing is read while
-// replies wait to be written: a client that doesn't read is not read from, and holds no more memory
-// than its buffers. No reply leaves before what it tells is as safe as promised. One read is awaited
-// for all the requests that it brings, one commit and one write for all their replies.
+// Invariant: every request gets its reply, in the order of the requests. Nothing is read while replies wait to be
+// written, so a client that does not read holds no more memory than its buffers. No reply leaves before the state
+// that it reveals is as durable as the policy promises. One read, one commit and one write are awaited for all the
+// requests that a read brings.
 
 import { type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
 import type { Backend } from "./backend.ts";

@@ -1,9 +1,8 @@
-// The queue of those that wait: whoever has the lowest tag comes first, and of those that have the same
-// whoever came first.
+// The queue of waiting sessions: the lowest tag comes first, and among equal tags the earliest arrival.
 //
-// Invariant: a binary heap: each place is behind its parent, by tag and then by arrival.
-// Trade-off: a list would take constant time where all tags are the same; finding a place among five thousand
-// takes some 0.3 µs, and the least that one of them then does 10.
+// Invariant: it is a binary heap: each place comes after its parent, by tag and then by arrival.
+// Trade-off: a list would take constant time if all tags were equal. Finding a place among five thousand takes some
+// 0.3 µs, and the least work that one of them then does takes 10.
 
 import { assert } from "../assert.ts";
 

@@ -1,9 +1,9 @@
-// Long replies: one that is written whole before any of it is sent, since it may turn out to be too late, or too
-// long; and one that is sent as it is written, which is the only way of protocol v1.
+// Long replies. Those of protocol v2 are written whole before any of it is sent, since they may turn out to be too late or
+// too long; those of protocol v1 are sent as they are written.
 //
-// Invariant: the first gives way as all long work does, a branch at a time; the second is written in the turns of
-// its session.
-// Trade-off: the first is held in memory until it is sent; `--max-response-bytes` bounds it.
+// Invariant: the first kind gives way as all long work does, a branch at a time; the second is written in the turns
+// of its session.
+// Trade-off: the first kind is held in memory until it is sent; `--max-response-bytes` bounds it.
 
 import type { SendBuffer } from "../bytes/mod.ts";
 import { pace } from "../host/mod.ts";

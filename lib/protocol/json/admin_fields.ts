@@ -1,5 +1,5 @@
-// The details of a request in protocol v2: the fields that only cold operations have, read into the
-// request's map of strings and numbers. Which operation has which is in the table of operations.
+// The details of a request in protocol v2: fields of cold operations, which are read into the request's map of strings
+// and numbers. The table of operations says which operation has which.
 
 import {
   ABSENT,

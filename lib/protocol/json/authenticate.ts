@@ -1,4 +1,4 @@
-// Admission: the token of a request, in whatever protocol, before anything else about it is told.
+// Authentication: checks the token of a request of any JSON protocol, before anything else about it is revealed.
 
 import { STRING } from "../../bytes/mod.ts";
 import type { Access, Reply } from "../../command/mod.ts";

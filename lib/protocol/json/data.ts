@@ -1,4 +1,4 @@
-// Data as JSON, without spaces: at once, or piece by piece where it may be long.
+// Data as JSON, without spaces: in one piece, or piece by piece if it may be long.
 
 import { highLane, LANE, lowLane, type SendBuffer } from "../../bytes/mod.ts";
 import { type Data, Real, ROW_WORDS, Rows } from "../../command/mod.ts";

@@ -1,8 +1,7 @@
-// The fields of a request in protocol v2: for each field that an operation may have, how it is read.
+// The fields of a request in protocol v2: how each field that an operation may have is read.
 //
-// Invariant: `read` fills in what the request needs of a field, or answers the sentence about its
-// shape. What has the right shape but is no good is in `later`: the first of those, to be told when
-// all shapes are right.
+// Invariant: `read` fills in the field, or returns the sentence about its shape. A value of the right shape that is not
+// allowed goes to `later`: the first of those is reported once all shapes have turned out right.
 
 import {
   ABSENT,

@@ -1,4 +1,4 @@
-// Frames of JSON lines: a request is what comes before a line feed, or before the end of the connection.
+// Frames of JSON lines: a request ends at a line feed, or at the end of the connection.
 
 import type { Frame, ReceiveBuffer } from "../../bytes/mod.ts";
 

@@ -1,7 +1,7 @@
-// The fields of the operations on limits in protocol v2.
+// The fields of the limit operations in protocol v2.
 //
-// Invariant: as for fields.ts: a reader answers the sentence about a shape that is wrong, and leaves
-// what is of the right shape but no good in `later`.
+// Invariant: as in fields.ts, a reader returns the sentence about a wrong shape, and leaves a value of the right
+// shape that is not allowed in `later`.
 
 import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../../bytes/mod.ts";
 import {

@@ -1,7 +1,7 @@
 // Lists of limits in protocol v2, `[{"series":"api","max":1000,"window":"day"}, ...]`.
 //
-// Invariant: as for lists (lists.ts): the sentence tells the first thing of the wrong shape; what is of
-// the right shape but no good is in `later`.
+// Invariant: as in lists.ts, the sentence is about the first value of a wrong shape; values of the right shape
+// that are not allowed go to `later`.
 
 import { JsonScanner, NameTable, OBJECT } from "../../bytes/mod.ts";
 import {

@@ -1,9 +1,9 @@
-// A memory of lists that were read before: clients send the same limits with every request, and that
-// they are JSON, and what they say, need not be found out again.
+// The cache of limit lists: clients send the same limits with every request, and need not have them parsed and
+// checked each time.
 //
-// Invariant: `find` answers only what the bytes there are, one for one, up to the list's end.
-// Trade-off: a list is looked for by its first bytes, since its end is not known; of those that begin
-// alike only the latest few are remembered.
+// Invariant: `find` returns a list only if the bytes equal those it was read from, up to the list's end.
+// Trade-off: a list is looked up by its first bytes, since its end is not known; of lists that begin alike, only the
+// latest few are kept.
 
 /** Lists that begin alike differ in the limits of a client's plans: so many plans. */
 const ALIKE_MAX = 8;

@@ -1,7 +1,7 @@
 // The lists of protocol v2: items, keys and counters, read into a request's items.
 //
-// Invariant: a list is read to its end, or the sentence tells the first thing in it that is of the
-// wrong shape. What is of the right shape but no good is in `later`.
+// Invariant: a list is read to its end, or the sentence is about the first value in it of a wrong shape. Values of
+// the right shape that are not allowed go to `later`.
 
 import { JsonScanner, NameTable } from "../../bytes/mod.ts";
 import type { Items } from "../../command/mod.ts";

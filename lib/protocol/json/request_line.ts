@@ -1,8 +1,8 @@
-// The members of a request: one pass over a line notes where each known member's value is and of
-// what kind it is. What the values mean is for the protocols; what JSON is, is for the scanner.
+// The members of a request: one pass over a line notes the kind and the place of each known member's value. The
+// protocols give the values meaning; the scanner checks that the line is JSON.
 //
-// Invariant: `scan` succeeds only for one whole JSON object; of members given twice the last one
-// counts, and `seen` tells the kinds of all of them. Unknown members are checked and passed over.
+// Invariant: `scan` succeeds only for one whole JSON object. If a member is repeated, the last one counts, and `seen`
+// holds the kinds of all of them. Unknown members are checked and skipped.
 
 import {
   ABSENT,

@@ -1,7 +1,7 @@
-// Responses as JSON: every shape of a reply, in both protocols, and in the answers that are kept.
+// Responses as JSON: every shape of a reply, for both protocols and for answers that are kept.
 //
-// Invariant: what is walked (a whole tree, many days, a long list) is written a piece at a time, between which
-// others are served: `write` begins, and `more` goes on until it says "end".
+// Invariant: a whole tree, many days or a long list is written piece by piece, with other work in between: `write`
+// begins, and `more` continues until it returns "end".
 
 import { SendBuffer } from "../../bytes/mod.ts";
 import {

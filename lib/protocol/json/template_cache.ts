@@ -1,13 +1,13 @@
-// Forms: lines that differ from one read before only in their numbers. Clients send the same few again
-// and again, and where their members are need not be found out anew.
+// The cache of templates: lines that differ from an earlier one only in their numbers. Clients send the same few
+// again and again, and the places of their members need not be found each time.
 //
 //   {"v":2,"op":"counter.add","series":"t","key":  42  ,"value":  3  }
 //   '- part, ends with a number -----------------'   '- part ----'   '- the last part
 //
-// Invariant: a form says of a line exactly what reading it says (tests compare the two). A part is
-// compared byte for byte, four at a time; numbers are read as ever. Lines that are known by their
-// idempotency key won't come again, and tokens are nothing to compare until they differ: neither has a form.
-// Trade-off: which lines come again is a guess. Of those without a form one in eight gets one.
+// Invariant: a template says of a line exactly what reading it would (tests compare the two). Parts are compared byte for
+// byte, four at a time; numbers are read by the scanner. Lines with an idempotency key do not repeat, and tokens
+// must not be compared until they differ: neither has a template.
+// Trade-off: which lines will repeat is a guess. One in eight of the lines without a template gets one.
 
 import type { Line } from "../../bytes/mod.ts";
 import type { LimitSet } from "../../command/mod.ts";

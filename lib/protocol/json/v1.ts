@@ -1,7 +1,7 @@
-// Protocol v1, what the clients of the first Karma speak: `{"command":"sum","tree_name":"t","key":1}`
+// Protocol v1, which the clients of the first Karma speak: `{"command":"sum","tree_name":"t","key":1}`
 // answered by `{"success":true,"response":3}` and CR LF.
 //
-// The original's words and answers, but where it was wrong: see docs/architecture.md.
+// It has the words and answers of the original, except where that was wrong: see docs/architecture.md.
 
 import {
   ABSENT,

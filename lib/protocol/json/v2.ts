@@ -1,9 +1,9 @@
-// Protocol v2, what the clients of Karma 1.x speak: `{"v":2,"op":"counter.sum","series":"t","key":1}`
+// Protocol v2, which the clients of Karma 1.x speak: `{"v":2,"op":"counter.sum","series":"t","key":1}`
 // answered by `{"protocol_version":2,"success":true,"response":3,"error_code":null}` and LF.
 //
-// Checks come in this order: the envelope (`v`, `op`), the token, whether there is such an operation,
-// whether the token allows it, the shape of each field in the order of the table of operations, and
-// then what the fields say. Nothing about an operation is told to who may not ask.
+// Checks are made in this order: the envelope (`v`, `op`), the token, whether the operation exists, whether the
+// token allows it, the shape of each field in the order of the table of operations, and then the values of the
+// fields. A client without a right token learns nothing about an operation.
 
 import {
   ABSENT,

@@ -1,9 +1,9 @@
-// One value of a request in protocol v2, taken from the members or from within a list: what numbers,
-// days and texts may look like, wherever they are.
+// One value of a request in protocol v2, from a member or from within a list: the rules for numbers, days and texts,
+// wherever they occur.
 //
-// Invariant: a reader answers null and leaves what it read in `lanes` or `day`, or it answers the
-// sentence about what is wrong. Of the right shape but no day at all is BAD_DAY: whoever reads tells
-// that later, when the shapes of all fields are known to be right, as the original did.
+// Invariant: a reader returns null and leaves the value in `lanes` or `day`, or it returns the sentence about its
+// shape. A value of the right shape that is not a date is BAD_DAY, which the caller reports once the shapes of all
+// fields have turned out right, as Karma 1.x did.
 
 import {
   INTEGER,

@@ -3,7 +3,7 @@
 //   {"allowed":true,"applied":1,"denied_by":null,"limits":[{"series":"api","max":1000,"used":5,
 //    "remaining":995,"resets_at":"2026-11-24T00:00:00Z"}]}
 //
-// Trade-off: what a list of limits says by itself, and the moments at which days begin, are kept as bytes, since
+// Trade-off: the constant parts of a list of limits, and the moments at which days begin, are kept as bytes, since
 // clients send the same limits again and again.
 
 import { LANE, SendBuffer } from "../../bytes/mod.ts";
