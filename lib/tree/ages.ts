@@ -1,9 +1,9 @@
-// Ages: the numbers of trees in the order of their serials, so the oldest first, to walk over with
-// pauses while trees come and go.
+// Ages: the numbers of trees in the order of their serials, oldest first, for walks with pauses while trees are
+// created and dropped.
 //
-// Invariant: serials ascend; where a tree is gone its number is NONE.
-// Trade-off: a search by halving for each step, 0.1 µs, and places of trees that are gone until they are half
-// of all. A serial is the cursor of a walk: it stays right whatever comes and goes, and after a restart.
+// Invariant: serials ascend; the number of a dropped tree is NONE.
+// Trade-off: each step is a binary search, 0.1 µs, and places of dropped trees stay until they are half of all. The
+// cursor of a walk is a serial, which stays valid whatever changes, and after a restart.
 
 import { assert } from "../assert.ts";
 

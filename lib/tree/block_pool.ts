@@ -1,19 +1,18 @@
-// The blocks of a tree: the memory of its branches, in places of one size, so that a block given back
-// fits whichever branch asks next.
+// The blocks of a tree: the memory of its branches, in places of one size, so a freed block fits any branch.
 //
 //   chunk   | block | block | block | block |        one array each, of 1 up to 64 blocks
 //   chunk   | block | free  | block | free  |
 //
-// Growing arrays by copying them into larger ones left a third of the process's memory in holes that
-// nothing fitted into. With one size there are no holes, and nothing for the garbage collector to do.
-// Blocks are parts of larger arrays, because what the engine keeps about thousands of arrays would itself
-// fall out of the caches, and be waited for before each counter.
+// Growing arrays by copying them into larger ones left a third of the process's memory in holes that nothing fitted
+// into. With one size there are no holes, and no work for the garbage collector. Blocks are parts of larger
+// arrays, because V8's bookkeeping for thousands of arrays would fall out of the processor's caches and delay
+// each access to a counter.
 //
-// Invariant: a block has one owner, from `take` to `give`. Only the first branch of a small tree and a
-// counter with decades of days have arrays of their own, of other sizes.
-// Trade-off: a chunk goes back to the system as a whole, when none of its blocks is in use.
+// Invariant: a block has one owner, from `take` to `give`. Only the first branch of a small tree and a counter with
+// decades of days have arrays of their own, of other sizes.
+// Trade-off: a chunk is returned to the system only as a whole, once none of its blocks is in use.
 //
-// What is taken here counts in the tree's budget. `take` never refuses: `hasRoom` is asked before.
+// Blocks count in the tree's budget. `take` never refuses: the caller asks `hasRoom` before.
 
 import { assert } from "../assert.ts";
 import { Budget } from "../bytes/mod.ts";

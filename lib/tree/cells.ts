@@ -1,4 +1,4 @@
-// Cells on their way out of a tree: days and their values, in the caller's array, which is used again.
+// Cells that are copied out of a tree: days and their values, in an array of the caller, which is reused.
 
 export class Cells {
   count = 0;

@@ -1,7 +1,7 @@
-// A chunk: some neighbouring cells of a long run (long_run.ts), as a run has them (run.ts).
+// A chunk: some adjacent cells of a long run (long_run.ts), in the form of a run (run.ts).
 //
 // Invariant: `lows` and `highs` are the sums of the lanes of its cells, which doubles hold exactly.
-// Trade-off: a chunk has the width that its own most demanding cell needs, and room for a full chunk from the start.
+// Trade-off: a chunk has the width that its widest cell needs, and room for a full chunk from the start.
 
 import { cellAt, cellDay, cellHi, cellLo, WIDE, widthFor, writeCell } from "./run.ts";
 

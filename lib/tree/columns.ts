@@ -1,13 +1,13 @@
-// Counters as columns, the way dumps carry them: one array for each field of all the counters.
+// Counters as columns, the form in which dumps hold them: one array for each field of all the counters.
 //
-//   keys    | lo | hi | lo | hi | ...       a counter after the other, in no particular order
+//   keys    | lo | hi | lo | hi | ...       one counter after the other, in no particular order
 //   counts  | 2  | 1  | ...                 how many cells each has
 //   days    | d  | d  | d  | ...            their cells, ascending by day
 //   lows    | lo | lo | lo | ...
-//   highs   | hi | hi | hi | ...            left out when all are zero
+//   highs   | hi | hi | hi | ...            left out if all are zero
 //
-// Invariant: what `branch` builds has passed every check that a tree's invariants need, because the
-// columns come from a file. Trade-off: the arrays are reused for one branch after the other.
+// Invariant: `branch` checks everything that a tree's invariants need, because the columns come from a file.
+// Trade-off: the arrays are reused for one branch after the other.
 
 import { compareU64, LANE, LANE_MAX } from "../bytes/mod.ts";
 import { DamagedError } from "../errors.ts";

@@ -1,10 +1,11 @@
-// The counters of a branch, as they are read: where their cells are, and what they add up to.
+// The counters of a branch, for reading: where their cells are, and what they add up to.
 //
-// A counter's slot (slot_table.ts) holds its newest cell; the older ones are in its run (run.ts), or, when there
-// are thousands, in a long run outside of the branch (long_run.ts).
+// A counter's slot (slot_table.ts) holds its newest cell. The older ones are in its run (run.ts), or, if there are
+// thousands, in a long run outside of the branch (long_run.ts).
 //
 // Invariant: the cells of a counter have the indexes from 0 on, ascending by day; the newest is the last.
-// Trade-off: each question looks at the width again; readings of whole branches have a loop of their own (day_range.ts).
+// Trade-off: each call checks the width of the run again; readings of whole branches have a loop of their own
+// (day_range.ts).
 
 import { cellsWork, chunkedWork, effort, LANE_MAX } from "../bytes/mod.ts";
 import type { LongRun } from "./long_run.ts";

@@ -1,8 +1,9 @@
-// Counts: how many counters and cells a tree has, and what all its cells add up to, kept as they change.
+// Counts: how many counters and cells a tree has, and the sum of all its cells, kept up to date.
 //
-// Invariant: the total is exact, whatever was added and taken away: its lanes are whole numbers in doubles
-// (below 2^53), and what they can't hold is carried on. A lane may be negative in between.
-// Trade-off: an increment adds two doubles instead of carrying at once; carries come once in 2^20 or more.
+// Invariant: the sum is exact: its lanes are integers in doubles (below 2^53), and what exceeds that is carried. A lane
+// may be negative in between.
+// Trade-off: an increment adds two doubles and does not carry at once; a carry happens once in 2^20 additions or less
+// often.
 
 import { LANE } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";

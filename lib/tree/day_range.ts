@@ -1,8 +1,8 @@
-// A range of days, made ready to add up the days in it of one counter after the other.
+// A range of days, prepared to add up its days for one counter after the other.
 //
 // Invariant: `sum` gives what `Branch.seek` and `Branch.sum` give, for each counter.
-// Trade-off: it reads the words of branches itself and not by their methods, and the codes of its ends are found
-// once. Of five million counters of thirty days each that takes 2 ns a cell instead of 9.
+// Trade-off: it reads the words of branches directly instead of by their methods, and computes the codes of its ends
+// once. For five million counters of thirty days each that takes 2 ns a cell instead of 9.
 
 import { LANE } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";

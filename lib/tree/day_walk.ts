@@ -1,7 +1,7 @@
-// A walk over the days of one counter, some thousands a step, while the tree goes on changing.
+// A walk over the days of one counter, some thousands a step, while the tree may change.
 //
-// Invariant: a day that is there from the walk's beginning to its end is met exactly once, in ascending order.
-// Trade-off: each step looks for the counter anew, since branches may have been laid out anew since the last one.
+// Invariant: a day that exists during the whole walk is met exactly once, in ascending order.
+// Trade-off: each step looks the counter up again, since branches may have been laid out anew in between.
 
 import type { Cells } from "./cells.ts";
 import type { Tree } from "./tree.ts";

@@ -1,12 +1,12 @@
-// The forest: all trees of this process, in the order of their serials, so the oldest first.
+// The forest: all trees of this process, in the order of their serials, oldest first.
 //
-// Trees with hidden names are there for whoever made them, until they get a name that clients know.
+// Trees with hidden names are visible only to their creator until they get a name that clients know.
 //
-// Invariant: every tree is in three tables, by the hash of its name's bytes, by its number, and by its
-// serial. A number is a small one that no other tree has now; a serial one that no other ever had.
-// Trade-off: tables by hash and by number, because a request carries bytes, and making a string of them to find a tree
-// would cost as much as everything else an increment does; and so would a name in the log. They are
-// typed arrays: in a Map each tree took 150 bytes more, and of a million its growing took 0.1 s at once.
+// Invariant: every tree is in three tables, by the hash of its name's bytes, by its number, and by its serial. A number is
+// small and unique among the present trees; a serial was never used before.
+// Trade-off: there are tables by hash and by number because a request carries bytes: making a string of them would cost
+// as much as the rest of an increment, and so would a name in each record of the WAL. The tables are typed arrays: in a
+// Map each tree took 150 bytes more, and a single growth step of a million entries took 0.1 s.
 
 import { assert } from "../assert.ts";
 import { Budget, HashIndex, NameIndex } from "../bytes/mod.ts";

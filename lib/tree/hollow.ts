@@ -1,9 +1,8 @@
-// Hollow trees: trees in name only, for whoever reads the whole of a directory to see whether that can be
-// done, and has no memory for what is in it.
+// Hollow trees: trees without counters, for a check that reads a whole directory and has no memory for its data.
 //
-// Invariant: they are created, renamed, replaced and dropped as others are, and never hold a counter. So
-// whatever the log says of trees is examined as at a start, and each branch of a dump by itself; only
-// sums beyond 2^64-1 over several records go unnoticed.
+// Invariant: they are created, renamed, replaced and dropped as other trees are, and never hold a counter. So
+// everything that the WAL says about trees is checked as at a start, and each branch of a dump by itself. Only
+// totals that exceed 2^64-1 over several records are not noticed.
 
 import { Forest } from "./forest.ts";
 import { Tree } from "./tree.ts";

@@ -1,13 +1,13 @@
-// Laying out branches anew: the one operation that compacts, grows, splits and joins them.
+// The layout of branches: the one operation that compacts, grows, splits and joins them.
 //
-// A full branch is first copied into a fresh block, which drops its dead words and divides the block
-// between slots and runs as its counters now need it. When that would gain little, up to three of its
-// neighbours are laid out together with it, evenly, over the same number of blocks or one more, so
-// that blocks are always at least about 3/4 full: four full ones become five.
+// A full branch is first copied into a fresh block, which drops its dead words and divides the block between slots
+// and runs as its counters now need it. If that gains little, up to three of its neighbours are laid out with it,
+// evenly, over the same number of blocks or one more. So blocks are always at least about 3/4 full: four full ones
+// become five.
 //
 // Invariant: the new branches hold the same counters, in the same order of key ranges.
-// Trade-off: up to five blocks are copied at once (0.4 ms for counters of a week, 1 ms for counters of a
-// day, of which there are three times as many), once per block's worth of growth.
+// Trade-off: up to five blocks are copied at once (0.4 ms for counters of a week, 1 ms for counters of a day, of which
+// there are three times as many), once for each block's worth of growth.
 
 import { compareU64 } from "../bytes/mod.ts";
 import { BLOCK_WORDS, type BlockPool } from "./block_pool.ts";

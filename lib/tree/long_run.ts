@@ -2,14 +2,14 @@
 //
 //   chunk    | cell | cell | ... |      up to CHUNK_CELLS, as a run has them (run.ts), with their sum
 //
-// One run of three million cells took 18 ms to add up, and 2 ms to put a day into, so that one request
-// with a few hundred of either kept everybody waiting for seconds. In chunks, a sum adds up two of them
-// in part and takes the sums of those between, and a new day moves the cells of one.
+// A single run of three million cells took 18 ms to add up and 2 ms to insert a day into, so a request with a few
+// hundred of either delayed all others for seconds. With chunks, a sum adds up parts of two of them and takes the
+// sums of those between, and a new day moves the cells of one.
 //
-// Invariant: chunks are never empty, days ascend from one to the next, `starts` are the indexes of their
-// first cells, and each knows the sum of its cells. There is nothing else: the newest cell is in the slot.
-// Trade-off: arrays of their own, with what the engine keeps about each, take a tenth more than a run in a branch; so
-// only counters of LONG_CELLS_MIN cells and more have one, and keep it until they have no cells.
+// Invariant: chunks are never empty, days ascend across them, `starts` are the indexes of their first cells, and each
+// holds the sum of its cells. The newest cell of the counter is in its slot, not here.
+// Trade-off: separate arrays, with V8's bookkeeping, take a tenth more than a run in a branch. So only counters of
+// LONG_CELLS_MIN cells and more have a long run, and keep it until they have no cells.
 
 import { assert } from "../assert.ts";
 import { LANE } from "../bytes/mod.ts";

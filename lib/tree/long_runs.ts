@@ -1,7 +1,7 @@
-// The long runs of a tree, by the numbers that its branches know them by.
+// The long runs of a tree, by the numbers under which its branches refer to them.
 //
-// Invariant: a number belongs to one counter, from `add` to `remove`; what the runs take is counted.
-// Trade-off: whether there is memory is asked for a full chunk, so that it need not be asked exactly.
+// Invariant: a number belongs to one counter, from `add` to `remove`; the memory of the runs is counted.
+// Trade-off: a full chunk must fit into the budget even if less is needed, so the size need not be computed exactly.
 
 import { assert } from "../assert.ts";
 import { CHUNK_CELLS, GROWTH_BYTES } from "./chunk.ts";

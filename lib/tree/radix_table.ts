@@ -1,14 +1,14 @@
-// A guide to the branches of a tree: by the leading bits of a key, between which of them its own is.
+// A radix table over the branches of a tree: the leading bits of a key give the few branches that may own it.
 //
 //   bucket     0  1  2  3  4  5 ...        the key's leading bits, as many as the last start has
 //   firsts     0  0  1  2  2  3 ...        the branch that owns the first key of the bucket
 //
-// Ids that were given out in order, and random ones, lie evenly: of thousands of branches one or two are
-// left to choose from. A binary search over all of them would be mispredicted at every other step.
+// Ids that were given out in order, and random ones, are spread evenly, so one or two of thousands of branches are left.
+// In a binary search over all of them, the processor would mispredict every other step.
 //
-// Invariant: the branch of a key is one of first(bucket)..first(bucket + 1). Trade-off: it is made anew after
-// branches were laid out, which takes microseconds where that took hundreds of them. Where keys lie so
-// unevenly that one bucket has most of the branches, nothing is gained.
+// Invariant: the branch of a key is one of first(bucket)..first(bucket + 1). Trade-off: the table is rebuilt after
+// a layout, which takes microseconds beside hundreds for the layout. If keys are so uneven that one bucket has most
+// of the branches, nothing is gained.
 
 /** Buckets for a branch, at least: few of them then have more than one start. */
 const BUCKETS_PER_BRANCH = 2;

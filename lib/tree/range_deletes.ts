@@ -1,12 +1,11 @@
-// Sweeps: changes of every counter of a tree, noted at once and done by each branch later.
+// Range deletes: changes of every counter of a tree, which are noted at once and carried out by each branch later.
 //
-// A sweep takes days away, or, without days, the counters that have no cells (a compact). It holds
-// from the moment it is noted: a branch goes through all that it has still before it, in their order,
-// before it is next touched. So a compact sees what the sweeps before it left empty, and never a
-// counter that came after it.
+// A range delete removes days or, without days, the counters that have no cells (a compact). It holds from the moment
+// it is noted: a branch carries out all that are pending, in order, before it is next touched. So a compact sees
+// the counters that earlier range deletes emptied, and none that was created later.
 //
-// Invariant: `swept` of a branch is the serial of the last sweep that it has gone through.
-// Trade-off: what is noted stays until every branch has gone through it and `settle` was told so.
+// Invariant: `swept` of a branch is the serial of the last range delete that it has carried out.
+// Trade-off: a note stays until every branch has carried it out and `settle` was called.
 
 import { compareU64 } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";

@@ -1,9 +1,9 @@
-// The trees that were found last, by their names: requests ask for the same few again and again, and often
-// for several in turn (the limits of a user and of an organisation).
+// The trees that were found last, by name: requests name the same few again and again, often several in turn (the
+// limits of a user and of an organisation).
 //
-// Invariant: an entry is a tree that has that name now; whoever takes a name away clears all of them.
-// Trade-off: each name has one place, found by three of its bytes, without a key: names that share it push
-// each other out, and whoever chooses them so is found by the keyed hash as everybody was before.
+// Invariant: an entry is a tree that has that name now; taking a name away clears all entries.
+// Trade-off: each name has one place, found by three of its bytes without a key. Names that share a place evict
+// each other; clients that choose such names are served by the keyed hash, as without this cache.
 
 import { equals } from "../bytes/mod.ts";
 import type { Tree } from "./tree.ts";

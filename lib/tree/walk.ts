@@ -1,10 +1,9 @@
-// A walk over a tree in ascending order of keys, a branch a step, while the tree goes on changing.
+// A walk over a tree in ascending order of keys, a branch a step, while the tree may change.
 //
-// Invariant: every key, from where it starts, that is in the tree from the walk's beginning to its end
-// is met exactly once.
-// Between two steps branches may have been laid out anew, so a step begins at a key, not at an index,
-// and covers the keys from there to the end of the branch that holds it now. A step joins what has
-// become nearly empty with what follows it, so there are fewer steps the next time.
+// Invariant: a key at or after the start that exists during the whole walk is met exactly once.
+// Branches may be laid out anew between two steps. So a step begins at a key, not at an index, and covers the keys
+// from there to the end of the branch that holds it now. A step joins nearly empty branches with those that follow,
+// so the next walk has fewer steps.
 
 import { compareU64, LANE_MAX } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
