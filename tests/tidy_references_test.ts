@@ -5,19 +5,10 @@
 // will do. Tests are left out, since they are full of made-up names.
 
 import { assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
+import { filesBelow, ROOT } from "./support/project.ts";
 
-const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const NAME = /(?<![\w./*-])(?:\w+\/)*\w+\.(?:ts|md|c|lua|sh)\b(?!["*(])/g;
-
-/** The paths of all files below a folder whose names end with one of these. */
-function files(folder: string, endings: readonly string[]): string[] {
-  return [...Deno.readDirSync(join(ROOT, folder))].flatMap(({ name, isDirectory }) => {
-    const path = folder === "" ? name : `${folder}/${name}`;
-    if (isDirectory) return files(path, endings);
-    return endings.some((ending) => name.endsWith(ending)) ? [path] : [];
-  });
-}
 
 /** The names of files that a text mentions, of sources in comments only. */
 function mentioned(path: string, text: string): string[] {
@@ -28,9 +19,9 @@ function mentioned(path: string, text: string): string[] {
 }
 
 Deno.test("tidy: comments and documents name files that are there", () => {
-  const sources = ["main.ts", ...files("lib", [".ts"])];
-  const documents = ["README.md", "tests/README.md", ...files("docs", [".md"])];
-  const others = ["tests", "packaging", ".ci"].flatMap((folder) => files(folder, [""]));
+  const sources = ["main.ts", ...filesBelow("lib", ".ts")];
+  const documents = ["README.md", "tests/README.md", ...filesBelow("docs", ".md")];
+  const others = ["tests", "packaging", ".ci"].flatMap((folder) => filesBelow(folder));
   const all = [...sources, ...documents, ...others].map((path) => `/${path}`);
   const missing = [...sources, ...documents].flatMap((path) => {
     return mentioned(path, Deno.readTextFileSync(join(ROOT, path)))

@@ -5,8 +5,9 @@
 // every function's first and last line at the same indentation, which a parser would tell us too.
 
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import settings from "../deno.json" with { type: "json" };
+import { filesBelow, ROOT } from "./support/project.ts";
 
 /**
  * From each room, the rooms below that it may import, each through its door, `mod.ts`. Every room may
@@ -140,15 +141,9 @@ function headComment(source: string): string {
   return source.match(/^(\/\/.*\n)*(\/\*[^]*?\*\/)?/)![0];
 }
 
-const ROOT = fromFileUrl(new URL("..", import.meta.url));
-
 /** Paths of the TypeScript files under a directory of the project. */
 function sources(directory: string): string[] {
-  return [...Deno.readDirSync(join(ROOT, directory))].flatMap((entry) => {
-    const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory) return sources(path);
-    return path.endsWith(".ts") ? [path] : [];
-  });
+  return filesBelow(directory, ".ts");
 }
 
 Deno.test("tidy: every source keeps the rules", () => {
