@@ -126,13 +126,19 @@ let slices = slicesOfHost();
 function slicesOfHost(): TimeSlices {
   return new TimeSlices({
     now: () => performance.now(),
-    nextTurn: (call) => void setTimeout(call, 0),
+    nextTurn: afterMillisecond,
+    nextTurnAtOnce: afterTurn,
   });
 }
 
 /** Begins anew, for whoever has taken all timers away: a turn that was waited for would never come. */
 export function forgetTurns(): void {
   slices = slicesOfHost();
+}
+
+/** Asks for a next turn without long work. */
+export function holdLongWork(): void {
+  slices.hold();
 }
 
 /** A function to await before each step of long work: now and then it lets all others have a turn. */

@@ -7,6 +7,7 @@ export {
   afterTurn,
   type Calendar,
   type Clock,
+  holdLongWork,
   HostClock,
   localZone,
   nextTurn,

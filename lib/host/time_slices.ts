@@ -6,6 +6,7 @@
 //
 // Invariant: in a turn, long work takes SLICE_MS, plus what the last steps took longer than expected. Waiting workers
 // go on in order of arrival, before those that arrive later have used up the slice of that turn.
+// Long work can be held for a few turns (`hold`) by whoever needs turns that are short.
 // Trade-off: giving way costs a timer's millisecond, in which the machine may idle. So the slice is not as short
 // as it could be: with 2 ms, two fifths of an idle machine were not used.
 
@@ -21,12 +22,17 @@ const QUANTUM_MS = 0.5;
  */
 const STEP_MS = 0.2;
 
+/** Long work is held for so many turns at most, about a millisecond, so that it always goes on. */
+const HELD_TURNS_MAX = 128;
+
 /** The event loop. */
 interface Loop {
   /** Milliseconds, from any moment on. */
   now(): number;
   /** Calls a function in the next turn, when sockets have been looked at. */
   nextTurn(call: () => void): void;
+  /** Likewise, without sleeping before it. */
+  nextTurnAtOnce(call: () => void): void;
 }
 
 export class TimeSlices {
@@ -38,6 +44,9 @@ export class TimeSlices {
   #turn = 0;
   /** Whether the next turn will be noticed. */
   #isArmed = false;
+  /** Whether somebody has asked for short turns since the last one, and how many turns long work was held for that. */
+  #isHeld = false;
+  #heldTurns = 0;
 
   constructor(loop: Loop) {
     this.#loop = loop;
@@ -72,6 +81,11 @@ export class TimeSlices {
     };
   }
 
+  /** Asks for a next turn without long work. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
   #wake(): void {
     this.#waiting.shift()?.();
   }
@@ -79,13 +93,21 @@ export class TimeSlices {
   #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
-    this.#loop.nextTurn(() => {
-      this.#isArmed = false;
-      this.#spentMs = 0;
-      this.#turn++;
-      this.#wake();
-      // Whoever goes on now may end, or wait for a disk, without another word.
-      if (this.#waiting.length > 0) this.#arm();
-    });
+    this.#loop.nextTurn(() => this.#begin());
+  }
+
+  /** Begins a turn, unless it is to be one without long work. */
+  #begin(): void {
+    if (this.#isHeld && this.#heldTurns < HELD_TURNS_MAX) {
+      this.#isHeld = false;
+      this.#heldTurns++;
+      return this.#loop.nextTurnAtOnce(() => this.#begin());
+    }
+    this.#isArmed = this.#isHeld = false;
+    this.#heldTurns = this.#spentMs = 0;
+    this.#turn++;
+    this.#wake();
+    // A worker that goes on now may end, or wait for a disk, without calling `rest` again.
+    if (this.#waiting.length > 0) this.#arm();
   }
 }

@@ -10,6 +10,7 @@ class World {
   readonly slices = new TimeSlices({
     now: () => this.ms,
     nextTurn: (call) => void this.#next.push(call),
+    nextTurnAtOnce: (call) => void this.#next.push(call),
   });
 
   /** Whether somebody wants a turn. */
@@ -120,4 +121,31 @@ Deno.test("slices: work that is alone goes on at once while its slice lasts", as
   world.work(1000, 0.01, () => steps++);
   await settled();
   assert(steps >= (SLICE_MS - 0.5) / 0.01, `${steps} steps`);
+});
+
+Deno.test("slices: a turn for which long work is held has none, and later turns have", async () => {
+  const world = new World();
+  let steps = 0;
+  world.work(1000, 0.5, () => steps++);
+  await settled();
+  for (let held = 0; held < 3; held++) {
+    const before = steps;
+    world.slices.hold();
+    assertEquals(await world.turn(), 0);
+    assertEquals(steps, before);
+    assert(await world.turn() > 0, "a hold is for one turn");
+  }
+});
+
+Deno.test("slices: long work that is held in every turn goes on all the same", async () => {
+  const world = new World();
+  let isDone = false;
+  world.work(30, 1).then(() => isDone = true);
+  await settled();
+  let turns = 0;
+  for (; !isDone; turns++) {
+    world.slices.hold();
+    await world.turn();
+  }
+  assert(turns > 1000 && turns < 10_000, `${turns} turns`);
 });
