@@ -25,6 +25,7 @@ import {
   DirectoryLock,
   HostClock,
   HostDisk,
+  HttpServers,
   localZone,
   machineMemoryBytes,
   memoryBytes,
@@ -188,6 +189,7 @@ function listen(config: Config): Deno.TcpListener {
 interface Server {
   acceptor: Acceptor | null;
   database: Database | null;
+  readonly httpServers: HttpServers;
 }
 
 /** Installs the signal handlers. It runs first, because the default action of most signals kills. */
@@ -196,12 +198,13 @@ function heedSignals(server: Server): void {
   const stop = async (signal: string) => {
     if (isStopping) return; // a second signal must not interrupt the final dump
     isStopping = true;
-    const { acceptor, database } = server;
+    const { acceptor, database, httpServers } = server;
     if (acceptor === null || database === null) {
       log("Stopped while loading");
       Deno.exit(0); // nothing has been acknowledged, and a start can be interrupted anywhere
     }
     await acceptor.stop();
+    httpServers.close();
     const failures = await database.dumpAll(signal);
     await database.close();
     announce(`Karma v.${VERSION} is off.`);
@@ -226,7 +229,8 @@ async function main(): Promise<void> {
   const { kind, config } = commandLine;
   if (kind === "check") await mend(config, "check");
   if (kind === "repair") await mend(config, commandLine.isMeant ? "repair" : "plan");
-  const server: Server = { acceptor: null, database: null };
+  const httpServers = new HttpServers();
+  const server: Server = { acceptor: null, database: null, httpServers };
   heedSignals(server);
   const access = readTokens(config);
   const memory = memoryLimits(config, machineMemoryBytes());
@@ -247,7 +251,15 @@ async function main(): Promise<void> {
   const options = acceptorOptions(config, memory, access);
   const descriptors = holdDescriptors(directory);
   const loading = new Loading(statistics);
-  const acceptor = new Acceptor(listener, loading, options, descriptors, log, budget);
+  const acceptor = new Acceptor(
+    listener,
+    loading,
+    options,
+    descriptors,
+    log,
+    budget,
+    httpServers,
+  );
   const accepting = acceptor.run();
   const lost = (error: HostError) =>
     fail(error.message, error instanceof FullError ? EXIT_FULL : EXIT_BROKEN);

@@ -5,10 +5,16 @@
 //
 // tidy-allow: it is a table, with an entry for each option.
 
+import { PORT_PROTOCOLS, type PortProtocol } from "../server/mod.ts";
+
 export interface Config {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** What clients may speak. */
+  readonly protocols: ReadonlySet<PortProtocol>;
+  /** The origins of pages that browsers may let use Karma; `*`: all. */
+  readonly corsOrigins: readonly string[];
   readonly directory: string;
   readonly restore: boolean;
   /** Whether what is counted goes into the log. */
@@ -94,6 +100,24 @@ const zone: Kind<string> = {
     } catch {
       return undefined;
     }
+  },
+};
+
+const protocols: Kind<ReadonlySet<PortProtocol>> = {
+  expected: `one or more of ${PORT_PROTOCOLS.join(", ")}, with commas between them`,
+  read(text) {
+    const words = text.split(",").map((word) => PORT_PROTOCOLS.find((known) => known === word));
+    return words.every((word) => word !== undefined) ? new Set(words) : undefined;
+  },
+};
+
+const origins: Kind<readonly string[]> = {
+  expected: "*, or origins such as https://app.example.com with commas between them",
+  read(text) {
+    const words = text === "" ? [] : text.split(",");
+    return words.every((word) => word === "*" || URL.parse(word)?.origin === word)
+      ? words
+      : undefined;
   },
 };
 
@@ -256,6 +280,22 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "UTC",
     kind: zone,
     help: "Zone of the days: UTC, local or an IANA name",
+  },
+  protocols: {
+    flag: "protocols",
+    value: "list",
+    variable: "KARMA_PROTOCOLS",
+    fallback: PORT_PROTOCOLS.join(","),
+    kind: protocols,
+    help: "What clients may speak",
+  },
+  corsOrigins: {
+    flag: "cors-origin",
+    value: "origins",
+    variable: "KARMA_CORS_ORIGIN",
+    fallback: "",
+    kind: origins,
+    help: "Pages that browsers may let use HTTP; *: all",
   },
   requestBytesMax: {
     flag: "max-request-bytes",

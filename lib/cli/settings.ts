@@ -41,6 +41,8 @@ export function acceptorOptions(
     connectionsMax,
     noDelay,
     keepAlive: config.tcpKeepAliveSeconds > 0,
+    protocols: config.protocols,
+    corsOrigins: config.corsOrigins,
     access,
     authTimeoutMs: 1000 * config.authTimeoutSeconds,
     batchItemsMax,

@@ -23,6 +23,7 @@ export {
   type Reading,
   type Writing,
 } from "./disk.ts";
+export { type HttpServer, HttpServers } from "./http_server.ts";
 export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
 export { ReadWindow } from "./read_window.ts";
 export { replaceFile } from "./replace_file.ts";

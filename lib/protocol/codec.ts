@@ -8,7 +8,7 @@ import { assert } from "../assert.ts";
 import { type Frame, type Line, type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
 import { Access, Reply, Request } from "../command/mod.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { Protocol, ProtocolOptions } from "./protocol.ts";
+import type { Envelope, Protocol, ProtocolOptions } from "./protocol.ts";
 import { PROTOCOLS } from "./protocols.ts";
 
 export interface CodecOptions extends ProtocolOptions {
@@ -50,14 +50,24 @@ export class Codec {
     return this.#named(spoken).frame(received, isEnded);
   }
 
-  /** Decodes a frame of a connection that last spoke `spoken`. False: `reply` tells why not. */
-  decode(frame: Line, spoken: string, request: Request, reply: Reply): boolean {
+  /**
+   * Decodes a frame of a connection that last spoke `spoken`. False: `reply` tells why not. With an `envelope` the
+   * connection speaks nothing else.
+   */
+  decode(
+    frame: Line,
+    spoken: string,
+    request: Request,
+    reply: Reply,
+    envelope: Envelope | null = null,
+  ): boolean {
     request.clear();
-    const protocol = this.#recognized(frame) ?? this.#named(spoken);
+    const recognized = envelope === null ? this.#recognized(frame) : null;
+    const protocol = recognized ?? this.#named(spoken);
     this.#last = protocol;
     request.protocol = protocol.name;
     request.isBounded = protocol.isBounded;
-    return protocol.decode(frame, request, reply);
+    return protocol.decode(frame, request, reply, envelope);
   }
 
   /** Writes a whole reply, or the beginning of a walked one. */

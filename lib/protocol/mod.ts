@@ -2,3 +2,5 @@
 
 export { type Codec, codecMaker, errorLine } from "./codec.ts";
 export { JsonReplyWriter } from "./json/response.ts";
+export { frameWhole } from "./json/frame_line.ts";
+export type { Envelope } from "./protocol.ts";

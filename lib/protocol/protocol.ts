@@ -7,7 +7,17 @@
 // the same in all protocols.
 
 import type { Frame, Line, ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
-import type { Access, Reply, Request } from "../command/mod.ts";
+import type { Access, Operation, Reply, Request } from "../command/mod.ts";
+
+/** What is said of requests outside of their frames: by the path and the headers of HTTP. */
+export interface Envelope {
+  /** What is asked for; null: the frame tells. */
+  readonly operation: Operation | null;
+  /** The token; null: the frame has it. */
+  readonly token: Uint8Array | null;
+  /** Whether everything that comes is one request, in which line feeds are blanks. */
+  readonly isWhole: boolean;
+}
 
 export interface Protocol {
   /** Its name, as `Request.protocol` has it. */
@@ -18,8 +28,12 @@ export interface Protocol {
   frame(received: ReceiveBuffer, isEnded: boolean): Frame;
   /** Whether a frame is in this protocol for certain. */
   recognizes(frame: Line): boolean;
-  /** Decodes a frame. False: the reply says why not. Strings may be unescaped where they lie. */
-  decode(frame: Line, request: Request, reply: Reply): boolean;
+  /**
+   * Decodes a frame. False: the reply says why not. Strings may be unescaped where they lie.
+   *
+   * `envelope`: what was said outside of the frame; null: nothing, as in most connections
+   */
+  decode(frame: Line, request: Request, reply: Reply, envelope: Envelope | null): boolean;
   /** Writes a whole reply, or the beginning of a walked one. */
   encode(request: Request, reply: Reply, out: SendBuffer): void;
   /** Writes the next piece of a walked reply. "end": it was the last one, and `encodeEnd` is next. */

@@ -9,8 +9,8 @@ import { assert } from "../assert.ts";
 import { Budget, BufferPool } from "../bytes/mod.ts";
 import type { Access } from "../command/mod.ts";
 import type { Backend } from "./backend.ts";
-import { nextTurn, sleep } from "../host/mod.ts";
-import { codecMaker, errorLine } from "../protocol/mod.ts";
+import { HttpServers, nextTurn, sleep } from "../host/mod.ts";
+import { codecMaker, type Envelope, errorLine } from "../protocol/mod.ts";
 import { sentenceOf } from "../errors.ts";
 import { BufferBound } from "./buffer_bound.ts";
 import type { Descriptors } from "./descriptors.ts";
@@ -21,6 +21,9 @@ import { addressOf, Gate } from "./gate.ts";
 import { Notices } from "./notices.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Session } from "./session.ts";
+import type { HttpOptions } from "./http/admission.ts";
+import { Handler } from "./http/handler.ts";
+import { HttpSession, type HttpShared } from "./http/http_session.ts";
 
 /** The part of a TCP connection that the acceptor uses. */
 export interface Newcomer extends Connection {
@@ -34,7 +37,7 @@ interface Listener {
   /** Options of the acceptor; see docs/operations.md for those of the command line. */
 }
 
-export interface AcceptorOptions extends SessionLimits {
+export interface AcceptorOptions extends SessionLimits, HttpOptions {
   readonly connectionsMax: number;
   readonly noDelay: boolean;
   /** Whether TCP keep-alive is on, so that vanished clients are detected. */
@@ -79,7 +82,8 @@ export class Acceptor {
   readonly #notices: Notices;
   readonly #gate: Gate;
   readonly #bound: BufferBound;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Set<Session | HttpSession>();
+  readonly #http: HttpShared;
   readonly #exchanges: ExchangePool;
   readonly #turnBudget: TurnBudget;
   /** Cap on connections while descriptors are short; Infinity: no cap. */
@@ -95,6 +99,7 @@ export class Acceptor {
     descriptors: Descriptors,
     log: (line: string) => void,
     budget = new Budget(),
+    httpServers = new HttpServers(),
   ) {
     this.#listener = listener;
     this.#backend = backend;
@@ -108,6 +113,18 @@ export class Acceptor {
     const codec = codecMaker({ access, itemsMax: batchItemsMax, replyBytesMax });
     this.#exchanges = new ExchangePool(codec, pool);
     this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
+    this.#http = {
+      servers: httpServers,
+      handler: new Handler(options),
+      limits: options,
+      gate: this.#gate,
+      turnBudget: this.#turnBudget,
+      pool,
+      failed: (error, connection) => {
+        this.#notices.note(error.what, `${sentenceOf(error.cause)}; from ${addressOf(connection)}`);
+      },
+      session: (connection, envelope) => this.#session(connection, envelope),
+    };
   }
 
   /** Accepts connections; resolves after `stop`. */
@@ -175,7 +192,32 @@ export class Acceptor {
     } catch {
       return connection.close(); // the client has already disconnected
     }
-    const session = new Session(
+    const { statistics } = this.#backend;
+    statistics.connections++;
+    this.#serve(connection).finally(() => statistics.connections--);
+  }
+
+  /** Serves a connection until it ends, in the protocol that its first line is in. */
+  async #serve(connection: Newcomer): Promise<void> {
+    const session = this.#session(connection);
+    await this.#run(session, session.run());
+    const { handedOver, since } = session;
+    if (handedOver === null) return;
+    const http = new HttpSession(connection, since, this.#http);
+    await this.#run(http, http.run(handedOver));
+  }
+
+  async #run(session: Session | HttpSession, running: Promise<void>): Promise<void> {
+    this.#sessions.add(session);
+    try {
+      await running;
+    } finally {
+      this.#sessions.delete(session);
+    }
+  }
+
+  #session(connection: Connection, envelope: Envelope | null = null): Session {
+    return new Session(
       connection,
       this.#backend,
       this.#exchanges,
@@ -183,14 +225,8 @@ export class Acceptor {
       this.#options,
       this.#gate,
       this.#bound,
+      envelope,
     );
-    const { statistics } = this.#backend;
-    this.#sessions.add(session);
-    statistics.connections++;
-    session.run().finally(() => {
-      this.#sessions.delete(session);
-      statistics.connections--;
-    });
   }
 
   /** Handles a failure to accept. */

@@ -11,8 +11,14 @@ export interface Connection extends Remote {
   close(): void;
 }
 
+/** The protocols of the port: JSON lines, and HTTP by the first line of a connection. */
+export const PORT_PROTOCOLS = ["json", "http"] as const;
+export type PortProtocol = (typeof PORT_PROTOCOLS)[number];
+
 /** Limits of a session; 0: no limit. */
 export interface SessionLimits {
+  /** What clients may speak. */
+  readonly protocols: ReadonlySet<PortProtocol>;
   readonly requestBytesMax: number;
   readonly requestTimeoutMs: number;
   readonly readTimeoutMs: number;

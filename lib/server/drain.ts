@@ -143,10 +143,13 @@ class Sight {
 export async function drain(sessions: ReadonlySet<Leaver>, loop: DrainLoop): Promise<void> {
   const began = loop.now();
   const sights = new Map<Leaver, Sight>();
-  for (const session of sessions) sights.set(session, new Sight(session, began));
+  const see = (session: Leaver) => { // some take over from others meanwhile (http/http_session.ts)
+    if (!sights.has(session)) sights.set(session, new Sight(session, loop.now()));
+    return !sights.get(session)!.isCut;
+  };
   let calmTurns = 0;
   for (;;) {
-    const left = [...sessions].filter((session) => !sights.get(session)!.isCut);
+    const left = [...sessions].filter(see);
     if (left.length === 0) break;
     await loop.turn();
     const now = loop.now();

@@ -1,13 +1,14 @@
-// Foreign protocols: HTTP and TLS clients that reach the port by mistake or by way of a browser, and proxies that
+// Foreign protocols: which lines are not JSON but the beginning of something else, and what those clients are told that
+// are not served: TLS on the plain port, HTTP where it is switched off or behind lines of JSON, and proxies that
 // announce the client's address before its first request.
 //
-// Invariant: nothing after an HTTP request line or a TLS greeting is read as a request. A form on a web page could
+// Invariant: nothing after an HTTP request line or a TLS greeting is read as a line of JSON. A form on a web page could
 // contain lines that look like requests, and after the header of a proxy each reply would be taken for that to the
 // next request. Such a line is not JSON, so only refused lines are examined, and other requests pay nothing.
 
 import { errorLine } from "../protocol/mod.ts";
 
-export type Foreign = "http" | "tls" | "proxy";
+export type Foreign = "http" | "tls" | "proxy" | "json";
 
 /** A record of TLS: its type, a handshake, and the first half of its version. */
 const TLS_HANDSHAKE = 0x16;
@@ -42,6 +43,12 @@ export function isTls(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start >= 2 && bytes[start] === TLS_HANDSHAKE && bytes[start + 1] === TLS_VERSION;
 }
 
+/** What a client of HTTP is told for whom there is no server. */
+export const UNAVAILABLE = httpResponse(
+  "503 Service Unavailable",
+  errorLine("too_many_connections", "There is no room for another connection over HTTP"),
+);
+
 /** The answer before the connection ends: a line of JSON, which for HTTP is the body of a response. */
 export function answerTo(foreign: Foreign): Uint8Array<ArrayBuffer> {
   return ANSWERS[foreign];
@@ -49,24 +56,27 @@ export function answerTo(foreign: Foreign): Uint8Array<ArrayBuffer> {
 
 const ANSWERS: Readonly<Record<Foreign, Uint8Array<ArrayBuffer>>> = {
   tls: unsupported(
-    "There is no TLS on this port: connect without it, or put a TLS proxy in between",
+    "There is no TLS on this port: --tls-port says which has it, or connect without it",
   ),
+  json: unsupported("There are no JSON lines on this port: --protocols leaves them out"),
   proxy: unsupported(
     "There is no PROXY protocol on this port: let the proxy pass connections on without a header",
   ),
-  http: httpResponse(unsupported(
-    "There is no HTTP on this port: send one JSON object a line over TCP, " +
-      'for example {"v":2,"op":"system.ping"}',
-  )),
+  http: httpResponse(
+    "400 Bad Request",
+    unsupported(
+      "There is no HTTP here: on a connection that begins with it there is, unless --protocols leaves it out",
+    ),
+  ),
 };
 
 function unsupported(sentence: string): Uint8Array<ArrayBuffer> {
   return errorLine("unsupported_protocol", sentence);
 }
 
-function httpResponse(body: Uint8Array): Uint8Array<ArrayBuffer> {
+function httpResponse(status: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const head = encoder.encode(
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n" +
+    `HTTP/1.1 ${status}\r\n` + "Content-Type: application/json\r\n" +
       `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
   );
   return Uint8Array.from([...head, ...body]);

@@ -10,7 +10,7 @@
 
 import type { Line } from "../bytes/mod.ts";
 import type { Access, Reply, Request } from "../command/mod.ts";
-import type { Codec } from "../protocol/mod.ts";
+import type { Codec, Envelope } from "../protocol/mod.ts";
 import type { Notices } from "./notices.ts";
 
 /** A stranger's buffer grows beyond this only for a request that needs it, not to read more at once. */
@@ -71,9 +71,10 @@ export class Gate {
     spoken: string,
     request: Request,
     reply: Reply,
+    envelope: Envelope | null,
   ): boolean {
     this.access.forget();
-    const isDecoded = codec.decode(line, spoken, request, reply);
+    const isDecoded = codec.decode(line, spoken, request, reply, envelope);
     if (this.access.isAuthenticated && reply.code !== "unauthorized") {
       this.leave(stranger);
       stranger.authenticate();

@@ -11,18 +11,22 @@ import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
 import { Activity, type Leaver } from "./drain.ts";
 import { SEND_BYTES, SLICE_BYTES } from "./exchange.ts";
-import type { CallContext, Exchange, ExchangePool } from "./exchange.ts";
+import type { Exchange, ExchangePool } from "./exchange.ts";
 import { CALL_WORK, type Job, type TurnBudget } from "./turn_budget.ts";
+import { type Envelope, frameWhole } from "../protocol/mod.ts";
 import { linger, part } from "./farewell.ts";
 import { answerTo, type Foreign, foreignLine, isTls } from "./foreign.ts";
 import { type Gate, type Stranger, STRANGER_BYTES_BUSY } from "./gate.ts";
 import { Holding, type Owner } from "./holding.ts";
 import { tooLong, tooMuchAtOnce } from "./refusals.ts";
 import { Quota } from "./round_robin.ts";
-import { stream, writeWhole } from "./whole_reply.ts";
+import { complete } from "./long_reply.ts";
 
-/** "pause": a reply takes time, or there is much to do; "refused": no more is read from this client. */
-type State = "done" | "pause" | "refused";
+/**
+ * "pause": a reply takes time, or there is much to do; "refused": no more is read from this client; "http": it speaks
+ * HTTP, and the connection is another's from here on.
+ */
+type State = "done" | "pause" | "refused" | "http";
 
 export class Session implements Job, Owner, Stranger, Leaver {
   readonly #connection: Connection;
@@ -43,8 +47,13 @@ export class Session implements Job, Owner, Stranger, Leaver {
   #state: State = "done";
   /** What the client spoke last. */
   #spoken = "v2";
-  /** Whether it has turned out that the client speaks another protocol. */
+  /** Whether no request has come yet, and whether it has turned out that the client speaks another protocol. */
+  #isNew = true;
   #isForeign = false;
+  readonly #envelope: Envelope | null;
+  readonly #speaksJson: boolean;
+  /** What came, of a client that speaks HTTP: the connection stays open at the end of `run`. */
+  handedOver: Uint8Array<ArrayBuffer> | null = null;
   #closed = false;
   /** Whether a call of the connection is awaited, and so what fails is the connection. */
   isTalking = false;
@@ -62,8 +71,11 @@ export class Session implements Job, Owner, Stranger, Leaver {
     limits: SessionLimits,
     gate: Gate,
     bound: BufferBound,
+    envelope: Envelope | null = null,
   ) {
     this.#connection = connection;
+    this.#envelope = envelope;
+    this.#speaksJson = envelope !== null || limits.protocols.has("json");
     this.#backend = backend;
     this.#exchanges = exchanges;
     this.#turnBudget = turnBudget;
@@ -84,7 +96,8 @@ export class Session implements Job, Owner, Stranger, Leaver {
     } catch (error) {
       if (!this.isTalking) throw error; // the connection may fail at any time, the rest is our mistake
     } finally {
-      this.close();
+      if (this.handedOver === null) this.close();
+      else if (this.isStranger) this.#gate.leave(this);
       this.#holding.release();
     }
   }
@@ -149,7 +162,10 @@ export class Session implements Job, Owner, Stranger, Leaver {
           const turn = this.#turnBudget.run(this); // calls `work`
           if (turn !== null) await turn;
           const exchange = this.#exchange!;
-          if (exchange.kept !== null) await this.#complete(exchange, exchange.kept);
+          if (exchange.kept !== null) {
+            await complete(exchange, this.#backend, this.#turnBudget, this, this.#flush);
+            this.#exchanges.giveRecords(exchange);
+          }
           await this.#backend.settled();
           // Written here, not in a function of its own: one promise less for each read.
           const { out } = exchange;
@@ -163,7 +179,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
         this.#exchange = null;
       }
       if (this.#state === "refused") return await this.#linger();
-      if (this.#isEnded) return;
+      if (this.#isEnded || this.#state === "http") return;
       const others = this.#turnBudget.roundRobin.wait(this.#quota, this.#worked);
       if (others !== null) await others;
     }
@@ -176,20 +192,24 @@ export class Session implements Job, Owner, Stranger, Leaver {
     const received = this.#received;
     const before = received.left - out.length;
     if (this.#turnBudget.begin()) this.#backend.beginTurn();
-    this.#state = this.#answerAll(exchange);
+    this.#state = this.#speaksJson ? this.#answerAll(exchange) : this.#answerOther(exchange);
     const worked = before - received.left + out.length;
     this.#worked += worked;
     this.#turnBudget.spend(worked);
     this.#turnBudget.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
+    this.#isNew &&= exchange.requests === 0;
   }
 
   #answerAll(exchange: Exchange): State {
     const received = this.#received;
     const { out } = exchange;
+    const envelope = this.#envelope;
     const { request, reply, codec } = this.#exchanges.records;
     const enough = Math.max(0, received.left - SLICE_BYTES);
     for (;;) {
-      const frame = codec.frame(received, this.#spoken, this.#isEnded);
+      const frame = envelope !== null && envelope.isWhole
+        ? frameWhole(received, this.#isEnded)
+        : codec.frame(received, this.#spoken, this.#isEnded);
       if (frame === "none") return this.#noteRest(exchange);
       if (frame === "too long") {
         tooLong(this.#exchanges.records, this.#spoken, received.frameBytesMax, out);
@@ -198,13 +218,13 @@ export class Session implements Job, Owner, Stranger, Leaver {
       reply.clear();
       exchange.requests++;
       const isDecoded = this.isStranger
-        ? this.#gate.decode(this, codec, received, this.#spoken, request, reply)
-        : codec.decode(received, this.#spoken, request, reply);
+        ? this.#gate.decode(this, codec, received, this.#spoken, request, reply, envelope)
+        : codec.decode(received, this.#spoken, request, reply, envelope);
       if (isDecoded) {
         this.#backend.execute(request, reply);
-      } else if (reply.code === "invalid_json") {
-        const foreign = foreignLine(received.bytes, received.start, received.end);
-        if (foreign !== null) return this.#refuse(foreign, exchange);
+      } else if (reply.code === "invalid_json" && envelope === null) {
+        const state = this.#turnAway(exchange);
+        if (state !== null) return state;
       } else if (reply.code === "unauthorized") this.#gate.unauthorized(this.#connection);
       this.#spoken = request.protocol;
       if (reply.pending !== null || reply.isWalked) { // it is completed before the next is looked at
@@ -216,6 +236,26 @@ export class Session implements Job, Owner, Stranger, Leaver {
       if (out.length >= SEND_BYTES || this.#turnBudget.isSliceOver) return "pause";
       if (received.left < enough) return "pause";
     }
+  }
+
+  /** Answers a client that may not speak JSON lines, or leaves it to others. */
+  #answerOther(exchange: Exchange): State {
+    if (this.#received.next() === "none") return this.#noteRest(exchange);
+    exchange.requests++;
+    return this.#turnAway(exchange) ?? this.#refuse("json", exchange);
+  }
+
+  /** Leaves a client that speaks HTTP to whoever serves it, and refuses all that speak what nobody serves; null: neither. */
+  #turnAway(exchange: Exchange): State | null {
+    const { bytes, start, end, partEnd } = this.#received;
+    const foreign = foreignLine(bytes, start, end);
+    const isFirst = this.#isNew && exchange.requests === 1;
+    if (foreign !== "http" || !isFirst || !this.#limits.protocols.has("http")) {
+      return foreign === null ? null : this.#refuse(foreign, exchange);
+    }
+    this.handedOver = bytes.slice(start, partEnd);
+    exchange.requests--; // it is no request of ours
+    return "http";
   }
 
   /** It has shown a right token. */
@@ -242,50 +282,14 @@ export class Session implements Job, Owner, Stranger, Leaver {
     return "done";
   }
 
-  /** Sends what was answered before it, and completes a reply that takes time or is long. */
-  async #complete(exchange: Exchange, kept: CallContext): Promise<void> {
-    const { request, reply, codec } = kept;
-    const { pending } = reply;
-    const began = performance.now();
-    try {
-      await this.#flush(exchange);
-    } finally {
-      await pending; // it fills in the reply, which must stay ours until then
-    }
-    codec.encode(request, reply, exchange.out);
-    if (reply.isWalked) await this.#walk(exchange, kept);
-    if (reply.code !== null) this.#backend.statistics.errors++;
-    this.#backend.statistics.turn(1, performance.now() - began);
-    this.#exchanges.giveRecords(exchange);
-  }
-
-  /** Writes the rest of a reply about a whole tree, a branch at a time. */
-  async #walk(exchange: Exchange, records: CallContext): Promise<void> {
-    const { request, reply, codec } = records;
-    const { out } = exchange;
-    if (!request.isBounded) { // however long it is, it is sent
-      this.tag = await stream(
-        records,
-        out,
-        this.#turnBudget,
-        this.tag,
-        () => this.#flush(exchange),
-      );
-      return codec.encodeEnd(request, reply, out, 0);
-    }
-    const end = await this.#backend.read(reply.deadline, () => writeWhole(records, out));
-    if (end === "end") return codec.encodeEnd(request, reply, out, 0);
-    if (end === "timeout") this.#backend.timeOut(reply);
-    codec.refuse(request, reply, out, 0);
-  }
-
-  async #flush({ out }: Pick<Exchange, "out">): Promise<void> {
+  /** Sends what was answered. */
+  readonly #flush = async ({ out }: Pick<Exchange, "out">): Promise<void> => {
     await this.#backend.settled();
     this.#beginWrite(out);
     for (let at = 0; at < out.length;) at += await this.#connection.write(out.view(at));
     this.#endWrite();
     out.clear();
-  }
+  };
 
   /** Lets a refused client read its reply. */
   async #linger(): Promise<void> {

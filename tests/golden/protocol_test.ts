@@ -34,6 +34,36 @@ Deno.test("protocol.md: every example is answered as it says", async () => {
   assertEquals(wrong.join("\n"), "");
 });
 
+/** A call of curl and what it prints. */
+function calls(text: string): { args: string[]; printed: string }[] {
+  return [...text.matchAll(/^\$ curl (.*)\n(.*)$/gm)].map(([, args, printed]) => ({
+    args: [...args.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word),
+    printed,
+  }));
+}
+
+/** What curl does with these arguments. */
+async function curl(args: readonly string[], port: number): Promise<string> {
+  const [header, body] = ["-H", "-d"].map((flag) => args[args.indexOf(flag) + 1]);
+  const [name, value] = header.split(": ");
+  const url = args.at(-1)!.replace(":8080", `:${port}`);
+  const response = await fetch(url, { method: "POST", body, headers: { [name]: value } });
+  return (await response.text()).trimEnd();
+}
+
+Deno.test("protocol.md and README.md: every call of curl prints what it says", async () => {
+  const readme = Deno.readTextFileSync(new URL("README.md", ROOT));
+  for (const [document, atLeast] of [[text, 4], [readme, 1]] as const) {
+    await using server = await Server.start();
+    const found = calls(document);
+    assert(found.length >= atLeast);
+    for (const { args, printed } of found) {
+      const pattern = printed.split("…").map(RegExp.escape).join("[^,{}]+");
+      assertMatch(await curl(args, server.port), new RegExp(`^${pattern}$`), args.join(" "));
+    }
+  }
+});
+
 Deno.test("protocol.md: every operation is there under all its names, every command, every code", () => {
   for (const { v1, v2 } of OPERATIONS) {
     for (const op of v2?.ops ?? []) assert(text.includes(`\`${op}\``), `${op} is missing`);

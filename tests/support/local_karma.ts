@@ -8,6 +8,7 @@
 import { Budget } from "../../lib/bytes/budget.ts";
 import { Access } from "../../lib/command/access.ts";
 import { codecMaker } from "../../lib/protocol/codec.ts";
+import type { Envelope } from "../../lib/protocol/protocol.ts";
 import { JsonReplyWriter } from "../../lib/protocol/json/response.ts";
 import { DedupStore } from "../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
@@ -52,6 +53,7 @@ const LIMITS = {
   dumpsKept: 5,
   memoryBytesMax: Infinity,
   batchItemsMax: 10_000,
+  protocols: new Set(["json" as const]),
   requestBytesMax: 1 << 20,
   requestTimeoutMs: 0,
   readTimeoutMs: 0,
@@ -220,17 +222,26 @@ export class LocalKarma {
   /** A client's end of a new session. */
   connect(): LocalClient {
     const client = new LocalClient();
-    const session = new Session(
-      client.connection,
+    client.done = this.serve(client.connection);
+    return client;
+  }
+
+  /** Serves a connection of the test's until it ends. */
+  serve(connection: Connection, envelope: Envelope | null = null): Promise<void> {
+    return this.session(connection, envelope).run();
+  }
+
+  session(connection: Connection, envelope: Envelope | null): Session {
+    return new Session(
+      connection,
       this.engine,
       this.#exchanges,
       this.#turnBudget,
       this.#limits,
       this.#gate,
       this.#bound,
+      envelope,
     );
-    client.done = session.run();
-    return client;
   }
 
   /** Waits for the timers of sessions, which must not outlive a test. */

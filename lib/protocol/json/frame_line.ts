@@ -1,4 +1,4 @@
-// Frames of JSON lines: a request ends at a line feed, or at the end of the connection.
+// Frames of JSON: a request ends at a line feed, or at the end of the connection; or it is all that comes.
 
 import type { Frame, ReceiveBuffer } from "../../bytes/mod.ts";
 
@@ -6,4 +6,10 @@ import type { Frame, ReceiveBuffer } from "../../bytes/mod.ts";
 export function frameLine(received: ReceiveBuffer, isEnded: boolean): Frame {
   const frame = received.next();
   return frame === "none" && isEnded ? received.last() : frame;
+}
+
+/** Takes all that came for one frame, once it has ended. */
+export function frameWhole(received: ReceiveBuffer, isEnded: boolean): Frame {
+  if (received.left > received.frameBytesMax + 1) return "too long";
+  return isEnded ? received.last() : "none";
 }

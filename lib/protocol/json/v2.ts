@@ -17,7 +17,7 @@ import {
   STRING,
 } from "../../bytes/mod.ts";
 import { type Access, OPERATIONS, type Reply, type Request } from "../../command/mod.ts";
-import type { Protocol } from "../protocol.ts";
+import type { Envelope, Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { Fields, OVERFLOW } from "./fields.ts";
 import { frameLine } from "./frame_line.ts";
@@ -75,7 +75,12 @@ export class V2 implements Protocol {
     return requestLine.has(MEMBER.v) || requestLine.has(MEMBER.op);
   }
 
-  decode(line: Line, request: Request, reply: Reply): boolean {
+  decode(
+    line: Line,
+    request: Request,
+    reply: Reply,
+    envelope: Envelope | null = null,
+  ): boolean {
     const requestLine = this.#requestLine;
     if (!requestLine.scan(line)) return requestLine.refuse(reply);
     if (requestLine.isBeyond) {
@@ -85,21 +90,26 @@ export class V2 implements Protocol {
     const { bytes } = line;
     const { kinds, starts, ends, lanes } = requestLine;
     const v = MEMBER.v;
-    if (kinds[v] !== INTEGER || lanes[2 * v] !== VERSION || lanes[2 * v + 1] !== 0) {
+    const isVersion = kinds[v] === INTEGER && lanes[2 * v] === VERSION && lanes[2 * v + 1] === 0;
+    if (!isVersion && (envelope === null || kinds[v] !== ABSENT)) {
       reply.fail("unsupported_protocol", UNSUPPORTED);
       return false;
     }
     const op = MEMBER.op;
-    if (kinds[op] !== STRING) return refuse(reply, "Field op is required");
-    if (!isAuthenticated(this.#requestLine, bytes, this.#access, reply)) return false;
-    const name = NAME_TABLE.find(bytes, starts[op], ends[op]);
+    const named = envelope === null ? null : envelope.operation;
+    if (named === null && kinds[op] !== STRING) return refuse(reply, "Field op is required");
+    if (!isAuthenticated(this.#requestLine, bytes, this.#access, reply, envelope)) return false;
+    const name = named === null ? NAME_TABLE.find(bytes, starts[op], ends[op]) : 0;
     if (name < 0) {
       reply.fail("unknown_command", "Unknown op ");
       reply.subject = bytes.slice(starts[op], ends[op]);
       return false;
     }
-    const { operation } = NAMES[name];
+    const operation = named ?? NAMES[name].operation;
     if (!this.#access.allows(operation, reply)) return false;
+    if (named !== null && kinds[op] !== ABSENT) {
+      return refuse(reply, "Field op must not be there: the path names the operation");
+    }
     request.operation = operation;
     request.missing = operation.v2!.missing ?? "refuse";
     request.touches = false;

@@ -7,6 +7,8 @@ import type { Config, Size } from "../../../lib/cli/options.ts";
 const DEFAULTS: Config = {
   host: "0.0.0.0",
   port: 8080,
+  protocols: new Set(["json", "http"] as const),
+  corsOrigins: [],
   directory: ".",
   restore: true,
   wal: true,
@@ -98,6 +100,12 @@ const ACCEPTED: [args: string[], changed: Partial<Config>][] = [
   [["--max-request-bytes", "64"], { requestBytesMax: 64 }],
   [["--max-request-bytes=1073741824"], { requestBytesMax: 1073741824 }],
   [["--max-connections=1"], { connectionsMax: 1 }],
+  [["--protocols=http"], { protocols: new Set(["http" as const]) }],
+  [["--protocols", "http,json"], { protocols: new Set(["json", "http"] as const) }],
+  [["--cors-origin=*"], { corsOrigins: ["*"] }],
+  [["--cors-origin=https://a.example,http://b:8080"], {
+    corsOrigins: ["https://a.example", "http://b:8080"],
+  }],
   [["--max-response-bytes=0"], { responseBytesMax: 0 }],
   [["--max-response-bytes=1024"], { responseBytesMax: 1024 }],
   [["--max-batch-items=1"], { batchItemsMax: 1 }],
@@ -195,6 +203,18 @@ const REFUSED: [args: string[], message: string][] = [
     ["--max-request-bytes=1073741825"],
     'Option --max-request-bytes must be an integer from 64 to 1073741824: "1073741825"',
   ],
+  [
+    ["--protocols=json,"],
+    'Option --protocols must be one or more of json, http, with commas between them: "json,"',
+  ],
+  [
+    ["--cors-origin=a.example"],
+    'Option --cors-origin must be *, or origins such as https://app.example.com with commas between them: "a.example"',
+  ],
+  [
+    ["--cors-origin=https://a.example/"],
+    'Option --cors-origin must be *, or origins such as https://app.example.com with commas between them: "https://a.example/"',
+  ],
   [["--max-connections=0"], 'Option --max-connections must be an integer from 1 to 1000000: "0"'],
   [
     ["--max-connections=1000001"],
@@ -239,6 +259,8 @@ const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][]
   ["KARMA_TIMEZONE", "local", { timeZone: "local" }],
   ["KARMA_MAX_REQUEST_BYTES", "64", { requestBytesMax: 64 }],
   ["KARMA_MAX_CONNECTIONS", "7", { connectionsMax: 7 }],
+  ["KARMA_PROTOCOLS", "json", { protocols: new Set(["json" as const]) }],
+  ["KARMA_CORS_ORIGIN", "https://a.example", { corsOrigins: ["https://a.example"] }],
   ["KARMA_MAX_MEMORY", "256mb", { memoryMax: { bytes: 268435456 } }],
   ["KARMA_MAX_BUFFER_MEMORY", "10%", { bufferMemoryMax: { percent: 10 } }],
   ["KARMA_MAX_RESPONSE_BYTES", "2400", { responseBytesMax: 2400 }],

@@ -68,7 +68,7 @@ Deno.test("protocols: a request is the same wherever it is cut", () => {
       feed(protocol, bytes, cut, () => {
         const [request, reply] = [new Request(), new Reply()];
         assert(protocol.recognizes(received), protocol.name);
-        assert(protocol.decode(received, request, reply), `${protocol.name}: ${reply.text}`);
+        assert(protocol.decode(received, request, reply, null), `${protocol.name}: ${reply.text}`);
         const name = request.bytes.subarray(request.nameStart, request.nameEnd);
         assertEquals([request.operation.id, decoder.decode(name)], ["sum", "t"]);
         assertEquals([...request.lanes.subarray(KEY, KEY + 2)], [7, 0]);
@@ -107,7 +107,7 @@ Deno.test("protocols: what is not in it, is not there, or may not be asked, is t
         assertEquals(protocol.recognizes(received), isOurs, text);
         if (code === null) return;
         const reply = new Reply();
-        assert(!protocol.decode(received, new Request(), reply));
+        assert(!protocol.decode(received, new Request(), reply, null));
         assertEquals(reply.code, code);
         const out = new SendBuffer(64);
         protocol.encode(new Request(), reply, out);

@@ -1,7 +1,7 @@
 // Foreign protocols: what is taken for HTTP or TLS, what never is, and what such a client is told.
 
 import { assert, assertEquals } from "@std/assert";
-import { answerTo, foreignLine, isTls } from "../../../lib/server/foreign.ts";
+import { answerTo, foreignLine, isTls, UNAVAILABLE } from "../../../lib/server/foreign.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -79,10 +79,12 @@ Deno.test("foreign: the answers are one line of JSON, for HTTP in a response", (
   const [head, body] = http.split("\r\n\r\n");
   assert(head.startsWith("HTTP/1.1 400 "), head);
   assert(head.includes(`\r\nContent-Length: ${body.length}\r\n`), head);
-  for (const line of [tls, body, proxy]) {
+  const [, full] = decoder.decode(UNAVAILABLE).split("\r\n\r\n");
+  assertEquals(JSON.parse(full).error_code, "too_many_connections");
+  for (const line of [tls, body, proxy, decoder.decode(answerTo("json"))]) {
     assert(line.endsWith("\n") && !line.slice(0, -1).includes("\n"), line);
     const { success, response, error_code } = JSON.parse(line);
     assertEquals([success, error_code], [false, "unsupported_protocol"]);
-    assert(/TLS|HTTP|PROXY/.test(response), response);
+    assert(/TLS|HTTP|PROXY|JSON/.test(response), response);
   }
 });

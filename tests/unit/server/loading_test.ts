@@ -16,6 +16,8 @@ const OPTIONS = {
   readTimeoutMs: 0,
   writeTimeoutMs: 0,
   connectionsMax: 10,
+  corsOrigins: [],
+  protocols: new Set(["json" as const]),
   noDelay: true,
   keepAlive: true,
   authTimeoutMs: 0,

@@ -27,6 +27,7 @@ const TIMEOUT_MS = 10_000;
 const WHILE_MS = 40;
 
 const UNLIMITED: SessionLimits = {
+  protocols: new Set(["json" as const]),
   requestBytesMax: 1 << 20,
   requestTimeoutMs: 0,
   readTimeoutMs: 0,
@@ -301,6 +302,7 @@ Deno.test("session: the acceptor looks at all of them a few times a second", asy
       ...UNLIMITED,
       readTimeoutMs: isLimited ? 50 : 0,
       connectionsMax: 10,
+      corsOrigins: [],
       noDelay: true,
       keepAlive: true,
       authTimeoutMs: 0,

@@ -1,12 +1,15 @@
 // Protocol v2: what is checked of a request, in which order, and how replies are written.
 
 import { assert, assertEquals } from "@std/assert";
+import { lineOf } from "../../../../lib/bytes/line.ts";
 import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
 import { Access } from "../../../../lib/command/access.ts";
 import { OPERATIONS } from "../../../../lib/command/operation.ts";
 import { Reply } from "../../../../lib/command/reply.ts";
 import { Request } from "../../../../lib/command/request.ts";
+import type { Envelope } from "../../../../lib/protocol/protocol.ts";
 import { Asker } from "../../../support/asker.ts";
+import { codecOf } from "../../../support/codec.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -346,5 +349,36 @@ Deno.test("v2: errors, with what they are about", () => {
   assertEquals(
     encoded(reply),
     `${begin}Unknown op день\\u0001","error_code":"unknown_command"}\n`,
+  );
+});
+
+Deno.test("v2: what the envelope says need not be in the frame, and comes before it", () => {
+  const [ping, sum] = ["ping", "sum"].map((id) => OPERATIONS.find((row) => row.id === id)!);
+  const token = (text: string) => encoder.encode(text);
+  const told = (line: string, envelope: Partial<Envelope>) => {
+    const codec = codecOf({ access: new Access("full", "read") });
+    const reply = new Reply();
+    const all = { operation: null, token: null, isWhole: true, ...envelope };
+    const isDecoded = codec.decode(lineOf(encoder.encode(line)), "v2", request, reply, all);
+    return isDecoded ? request.operation.id : `${reply.code} ${reply.text}`;
+  };
+  const request = new Request();
+  assertEquals(told("{}", { operation: ping, token: token("full") }), "ping");
+  assertEquals(told('{"v":2}', { operation: ping, token: token("read") }), "ping");
+  assertEquals(told('{"v":3}', { operation: ping, token: token("full") }), UNSUPPORTED);
+  assertEquals(told('{"token":"full"}', { operation: ping }), "ping");
+  assertEquals(
+    told('{"token":"full"}', { operation: ping, token: token("") }),
+    "unauthorized Unauthorized",
+  );
+  assertEquals(told('{"op":"system.ping","token":"full"}', {}), "ping");
+  assertEquals(told('{"command":"ping"}', { token: token("full") }), bad("Field op is required"));
+  assertEquals(
+    told('{"op":"tree.drop"}', { operation: ping, token: token("read") }),
+    bad("Field op must not be there: the path names the operation"),
+  );
+  assertEquals(
+    told('\n{"tree":\n"t","key":1}\r\n', { operation: sum, token: token("full") }),
+    "sum",
   );
 });

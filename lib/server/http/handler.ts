@@ -1,0 +1,86 @@
+// The handler: what requests over HTTP are answered with.
+//
+// A request is carried out by a session of its own, which reads its body as it would a connection and knows the rest
+// from its envelope. So there is one decoder, and one set of rules about time, memory and tokens.
+//
+// Invariant: every request gets one response, whatever it is. Trade-off: a session for each request takes some
+// microseconds, which is little beside what HTTP takes.
+
+import type { Envelope } from "../../protocol/mod.ts";
+import {
+  admit,
+  type Admitted,
+  corsHeaders,
+  type HttpOptions,
+  isPosted,
+  refused,
+} from "./admission.ts";
+import { foreignPage, isWelcome } from "./admission.ts";
+import { BodyConnection } from "./body_connection.ts";
+import { isComplete, linesResponse, refusal, responseOf } from "./response.ts";
+
+/** Whose requests they are. */
+export interface Asker {
+  readonly remoteAddr?: object;
+  /** Lets a session carry out what a connection brings. */
+  ask(connection: BodyConnection, envelope: Envelope): void;
+}
+
+/** For so long a browser need not ask again whether a page may. */
+const PREFLIGHT_SECONDS = "600";
+
+export class Handler {
+  readonly #options: HttpOptions;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a request. */
+  async handle(request: Request, asker: Asker): Promise<Response> {
+    const url = URL.parse(request.url);
+    const extra = corsHeaders(request.headers, this.#options);
+    if (url === null) return refusal(refused(400, "validation_error", "The URL is none"), extra);
+    if (!isPosted(url.pathname)) {
+      return refusal(refused(404, "unknown_command", `There is nothing at ${url.pathname}`), extra);
+    }
+    if (request.method === "OPTIONS") return this.#preflight(request, extra);
+    const admitted = admit(request, url, this.#options);
+    if ("status" in admitted) return refusal(admitted, extra);
+    return await this.#carryOut(request, admitted, asker, extra);
+  }
+
+  /** Tells a browser whether a page may ask. */
+  #preflight({ headers }: Request, extra: [string, string][]): Response {
+    if (!isWelcome(headers, this.#options)) return refusal(foreignPage(), extra);
+    return new Response(null, {
+      status: 204,
+      headers: [
+        ...extra,
+        ["allow", "POST"],
+        ["access-control-allow-methods", "POST"],
+        ["access-control-allow-headers", "authorization, content-type"],
+        ["access-control-max-age", PREFLIGHT_SECONDS],
+      ],
+    });
+  }
+
+  async #carryOut(
+    request: Request,
+    { envelope, wants429 }: Admitted,
+    asker: Asker,
+    extra: [string, string][],
+  ): Promise<Response> {
+    const { body } = request;
+    const connection = new BodyConnection(body, envelope.isWhole, asker.remoteAddr);
+    asker.ask(connection, envelope);
+    const first = await connection.next();
+    if (first === null) {
+      const gone = refused(503, "request_too_large", "The request was given up: try again later");
+      return envelope.isWhole ? refusal(gone, extra) : linesResponse(null, extra);
+    }
+    if (!envelope.isWhole) return linesResponse(connection.rest(first), extra);
+    const whole = isComplete(first) ? first : connection.rest(first);
+    return responseOf(first, whole, wants429, extra);
+  }
+}

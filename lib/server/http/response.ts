@@ -1,0 +1,149 @@
+// Responses: the status and the headers that go with a reply of protocol v2, which is the body.
+//
+// Invariant: the body is the line that JSON lines would have been answered with, so whoever reads it need not know the
+// status. Trade-off: the code of an error is read from the end of its line, and the moments of limits from the whole of it,
+// which only requests that want the status 429 pay for.
+
+import type { ErrorCode } from "../../errors.ts";
+import { errorLine } from "../../protocol/mod.ts";
+import type { Refused } from "./admission.ts";
+
+type Header = readonly [name: string, value: string];
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  invalid_json: 400,
+  unsupported_protocol: 400,
+  validation_error: 400,
+  response_too_large: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  unknown_command: 404,
+  not_found: 404,
+  request_too_large: 413,
+  idempotency_conflict: 422,
+  internal_error: 500,
+  too_many_connections: 503,
+  loading: 503,
+  query_timeout: 503,
+  storage_full: 503,
+  memory_full: 503,
+  too_many_trees: 503,
+};
+
+/** The end of an error's line. */
+const CODE = /"error_code":"(\w+)"\}\n$/;
+const CODE_BYTES = 64;
+
+const LINE_FEED = 10;
+
+/** What a reply must not be: kept by anybody, or changed on its way (the runtime would compress it). */
+const PRIVATE: readonly Header[] = [["cache-control", "no-store, no-transform"]];
+
+/** When those that a server which starts refuses may try again. */
+const LOADING_SECONDS = 1;
+
+/** The largest integer that a structured header holds. */
+const INTEGER_MAX = 999_999_999_999_999;
+
+const decoder = new TextDecoder();
+
+/** Whether the first piece of a single reply is all of it. */
+export function isComplete(piece: Uint8Array): boolean {
+  return piece[piece.length - 1] === LINE_FEED;
+}
+
+/** The response with a single reply, of which `first` is the first piece or all. */
+export function responseOf(
+  first: Uint8Array<ArrayBuffer>,
+  body: BodyInit,
+  wants429: boolean,
+  extra: readonly Header[],
+): Response {
+  const code = codeOf(first);
+  const headers: Header[] = [["content-type", "application/json"], ...PRIVATE, ...extra];
+  let status = code === null ? 200 : STATUS[code];
+  if (code === "unauthorized") headers.push(["www-authenticate", "Bearer"]);
+  if (code === "loading") headers.push(["retry-after", `${LOADING_SECONDS}`]);
+  if (wants429 && code === null && isComplete(first)) {
+    const verdict = verdictOf(first);
+    if (verdict !== null) {
+      if (!verdict.allowed) status = 429;
+      headers.push(...limitHeaders(verdict, Date.now()));
+    }
+  }
+  return new Response(body, { status, headers: headers as [string, string][] });
+}
+
+/** The response with replies line by line. */
+export function linesResponse(body: BodyInit | null, extra: readonly Header[]): Response {
+  const headers = [["content-type", "application/x-ndjson"], ...PRIVATE, ...extra];
+  return new Response(body, { headers: headers as [string, string][] });
+}
+
+/** The response to what was not admitted. */
+export function refusal(refused: Refused, extra: readonly Header[] = []): Response {
+  const { status, code, sentence, headers } = refused;
+  const all = [["content-type", "application/json"], ...PRIVATE, ...headers, ...extra];
+  const body = errorLine(code, sentence);
+  return new Response(body, { status, headers: all as [string, string][] });
+}
+
+function codeOf(line: Uint8Array): ErrorCode | null {
+  const end = decoder.decode(line.subarray(Math.max(0, line.length - CODE_BYTES)));
+  return (CODE.exec(end)?.[1] ?? null) as ErrorCode | null;
+}
+
+/** What a reply says of limits. */
+interface Verdict {
+  readonly allowed: boolean;
+  readonly limits: readonly {
+    readonly series: string;
+    readonly max: number;
+    readonly remaining: number;
+    readonly resets_at: string | null;
+    readonly retry_at?: string | null;
+  }[];
+}
+
+/** The verdict of a reply; null: it is about something else. */
+function verdictOf(line: Uint8Array): Verdict | null {
+  const { response } = JSON.parse(decoder.decode(line));
+  const isVerdict = typeof response === "object" && response !== null &&
+    typeof response.allowed === "boolean" && Array.isArray(response.limits);
+  return isVerdict ? response : null;
+}
+
+/** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and when to try again. */
+export function limitHeaders({ allowed, limits }: Verdict, now: number): Header[] {
+  const names = limits.map(({ series }, index) => nameOf(series, index, limits));
+  const policies = limits.map(({ max }, index) => `${names[index]};q=${integer(max)}`);
+  const rates = limits.map(({ remaining, resets_at }, index) => {
+    const seconds = secondsUntil(resets_at, now);
+    return `${names[index]};r=${integer(remaining)}${seconds === null ? "" : `;t=${seconds}`}`;
+  });
+  const headers: Header[] = [
+    ["ratelimit-policy", policies.join(", ")],
+    ["ratelimit", rates.join(", ")],
+  ];
+  const waits = limits.map(({ retry_at }) => secondsUntil(retry_at ?? null, now) ?? 0);
+  const wait = Math.max(0, ...waits);
+  if (!allowed && wait > 0) headers.push(["retry-after", `${wait}`]);
+  return headers;
+}
+
+/** A name for a limit that no other of the list has: that of its tree, if a header can hold it. */
+function nameOf(series: string, index: number, limits: Verdict["limits"]): string {
+  const isFirst = limits.findIndex((limit) => limit.series === series) === index;
+  if (!/^[\x20-\x7e]*$/.test(series)) return `"limit ${index + 1}"`;
+  const name = series.replaceAll(/["\\]/g, "\\$&");
+  return isFirst ? `"${name}"` : `"${name} ${index + 1}"`;
+}
+
+function integer(value: number): number {
+  return Math.min(Math.floor(value), INTEGER_MAX);
+}
+
+/** Whole seconds from now to a moment, at least one; null: there is no moment. */
+function secondsUntil(moment: string | null, now: number): number | null {
+  return moment === null ? null : Math.max(1, Math.ceil((Date.parse(moment) - now) / 1000));
+}
