@@ -8,7 +8,7 @@ import type { Budget } from "../bytes/mod.ts";
 import type { ReplyWriter } from "../command/mod.ts";
 import { DedupStore, DumpStore } from "../dump/mod.ts";
 import type { Calendar, Clock, Disk } from "../host/mod.ts";
-import { type DedupLimits, DedupState } from "../idempotency/mod.ts";
+import { AgeClock, type DedupLimits, DedupState } from "../idempotency/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import {
   checkBeside,
@@ -101,6 +101,7 @@ export class Database {
     const open = openingOf(options, clock, () => {});
     const outside = {
       clock,
+      ages: new AgeClock(() => clock.now(), () => performance.now()),
       calendar: clock,
       statistics,
       memoryBytes: host.memoryBytes,

@@ -14,7 +14,7 @@ import {
 } from "../command/mod.ts";
 import type { DedupStore, DumpStore } from "../dump/mod.ts";
 import type { Calendar, Clock } from "../host/mod.ts";
-import type { DedupState } from "../idempotency/mod.ts";
+import type { AgeClock, DedupState } from "../idempotency/mod.ts";
 import { Limiter, Receipts, WindowCache } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
@@ -51,6 +51,8 @@ interface EngineParts {
   readonly dedupStore: DedupStore;
   readonly checkpointer: Checkpointer;
   readonly clock: Clock;
+  /** By which idempotency keys and receipts grow old. */
+  readonly ages: AgeClock;
   readonly calendar: Calendar;
   readonly statistics: Statistics;
   /** Bytes of memory that the process holds. */
@@ -106,8 +108,8 @@ export class Engine {
       statistics,
       queryTimeoutMs,
     );
-    this.#once = new Idempotency(dedup, stateWriter, clock, statistics, parts.replyWriter);
-    const receipts = new Receipts(forest, dedup, stateWriter, clock, bound);
+    this.#once = new Idempotency(dedup, stateWriter, parts.ages, statistics, parts.replyWriter);
+    const receipts = new Receipts(forest, dedup, stateWriter, parts.ages, bound);
     const spans = new WindowCache(parts.calendar);
     this.#limiter = new Limiter(forest, stateWriter, receipts, spans, bound);
     const ingest = new Ingest(

@@ -5,8 +5,8 @@
 
 import { SendBuffer } from "../bytes/mod.ts";
 import type { Reply, ReplyWriter, Request } from "../command/mod.ts";
-import type { Clock } from "../host/mod.ts";
 import {
+  type AgeClock,
   answerWords,
   type DedupState,
   IDEMPOTENCY_RECORD,
@@ -28,7 +28,7 @@ const encoder = new TextEncoder();
 export class Idempotency {
   readonly #answers: IdempotencyRecords;
   readonly #stateWriter: StateWriter;
-  readonly #clock: Clock;
+  readonly #ages: AgeClock;
   readonly #statistics: Statistics;
   readonly #writer: ReplyWriter;
   readonly #response = new SendBuffer(256);
@@ -36,13 +36,13 @@ export class Idempotency {
   constructor(
     { records: answers }: DedupState,
     stateWriter: StateWriter,
-    clock: Clock,
+    ages: AgeClock,
     statistics: Statistics,
     writer: ReplyWriter,
   ) {
     this.#answers = answers;
     this.#stateWriter = stateWriter;
-    this.#clock = clock;
+    this.#ages = ages;
     this.#statistics = statistics;
     this.#writer = writer;
   }
@@ -51,7 +51,7 @@ export class Idempotency {
   perform(request: Request, reply: Reply, today: number, execute: () => void): void {
     const { bytes, idempotencyKeyStart, idempotencyKeyEnd } = request;
     const answers = this.#answers;
-    const seconds = Math.floor(this.#clock.now() / 1000);
+    const seconds = this.#ages.seconds();
     const isKnown = answers.find(bytes, idempotencyKeyStart, idempotencyKeyEnd, seconds);
     // Without a day it was for the day of the first time, however late it is repeated.
     const isToday = request.day === 0 && request.operation.fields.includes("day?");

@@ -3,6 +3,7 @@
 //
 // Pure data, changed by records of the WAL alone.
 
+export { AgeClock } from "./age_clock.ts";
 export { type Checkpoint, SOURCES_MAX } from "./checkpoints.ts";
 export {
   CHECKPOINT,

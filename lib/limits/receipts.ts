@@ -14,8 +14,8 @@ import {
   type Request,
   SUBJECT,
 } from "../command/mod.ts";
-import type { Clock } from "../host/mod.ts";
 import {
+  type AgeClock,
   answerWords,
   type DedupState,
   IDEMPOTENCY_RECORD,
@@ -53,20 +53,20 @@ export class Receipts {
   readonly #forest: Forest;
   readonly #dedup: DedupState;
   readonly #stateWriter: StateWriter;
-  readonly #clock: Clock;
+  readonly #ages: AgeClock;
   readonly #bound: ReplyBound;
 
   constructor(
     forest: Forest,
     dedup: DedupState,
     stateWriter: StateWriter,
-    clock: Clock,
+    ages: AgeClock,
     bound: ReplyBound,
   ) {
     this.#forest = forest;
     this.#dedup = dedup;
     this.#stateWriter = stateWriter;
-    this.#clock = clock;
+    this.#ages = ages;
     this.#bound = bound;
   }
 
@@ -102,7 +102,7 @@ export class Receipts {
       });
     }
     const text = crypto.randomUUID();
-    this.#keep(text, { day, charges, isRefunded: false }, this.#seconds());
+    this.#keep(text, { day, charges, isRefunded: false }, this.#ages.seconds());
     return text;
   }
 
@@ -111,7 +111,7 @@ export class Receipts {
     const text = request.text("receipt");
     const { records: answers } = this.#dedup;
     const key = keyOf(text);
-    const isKnown = answers.find(key, 0, key.length, this.#seconds());
+    const isKnown = answers.find(key, 0, key.length, this.#ages.seconds());
     // A client's key that is not UTF-8 may begin with PREFIX too; its answers have fingerprints.
     if (!isKnown || answers.fingerprint.some((word) => word !== 0)) {
       return reply.notFound("Receipt", encoder.encode(text));
@@ -156,10 +156,6 @@ export class Receipts {
     const words = new Uint32Array(answerWords(key.length, response.length));
     writeAnswer(words, 0, created, 0, NO_PRINT, key, 0, key.length, response);
     this.#stateWriter.note(IDEMPOTENCY_RECORD, new Uint8Array(words.buffer));
-  }
-
-  #seconds(): number {
-    return Math.floor(this.#clock.now() / 1000);
   }
 }
 

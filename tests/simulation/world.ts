@@ -20,6 +20,7 @@ import type { WalOptions } from "../../lib/wal/hooks.ts";
 import type { WalPosition } from "../../lib/wal/reader.ts";
 import { HostError } from "../../lib/errors.ts";
 import { HostClock } from "../../lib/host/clock.ts";
+import { AgeClock } from "../../lib/idempotency/age_clock.ts";
 import { type DedupLimits, DedupState } from "../../lib/idempotency/dedup_state.ts";
 import { checkTree } from "../../lib/tree/check.ts";
 import type { MemoryDisk } from "../support/memory_disk.ts";
@@ -236,7 +237,13 @@ export class World {
     const parts = { forest, dedup, stateWriter, wal: log, dumps, dedupStore, checkpointer, clock };
     const { dumpsKept } = settings;
     const replyWriter = new JsonReplyWriter();
-    const outside = { ...OUTSIDE, statistics: new Statistics(), replyWriter };
+    const now = () => clock.now();
+    const outside = {
+      ...OUTSIDE,
+      ages: new AgeClock(now, now),
+      statistics: new Statistics(),
+      replyWriter,
+    };
     this.engine = new WatchedEngine({ ...parts, ...outside }, { ...LIMITS, dumpsKept }, tell);
     this.engine.onBegin = (request) => stateWriter.begin(this.#lines.get(request) ?? null);
     this.engine.onDone = () => stateWriter.done();

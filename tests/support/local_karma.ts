@@ -28,6 +28,7 @@ import { FrozenDisk } from "../../lib/recovery/frozen_disk.ts";
 import { type Calendar, HostClock } from "../../lib/host/clock.ts";
 import { Wal } from "../../lib/wal/wal.ts";
 import type { WalOptions } from "../../lib/wal/hooks.ts";
+import { AgeClock } from "../../lib/idempotency/age_clock.ts";
 import { DedupState } from "../../lib/idempotency/dedup_state.ts";
 import { BufferBound } from "../../lib/server/buffer_bound.ts";
 import { ExchangePool } from "../../lib/server/exchange.ts";
@@ -179,6 +180,7 @@ export class LocalKarma {
     const { calendar = UTC } = this.#options;
     const statistics = new Statistics();
     const outside = {
+      ages: new AgeClock(() => this.now, () => this.now),
       calendar,
       statistics,
       memoryBytes: () => 0,
