@@ -15,6 +15,9 @@ import {
   databaseOptions,
   memoryLimits,
   parseCommandLine,
+  reload,
+  type TlsTexts,
+  tlsTextsOf,
   tokensOf,
   usage,
   UsageError,
@@ -23,12 +26,15 @@ import { Access } from "./lib/command/mod.ts";
 import { Database, openingOf } from "./lib/engine/mod.ts";
 import {
   DirectoryLock,
+  examineTls,
   HostClock,
   HostDisk,
   HttpServers,
+  listenTls,
   localZone,
   machineMemoryBytes,
   memoryBytes,
+  type TlsListener,
 } from "./lib/host/mod.ts";
 import { Statistics } from "./lib/metrics/mod.ts";
 import { check, repair, repairHint } from "./lib/recovery/mod.ts";
@@ -140,11 +146,13 @@ async function occupy(directory: string, disk: HostDisk): Promise<DirectoryLock>
   }
 }
 
-/** Reads the tokens from the command line, the environment or their files. */
-function readTokens(config: Config): Access {
+/** How tokens and certificates are read. */
+const READER = { readFile: (path: string) => Deno.readFileSync(path), examine: examineTls, log };
+
+/** Reads what files hold; a file that cannot be used ends the process. */
+function orUsage<Files>(read: () => Files): Files {
   try {
-    const { full, read } = tokensOf(config, (path) => Deno.readFileSync(path));
-    return new Access(full, read);
+    return read();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     fail(error.message, EXIT_USAGE);
@@ -185,11 +193,25 @@ function listen(config: Config): Deno.TcpListener {
   }
 }
 
+/** Listens on the port for TLS; `failed` is told of handshakes that fail. */
+function listenOverTls(
+  config: Config,
+  texts: TlsTexts,
+  failed: (sentence: string, remoteAddr: object) => void,
+): Promise<TlsListener> {
+  const address = { hostname: config.host, port: Number(config.tlsPort) };
+  const handshakeTimeoutMs = 1000 * config.requestTimeoutSeconds;
+  const options = { connectionsMax: config.connectionsMax, handshakeTimeoutMs, failed };
+  return listenTls(address, texts, options).catch(failToStart);
+}
+
 /** The parts of the server that exist so far; null until they are created. */
 interface Server {
   acceptor: Acceptor | null;
   database: Database | null;
   readonly httpServers: HttpServers;
+  /** Reads tokens and certificates again. */
+  reload(): void;
 }
 
 /** Installs the signal handlers. It runs first, because the default action of most signals kills. */
@@ -213,9 +235,8 @@ function heedSignals(server: Server): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
-  for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
-    Deno.addSignalListener(signal, () => log(`${signal} is ignored: there is nothing to reload`));
-  }
+  Deno.addSignalListener("SIGHUP", () => server.reload());
+  Deno.addSignalListener("SIGUSR2", () => log("SIGUSR2 is ignored: there is nothing to reload"));
   // With a handler, a write beyond the file size limit (`ulimit -f`) fails as on a full disk.
   Deno.addSignalListener("SIGXFSZ", () => {});
   Deno.addSignalListener("SIGUSR1", () => {
@@ -230,9 +251,12 @@ async function main(): Promise<void> {
   if (kind === "check") await mend(config, "check");
   if (kind === "repair") await mend(config, commandLine.isMeant ? "repair" : "plan");
   const httpServers = new HttpServers();
-  const server: Server = { acceptor: null, database: null, httpServers };
+  const early = () => log("SIGHUP is ignored while loading");
+  const server: Server = { acceptor: null, database: null, httpServers, reload: early };
   heedSignals(server);
-  const access = readTokens(config);
+  const { full, read } = orUsage(() => tokensOf(config, READER.readFile));
+  const access = new Access(full, read);
+  const tlsTexts = orUsage(() => tlsTextsOf(config, READER));
   const memory = memoryLimits(config, machineMemoryBytes());
   const budget = new Budget(memory.bytesMax);
   budget.beside = memoryBytes() + WARMTH_BYTES;
@@ -244,6 +268,9 @@ async function main(): Promise<void> {
   const take = () => occupy(directory, disk).catch(failToStart);
   const held = isThere ? await take() : null;
   const listener = listen(config);
+  const tls = tlsTexts === null ? null : await listenOverTls(config, tlsTexts, (...told) => {
+    acceptor.handshakeFailed(...told);
+  });
   const hold = held ?? await take();
   hold.onLost((sentence) => fail(sentence, EXIT_BROKEN));
 
@@ -252,7 +279,7 @@ async function main(): Promise<void> {
   const descriptors = holdDescriptors(directory);
   const loading = new Loading(statistics);
   const acceptor = new Acceptor(
-    listener,
+    tls === null ? [listener] : [listener, tls],
     loading,
     options,
     descriptors,
@@ -272,7 +299,10 @@ async function main(): Promise<void> {
     hold.restore(log);
   }, LOOK_INTERVAL_MS);
   acceptor.serve(database.engine);
-  Object.assign(server, { acceptor, database });
+  const again = () =>
+    reload(config, access, READER, (texts) => tls!.replace(texts).catch(failToStart));
+  Object.assign(server, { acceptor, database, reload: again });
+  if (tls !== null) announce(`TLS is on ${tls.port}.`);
   announce(`Karma v.${VERSION} is on ${listener.addr.port}.`);
   await accepting;
 }

@@ -15,6 +15,12 @@ export interface Config {
   readonly protocols: ReadonlySet<PortProtocol>;
   /** The origins of pages that browsers may let use Karma; `*`: all. */
   readonly corsOrigins: readonly string[];
+  /** The port for TLS; "": there is none. 0 lets the system choose. */
+  readonly tlsPort: number | "";
+  /** Files in PEM: certificates, their key, and authorities whose clients alone may connect; "": anybody may. */
+  readonly tlsCertificate: string;
+  readonly tlsKey: string;
+  readonly tlsClientAuthorities: string;
   readonly directory: string;
   readonly restore: boolean;
   /** Whether what is counted goes into the log. */
@@ -130,6 +136,11 @@ function integer(min: number, max: number): Kind<number> {
     },
   };
 }
+
+const portOrNone: Kind<number | ""> = {
+  expected: "an integer from 0 to 65535",
+  read: (text) => text === "" ? "" : integer(0, 65535).read(text),
+};
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   "": 1,
@@ -296,6 +307,38 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "",
     kind: origins,
     help: "Pages that browsers may let use HTTP; *: all",
+  },
+  tlsPort: {
+    flag: "tls-port",
+    value: "port",
+    variable: "KARMA_TLS_PORT",
+    fallback: "",
+    kind: portOrNone,
+    help: "Port for connections over TLS",
+  },
+  tlsCertificate: {
+    flag: "tls-cert",
+    value: "path",
+    variable: "KARMA_TLS_CERT",
+    fallback: "",
+    kind: anyText,
+    help: "File with its certificates (PEM)",
+  },
+  tlsKey: {
+    flag: "tls-key",
+    value: "path",
+    variable: "KARMA_TLS_KEY",
+    fallback: "",
+    kind: anyText,
+    help: "File with the key to them (PEM)",
+  },
+  tlsClientAuthorities: {
+    flag: "tls-client-ca",
+    value: "path",
+    variable: "KARMA_TLS_CLIENT_CA",
+    fallback: "",
+    kind: anyText,
+    help: "Authorities (PEM) that clients must show certificates of",
   },
   requestBytesMax: {
     flag: "max-request-bytes",

@@ -11,12 +11,17 @@ type Role = "none" | "read" | "full";
 const encoder = new TextEncoder();
 
 export class Access {
-  readonly #full: Uint8Array | null;
-  readonly #read: Uint8Array | null;
+  #full: Uint8Array | null = null;
+  #read: Uint8Array | null = null;
   #role: Role = "full";
 
   /** The token that allows everything, and the one that allows reading only; null: not set. */
   constructor(full: string | null, read: string | null) {
+    this.replace(full, read);
+  }
+
+  /** Takes other tokens in their place: the old ones are wrong from now on. */
+  replace(full: string | null, read: string | null): void {
     this.#full = full === null ? null : encoder.encode(full);
     this.#read = read === null ? null : encoder.encode(read);
   }

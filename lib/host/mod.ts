@@ -27,3 +27,4 @@ export { type HttpServer, HttpServers } from "./http_server.ts";
 export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
 export { ReadWindow } from "./read_window.ts";
 export { replaceFile } from "./replace_file.ts";
+export { examineTls, listenTls, type TlsListener } from "./tls_listener.ts";

@@ -27,8 +27,8 @@ import { HttpSession, type HttpShared } from "./http/http_session.ts";
 
 /** The part of a TCP connection that the acceptor uses. */
 export interface Newcomer extends Connection {
-  setNoDelay(noDelay: boolean): void;
-  setKeepAlive(keepAlive: boolean): void;
+  setNoDelay?(noDelay: boolean): void;
+  setKeepAlive?(keepAlive: boolean): void;
 }
 
 interface Listener {
@@ -75,7 +75,7 @@ const REFUSED = "Connection refused";
 
 /** Accepts connections, and owns their sessions and what the sessions share. */
 export class Acceptor {
-  readonly #listener: Listener;
+  readonly #listeners: readonly Listener[];
   #backend: Backend;
   readonly #options: AcceptorOptions;
   readonly #descriptors: Descriptors;
@@ -93,7 +93,7 @@ export class Acceptor {
   #stopping = false;
 
   constructor(
-    listener: Listener,
+    listeners: readonly Listener[],
     backend: Backend,
     options: AcceptorOptions,
     descriptors: Descriptors,
@@ -101,7 +101,7 @@ export class Acceptor {
     budget = new Budget(),
     httpServers = new HttpServers(),
   ) {
-    this.#listener = listener;
+    this.#listeners = listeners;
     this.#backend = backend;
     this.#turnBudget = new TurnBudget(backend.statistics);
     this.#options = options;
@@ -130,14 +130,14 @@ export class Acceptor {
   /** Accepts connections; resolves after `stop`. */
   async run(): Promise<void> {
     const ticking = setInterval(() => this.#tick(), TICK_MS);
-    await this.#acceptAll();
+    await Promise.all(this.#listeners.map((listener) => this.#acceptAll(listener)));
     clearInterval(ticking);
   }
 
-  async #acceptAll(): Promise<void> {
+  async #acceptAll(listener: Listener): Promise<void> {
     for (let accepted = 1; !this.#stopping; accepted++) {
       try {
-        this.#welcome(await this.#listener.accept());
+        this.#welcome(await listener.accept());
         this.#turnBudget.spend(ACCEPT_WORK);
         if (accepted % ACCEPTS_A_TURN === 0) await this.#turnBudget.giveWay();
       } catch (error) {
@@ -160,8 +160,13 @@ export class Acceptor {
     // Connections that are established by now are accepted: the kernel may hold their requests.
     for (let turn = 0; turn < ACCEPT_TURNS; turn++) await nextTurn();
     this.#stopping = true;
-    this.#listener.close();
+    for (const listener of this.#listeners) listener.close();
     await drain(this.#sessions, HOST_LOOP);
+  }
+
+  /** Notes that a client came over TLS, and did not show what it must. */
+  handshakeFailed(sentence: string, remoteAddr: object): void {
+    this.#notices.note("TLS handshake failed", `${sentence}; from ${addressOf({ remoteAddr })}`);
   }
 
   /** Periodic work: timeouts, delayed notices, buffer trimming, recovery of descriptors. */
@@ -187,8 +192,8 @@ export class Acceptor {
       return refuse(connection);
     }
     try {
-      if (this.#options.noDelay) connection.setNoDelay(true);
-      if (this.#options.keepAlive) connection.setKeepAlive(true);
+      if (this.#options.noDelay) connection.setNoDelay?.(true);
+      if (this.#options.keepAlive) connection.setKeepAlive?.(true);
     } catch {
       return connection.close(); // the client has already disconnected
     }

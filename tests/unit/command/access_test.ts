@@ -107,3 +107,11 @@ Deno.test("access: each question is answered for the last token", () => {
     assertEquals(reply.text, "Read-only token cannot execute command increment");
   }
 });
+
+Deno.test("access: tokens that were replaced are wrong, whoever has them", () => {
+  const access = new Access("f", "r");
+  access.replace("g", null);
+  const shown = ["f", "r", "g"].map((token) => admits(access, encoder.encode(token), []));
+  assertEquals(shown, [false, false, true]);
+  assert(!access.isOpen);
+});

@@ -63,7 +63,7 @@ Deno.test("acceptor: without descriptors newcomers are refused, and taken again 
     close: () => next.reject(new Error("closed")),
   };
   const told: string[] = [];
-  const acceptor = new Acceptor(listener, karma.engine, OPTIONS, descriptors, (line) => {
+  const acceptor = new Acceptor([listener], karma.engine, OPTIONS, descriptors, (line) => {
     told.push(line);
   });
   const running = acceptor.run();
@@ -113,7 +113,7 @@ Deno.test("acceptor: clients that go away before they are accepted make nobody w
   };
   const told: string[] = [];
   const descriptors = new Descriptors(() => ({ close() {} }));
-  const acceptor = new Acceptor(listener, karma.engine, OPTIONS, descriptors, (line) => {
+  const acceptor = new Acceptor([listener], karma.engine, OPTIONS, descriptors, (line) => {
     told.push(line);
   });
   const running = acceptor.run();

@@ -81,7 +81,13 @@ Deno.test("loading: every request is refused until the engine is there, on the s
   };
   const descriptors = new Descriptors(() => ({ close() {} }));
   const options = { ...OPTIONS, access: new Access("right", null) };
-  const acceptor = new Acceptor(listener, new Loading(statistics), options, descriptors, () => {});
+  const acceptor = new Acceptor(
+    [listener],
+    new Loading(statistics),
+    options,
+    descriptors,
+    () => {},
+  );
   const running = acceptor.run();
   const requests = [
     '{"v":2,"op":"counter.increment","series":"t","key":1,"token":"right"}',

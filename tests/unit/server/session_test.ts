@@ -311,7 +311,7 @@ Deno.test("session: the acceptor looks at all of them a few times a second", asy
       batchItemsMax: 10,
       replyBytesMax: 0,
     };
-    const acceptor = new Acceptor(listener, karma.engine, options, descriptors(), () => {});
+    const acceptor = new Acceptor([listener], karma.engine, options, descriptors(), () => {});
     const running = acceptor.run();
     await sleep(5);
     assertEquals(karma.engine.statistics.connections, 2);
