@@ -19,7 +19,7 @@ export const STRING = 4; // span in start, end
 export const INTEGER = 5; // 0 to 2^64-1, in lo and hi
 export const NEGATIVE = 6; // an integer with a minus sign, -0 included; without it in lo and hi
 export const LARGE = 7; // an integer of 2^64 or more
-export const FRACTION = 8; // a number with a point or an exponent
+export const FRACTION = 8; // a number with a point or an exponent; span in start, end
 export const ARRAY = 9; // span in start, end, brackets included
 export const OBJECT = 10;
 export const WRONG = 11; // not JSON; `fault` and `at` tell what and where
@@ -240,7 +240,7 @@ export class JsonScanner {
     const end = fractionEnd(this.bytes, at, this.#end);
     if (end < 0) return this.#wrong(UNEXPECTED, ~end);
     this.isBeyond ||= isInfinite(this.bytes, this.at, end);
-    this.at = end;
+    this.at = this.end = end;
     return FRACTION;
   }
 

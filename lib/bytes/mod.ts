@@ -11,6 +11,7 @@ export {
   ABSENT,
   ARRAY,
   FALSE,
+  FRACTION,
   INTEGER,
   JsonScanner,
   type Kind,

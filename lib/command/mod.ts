@@ -21,6 +21,15 @@ export {
 export { type Field, type Operation, type OperationId, OPERATIONS } from "./operation.ts";
 export { Reply, SUM_WORDS } from "./reply.ts";
 export { ReplyBound, type ReplyWriter } from "./reply_writer.ts";
-export { DAY_MAX, type Detail, FILE_NAME_BYTES_MAX, KEY, Request, VALUE } from "./request.ts";
+export {
+  DAY_MAX,
+  type Detail,
+  FILE_NAME_BYTES_MAX,
+  KEY,
+  KEYS_AS_TEXT,
+  NUMBERS_AS_TEXT,
+  Request,
+  VALUE,
+} from "./request.ts";
 export { NEVER, Verdict } from "./verdict.ts";
 export { type DaySpan, type LimitWindow, nextOf, ROLLING_DAYS_MAX, spanOf } from "./window.ts";

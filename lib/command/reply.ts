@@ -58,6 +58,8 @@ export class Reply {
   isRepeated: boolean | null = null;
   /** Under an idempotency key: whether the answer is kept; that of a request that changed nothing need not be. */
   isKept = true;
+  /** Bytes of the reply that no bound counts: its id, and quotes around numbers. */
+  uncountedBytes = 0;
   /** Resolves when the reply is complete; null: it is. */
   pending: Promise<void> | null = null;
 
@@ -75,6 +77,7 @@ export class Reply {
     this.isRepeated = null;
     this.isKept = true;
     this.pending = null;
+    this.uncountedBytes = 0;
     this.isLong = false;
     this.data = null; // large data is not kept after it has been written
     this.verdicts = NO_VERDICTS;

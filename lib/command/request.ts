@@ -18,6 +18,10 @@ export const DAY_MAX = 0xffffffff;
 /** The most bytes of a dump's file name: no system has names nearly as long. */
 export const FILE_NAME_BYTES_MAX = 4096;
 
+// What of a reply is text though it is a number: bits of `textForm`.
+export const KEYS_AS_TEXT = 1; // keys and cursors
+export const NUMBERS_AS_TEXT = 2; // what counters and limits hold
+
 export type Detail = string | number | bigint | null;
 
 export class Request {
@@ -26,6 +30,13 @@ export class Request {
   protocol = "v2";
   /** Whether bytes and time of the reply are bounded: by `--max-response-bytes` and `--query-timeout`. */
   isBounded = true;
+  /** The span of the id that the reply is to have, and whether it is a string; empty: there is none. */
+  hasId = false;
+  idStart = 0;
+  idEnd = 0;
+  isIdString = false;
+  /** Which numbers of the reply are to be text. */
+  textForm = 0;
   /** Whether the reply tells how long work went; false: it leaves when that has begun. */
   isAwaited = true;
   missing: Missing = "refuse";
@@ -66,6 +77,8 @@ export class Request {
       this.fingerprintStart =
       this.fingerprintEnd =
         0;
+    this.hasId = false;
+    this.textForm = 0;
     this.isAwaited = true;
     this.day = 0;
     this.hasRange = false;

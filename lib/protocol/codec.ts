@@ -91,12 +91,13 @@ export class Codec {
   /** Whether a reply of so many bytes, which may have its line feed, may not be given. */
   isTooLong(request: Request, reply: Reply, bytes: number): boolean {
     const isLimited = this.#replyBytesMax > 0 && request.isBounded && reply.code === null;
-    return isLimited && bytes > this.#replyBytesMax + 1;
+    return isLimited && bytes - reply.uncountedBytes > this.#replyBytesMax + 1;
   }
 
   /** Takes back what was written of a reply from `start` on, and says what is wrong instead. */
   refuse(request: Request, reply: Reply, out: SendBuffer, start: number): void {
     out.length = start;
+    reply.uncountedBytes = 0;
     reply.walk = reply.days = null;
     reply.isLong = false;
     if (reply.code === null) {

@@ -13,6 +13,7 @@ import {
   type Line,
   NameTable,
   NEGATIVE,
+  STRING,
   WRONG,
 } from "../../bytes/mod.ts";
 import type { LimitSet, Reply } from "../../command/mod.ts";
@@ -62,6 +63,9 @@ const NAMES = [
   "cost",
   "limits",
   "receipt",
+  "id",
+  "keys_as",
+  "numbers_as",
 ] as const;
 
 /** The index of each member in the tables below. */
@@ -210,7 +214,7 @@ export class RequestLine {
   /** Whether other lines may be like the one that was read, which was `text`. */
   #comesAgain(text: Uint8Array): boolean {
     return !this.#isDoubled && !this.isBeyond && !text.includes(BACKSLASH) &&
-      !ONLY_ONCE.some((member) => this.has(member)) &&
+      !ONLY_ONCE.some((member) => this.has(member)) && this.kinds[MEMBER.id] !== STRING &&
       (!this.has(MEMBER.limits) || this.knownLimits !== null);
   }
 

@@ -7,6 +7,8 @@
 
 import {
   ABSENT,
+  equals,
+  FRACTION,
   type Frame,
   INTEGER,
   type Line,
@@ -16,19 +18,30 @@ import {
   type SendBuffer,
   STRING,
 } from "../../bytes/mod.ts";
-import { type Access, OPERATIONS, type Reply, type Request } from "../../command/mod.ts";
+import {
+  type Access,
+  KEYS_AS_TEXT,
+  NUMBERS_AS_TEXT,
+  OPERATIONS,
+  type Reply,
+  type Request,
+} from "../../command/mod.ts";
 import type { Envelope, Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { Fields, OVERFLOW } from "./fields.ts";
 import { frameLine } from "./frame_line.ts";
 import { MEMBER, type RequestLine } from "./request_line.ts";
 import type { JsonReplyWriter } from "./response.ts";
+import { TextForm } from "./text_form.ts";
 
 const VERSION = 2;
 
 /** Limits of the original on what names a request. */
 const IDEMPOTENCY_KEY_BYTES_MAX = 256;
 const PRINT_BYTES_MAX = 512;
+
+/** An id of a request: enough for whatever names one, and its reply needs no room of note. */
+const ID_BYTES_MAX = 255;
 
 const UNSUPPORTED = "Karma 1.0 accepts only protocol v2 requests with field v=2";
 
@@ -42,7 +55,11 @@ const SUCCESS = encoder.encode('{"protocol_version":2,"success":true,"response":
 const FAILURE = encoder.encode('{"protocol_version":2,"success":false,"response":"');
 const FIRST = encoder.encode(',"idempotent":false');
 const REPEATED = encoder.encode(',"idempotent":true');
+const NO_ERROR = encoder.encode(',"error_code":null');
 const END = encoder.encode(',"error_code":null}\n');
+const ID = encoder.encode(',"id":');
+const CLOSE = encoder.encode("}\n");
+const TEXT = encoder.encode("text");
 
 export class V2 implements Protocol {
   readonly name = "v2";
@@ -51,6 +68,7 @@ export class V2 implements Protocol {
   readonly #replies: JsonReplyWriter;
   readonly #access: Access;
   readonly #fields: Fields;
+  readonly #textForm = new TextForm();
 
   /** `requestLine` and `replies` may be shared with other protocols of the same codec. */
   constructor(
@@ -88,6 +106,7 @@ export class V2 implements Protocol {
       return false;
     }
     const { bytes } = line;
+    if (requestLine.has(MEMBER.id)) this.#noteId(bytes, request);
     const { kinds, starts, ends, lanes } = requestLine;
     const v = MEMBER.v;
     const isVersion = kinds[v] === INTEGER && lanes[2 * v] === VERSION && lanes[2 * v + 1] === 0;
@@ -123,6 +142,9 @@ export class V2 implements Protocol {
     const fields = this.#fields;
     const { operation } = request;
     fields.valueError = null;
+    if (this.#requestLine.has(MEMBER.id) && !request.hasId) {
+      return `Field id must be a string or a number of up to ${ID_BYTES_MAX} bytes`;
+    }
     for (let index = 0; index < operation.fields.length; index++) {
       const fault = fields.read(operation.fields[index], request);
       if (fault !== null) return fault;
@@ -131,7 +153,41 @@ export class V2 implements Protocol {
       const fault = this.#readOnce(request);
       if (fault !== null) return fault;
     }
-    return fields.valueError;
+    return this.#readForms(request) ?? fields.valueError;
+  }
+
+  /** Notes what the reply is to be told apart by, for errors as well. */
+  #noteId(bytes: Line["bytes"], request: Request): void {
+    const { kinds, starts, ends } = this.#requestLine;
+    const { id } = MEMBER;
+    const kind = kinds[id];
+    request.isIdString = kind === STRING;
+    request.hasId = ends[id] - starts[id] <= ID_BYTES_MAX && (kind === STRING || kind === INTEGER ||
+      kind === NEGATIVE || kind === FRACTION);
+    request.idStart = starts[id];
+    request.idEnd = ends[id];
+    request.bytes = bytes;
+  }
+
+  /** Reads which numbers of the reply are to be text; null, or what is wrong. */
+  #readForms(request: Request): string | null {
+    const line = this.#requestLine;
+    const { keys_as, numbers_as } = MEMBER;
+    if (line.has(keys_as)) {
+      if (!this.#isText(keys_as, request)) return 'Field keys_as must be "text"';
+      request.textForm |= KEYS_AS_TEXT;
+    }
+    if (line.has(numbers_as)) {
+      if (!this.#isText(numbers_as, request)) return 'Field numbers_as must be "text"';
+      request.textForm |= NUMBERS_AS_TEXT;
+    }
+    return null;
+  }
+
+  #isText(member: number, { bytes }: Request): boolean {
+    const { kinds, starts, ends } = this.#requestLine;
+    return kinds[member] === STRING && ends[member] - starts[member] === TEXT.length &&
+      equals(TEXT, bytes, starts[member], ends[member]);
   }
 
   /** The idempotency key is looked at in every request, and counts where the operation is done once. */
@@ -174,7 +230,9 @@ export class V2 implements Protocol {
   encode(request: Request, reply: Reply, out: SendBuffer): void {
     if (reply.code === null) {
       out.raw(SUCCESS);
+      const start = out.length;
       this.#replies.write(reply, out);
+      if (request.textForm !== 0) this.#toText(request, reply, out, start);
       if (!reply.isWalked) this.encodeEnd(request, reply, out);
       return;
     }
@@ -183,16 +241,38 @@ export class V2 implements Protocol {
     if (reply.code === "not_found") out.text(' \\"');
     out.jsonText(reply.subject);
     out.text(reply.code === "not_found" ? '\\" not found"' : '"');
-    out.text(`,"error_code":"${reply.code}"}\n`);
+    out.text(`,"error_code":"${reply.code}"`);
+    if (request.hasId) this.#writeId(request, reply, out);
+    out.raw(CLOSE);
   }
 
   more(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
-    return this.#replies.more(request, reply, out);
+    const start = out.length;
+    const rest = this.#replies.more(request, reply, out);
+    if (request.textForm !== 0) this.#toText(request, reply, out, start);
+    return rest;
   }
 
-  encodeEnd(_request: Request, reply: Reply, out: SendBuffer): void {
+  encodeEnd(request: Request, reply: Reply, out: SendBuffer): void {
     if (reply.isRepeated !== null) out.raw(reply.isRepeated ? REPEATED : FIRST);
-    out.raw(END);
+    if (!request.hasId) return out.raw(END);
+    out.raw(NO_ERROR);
+    this.#writeId(request, reply, out);
+    out.raw(CLOSE);
+  }
+
+  /** The response, or a piece of it, from `start` on. */
+  #toText({ textForm }: Request, reply: Reply, out: SendBuffer, start: number): void {
+    reply.uncountedBytes += this.#textForm.apply(textForm, out, start);
+  }
+
+  #writeId({ bytes, idStart, idEnd, isIdString }: Request, reply: Reply, out: SendBuffer): void {
+    const start = out.length;
+    const id = bytes.subarray(idStart, idEnd);
+    out.raw(ID);
+    if (isIdString) out.jsonString(id);
+    else out.raw(id);
+    reply.uncountedBytes += out.length - start;
   }
 }
 

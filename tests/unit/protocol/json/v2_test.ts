@@ -382,3 +382,66 @@ Deno.test("v2: what the envelope says need not be in the frame, and comes before
     "sum",
   );
 });
+
+/** The reply to a ping with an id, given as JSON, or to another operation. */
+function withId(id: string, op = "system.ping"): string {
+  const codec = codecOf();
+  const [request, reply, out] = [new Request(), new Reply(), new SendBuffer(64)];
+  const line = lineOf(encoder.encode(`{"id":${id},"v":2,"op":"${op}"}`));
+  if (codec.decode(line, "v2", request, reply)) reply.shape = "pong";
+  codec.encode(request, reply, out);
+  return decoder.decode(out.view(0));
+}
+
+const PONG = '{"protocol_version":2,"success":true,"response":"pong","error_code":null';
+const UNKNOWN =
+  '{"protocol_version":2,"success":false,"response":"Unknown op x","error_code":"unknown_command"';
+
+Deno.test("v2: an id comes back as it was sent, in errors too", () => {
+  const ids = [
+    '""',
+    '"a"',
+    '"é\\n\\"\\\\"',
+    `"${"x".repeat(255)}"`,
+    "0",
+    "17",
+    "-0",
+    "-5",
+    "1.50",
+    "2e3",
+  ];
+  for (const id of [...ids, "18446744073709551615", `0.${"1".repeat(253)}`]) {
+    assertEquals(withId(id), `${PONG},"id":${id}}\n`);
+    assertEquals(withId(id, "x"), `${UNKNOWN},"id":${id}}\n`);
+  }
+  assertEquals(withId('"\\u0041"'), `${PONG},"id":"A"}\n`);
+});
+
+Deno.test("v2: what is no id is refused by name, and does not come back", () => {
+  const refusal = "Field id must be a string or a number of up to 255 bytes";
+  const bad = ["null", "true", "[]", "{}", `"${"x".repeat(256)}"`, `0.${"1".repeat(254)}`];
+  for (const id of bad) {
+    const reply = JSON.parse(withId(id));
+    assertEquals([reply.response, reply.error_code, reply.id], [
+      refusal,
+      "validation_error",
+      undefined,
+    ]);
+  }
+});
+
+Deno.test("v2: of a line that is no JSON there is no id", () => {
+  assertEquals(JSON.parse(withId("1 2")).id, undefined);
+});
+
+Deno.test("v2: keys_as and numbers_as are text or refused by name", () => {
+  for (const name of ["keys_as", "numbers_as"]) {
+    for (const value of ["null", "1", '"string"', '"texts"', '""']) {
+      assertEquals(
+        asker.ask(`{"v":2,"op":"system.ping","${name}":${value}}`),
+        bad(`Field ${name} must be "text"`),
+      );
+    }
+    assertEquals(asker.ask(`{"v":2,"op":"system.ping","${name}":"text"}`), "ping");
+  }
+});
