@@ -1,5 +1,5 @@
-// Karma, a counter database for usage limits: parses the command line, listens, loads, serves, and
-// handles signals.
+// Karma, a counter database for usage limits: parses the command line, runs a command or listens,
+// loads, serves, and handles signals.
 //
 // This is the only composition root. Only main.ts hands out the configuration and ends the process.
 //
@@ -23,8 +23,10 @@ import {
   UsageError,
 } from "./lib/cli/mod.ts";
 import { Access } from "./lib/command/mod.ts";
+import { runTool } from "./lib/commands/mod.ts";
 import { Database, openingOf } from "./lib/engine/mod.ts";
 import {
+  buildLine,
   DirectoryLock,
   examineTls,
   HostClock,
@@ -97,7 +99,8 @@ function readCommandLine(): Exclude<CommandLine, { kind: "help" | "version" }> {
       for (const note of commandLine.notes) log(note);
       return commandLine;
     }
-    console.log(commandLine.kind === "help" ? usage().trimEnd() : `Karma v.${VERSION}`);
+    const version = () => `Karma v.${VERSION}\n${buildLine()}`;
+    console.log(commandLine.kind === "help" ? usage().trimEnd() : version());
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     fail(`${error.message}\n${usage().trimEnd()}`, EXIT_USAGE);
@@ -246,6 +249,8 @@ function heedSignals(server: Server): void {
 }
 
 async function main(): Promise<void> {
+  const code = await runTool(Deno.args, (name) => Deno.env.get(name));
+  if (code !== null) Deno.exit(code);
   const commandLine = readCommandLine();
   const { kind, config } = commandLine;
   if (kind === "check") await mend(config, "check");

@@ -17,16 +17,23 @@ const V8_FLAGS = [
   "--max-inlined-bytecode-size-cumulative=6000",
 ];
 
+/** What `--version` tells; lib/host/build.ts reads it. */
+const COMMIT_FILE = `${DENO_DIR}/commit`;
+
 const compile = [
   "compile",
   "-P",
   "--no-prompt",
   "--no-code-cache", // which would be written to the temporary directory at the first start
   `--v8-flags=${V8_FLAGS}`,
+  `--include=${COMMIT_FILE}`,
   ...Deno.args,
   "--output=karma",
   "main.ts",
 ];
+
+Deno.mkdirSync(DENO_DIR, { recursive: true });
+Deno.writeTextFileSync(COMMIT_FILE, commit());
 
 const archive = Deno.env.get("KARMA_DENORT") || (isFile(ARCHIVE_NEARBY) ? ARCHIVE_NEARBY : "");
 Deno.exit(await (archive ? compileOver(archive) : run(Deno.execPath(), compile)));
@@ -38,6 +45,17 @@ function compileOver(archive: string): Promise<number> {
   // Older Deno trusts only its own list of authorities, unless told that the system knows better.
   const env = { DENO_DIR: Deno.realPathSync(DENO_DIR), DENO_TLS_CA_STORE: "system" };
   return run("npx", ["-y", `deno@${ARCHIVE_DENO}`, ...compile], env);
+}
+
+/** The commit that is checked out, with a mark if files differ from it; "" where git does not say. */
+function commit(): string {
+  const args = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
+  try {
+    const { success, stdout } = new Deno.Command("git", { args }).outputSync();
+    return success ? new TextDecoder().decode(stdout).trim() : "";
+  } catch {
+    return "";
+  }
 }
 
 async function run(command: string, args: string[], env?: Record<string, string>): Promise<number> {

@@ -14,6 +14,7 @@ import { filesBelow, ROOT } from "./support/project.ts";
  * import SHARED as well. main.ts may import any door.
  */
 const ROOMS: Record<string, readonly string[]> = {
+  commands: ["cli", "client", "command", "bytes", "host"],
   cli: ["server", "engine", "command"],
   server: ["protocol", "metrics", "command", "bytes", "host"],
   protocol: ["command", "tree", "bytes"],
@@ -34,6 +35,7 @@ const ROOMS: Record<string, readonly string[]> = {
   recovery: ["state", "idempotency", "wal", "dump", "legacy", "tree", "host"],
   state: ["command", "idempotency", "wal", "dump", "tree", "bytes", "host"],
   metrics: ["command"],
+  client: ["host"],
   command: ["tree", "bytes", "host"],
   dump: ["legacy", "idempotency", "tree", "bytes", "host"],
   legacy: ["tree", "bytes", "host"],

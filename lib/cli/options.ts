@@ -74,12 +74,12 @@ export interface Config {
 export type Size = { readonly bytes: number } | { readonly percent: number };
 
 /** What a value may be: `read` gives undefined for a text that is not `expected`. */
-interface Kind<V> {
+export interface Kind<V> {
   readonly expected: string;
   read(text: string): V | undefined;
 }
 
-const anyText: Kind<string> = { expected: "a text", read: (text) => text };
+export const anyText: Kind<string> = { expected: "a text", read: (text) => text };
 
 const trueOrFalse: Kind<boolean> = {
   expected: "true or false",
@@ -127,7 +127,7 @@ const origins: Kind<readonly string[]> = {
   },
 };
 
-function integer(min: number, max: number): Kind<number> {
+export function integer(min: number, max: number): Kind<number> {
   return {
     expected: `an integer from ${min} to ${max}`,
     read(text) {

@@ -23,19 +23,33 @@ const MARK = "\ufeff";
  */
 export function tokensOf(config: Config, readFile: (path: string) => Uint8Array): Tokens {
   const { authToken, authTokenFile, readAuthToken, readAuthTokenFile } = config;
-  const token = (flag: string, given: string, path: string): string | null => {
-    if (given !== "" && path !== "") {
-      throw new UsageError(
-        `Options --${flag} and --${flag}-file, and their variables, exclude each other`,
-      );
-    }
-    if (path !== "") return lineOf(`Option --${flag}-file: ${path}`, textOf(flag, path, readFile));
-    return given === "" ? null : lineOf(`Option --${flag}: the token`, given);
-  };
   return {
-    full: token("auth-token", authToken, authTokenFile),
-    read: token("read-auth-token", readAuthToken, readAuthTokenFile),
+    full: oneToken("auth-token", authToken, authTokenFile, readFile),
+    read: oneToken("read-auth-token", readAuthToken, readAuthTokenFile, readFile),
   };
+}
+
+/** Reads the token that a client shows; null: it has none. As `tokensOf`. */
+export function tokenOf(
+  { token, tokenFile }: { readonly token: string; readonly tokenFile: string },
+  readFile: (path: string) => Uint8Array,
+): string | null {
+  return oneToken("token", token, tokenFile, readFile);
+}
+
+function oneToken(
+  flag: string,
+  given: string,
+  path: string,
+  readFile: (path: string) => Uint8Array,
+): string | null {
+  if (given !== "" && path !== "") {
+    throw new UsageError(
+      `Options --${flag} and --${flag}-file, and their variables, exclude each other`,
+    );
+  }
+  if (path !== "") return lineOf(`Option --${flag}-file: ${path}`, textOf(flag, path, readFile));
+  return given === "" ? null : lineOf(`Option --${flag}: the token`, given);
 }
 
 function textOf(flag: string, path: string, readFile: (path: string) => Uint8Array): string {

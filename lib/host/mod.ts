@@ -2,6 +2,7 @@
 //
 // Only this room and main.ts use Deno. Tests and the simulation put their own clock and disk in its place.
 
+export { buildLine } from "./build.ts";
 export {
   afterMillisecond,
   afterTurn,
@@ -25,6 +26,8 @@ export {
 } from "./disk.ts";
 export { type HttpServer, HttpServers } from "./http_server.ts";
 export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
+export { connectTo, type Wire } from "./network.ts";
 export { ReadWindow } from "./read_window.ts";
 export { replaceFile } from "./replace_file.ts";
 export { examineTls, listenTls, type TlsListener } from "./tls_listener.ts";
+export { HostTerminal, type Terminal } from "./terminal.ts";

@@ -1,7 +1,8 @@
 // The command line and the environment, as tables: what is accepted, what is refused, what is said.
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { memoryLimits, parseCommandLine, usage, UsageError } from "../../../lib/cli/config.ts";
+import { memoryLimits, parseCommandLine, UsageError } from "../../../lib/cli/config.ts";
+import { usage } from "../../../lib/cli/help.ts";
 import type { Config, Size } from "../../../lib/cli/options.ts";
 
 const DEFAULTS: Config = {

@@ -1,0 +1,188 @@
+// The commands of the binary: what there is, with which options and words, and how help tells it.
+//
+// Invariant: COMMANDS describes every command once; parsing, `karma help` and the completions of shells all come from
+// it. The options of the server are in cli/options.ts.
+//
+// tidy-allow: it is a table, with an entry for each command.
+
+import { anyText, integer, type Kind, OPTIONS } from "./options.ts";
+import type { OptionWords } from "./words.ts";
+
+interface CommandOption<V> extends OptionWords {
+  /** What help calls the value; empty for a switch. */
+  readonly value: string;
+  readonly variable?: string;
+  /** As it would be written; it is read like any other value. "" where there is none. */
+  readonly fallback: string;
+  readonly kind: Kind<V>;
+  /** The flag of another option for the same thing: if that is given, the variable of this one counts for nothing. */
+  readonly rival?: string;
+  readonly help: string;
+}
+
+type Table = Readonly<Record<string, CommandOption<unknown>>>;
+
+/** What the options of a table say. */
+export type Values<T extends Table> = {
+  readonly [F in keyof T]: T[F] extends CommandOption<infer V> ? V : never;
+};
+
+interface Command {
+  readonly summary: string;
+  /** The words behind the name, as help tells them. */
+  readonly words: string;
+  readonly wordsMin: number;
+  readonly wordsMax: number;
+  readonly options: Table;
+  /** What more there is to say, a line each. */
+  readonly about: readonly string[];
+  /** Lines for a shell. */
+  readonly examples: readonly string[];
+}
+
+/** Where a server listens. */
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+const address: Kind<Address> = {
+  expected: "HOST:PORT",
+  read(text) {
+    const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+    const port = Number(digits);
+    return port >= 1 && port <= 65535 ? { host: bracketed ?? plain, port } : undefined;
+  },
+};
+
+function switchOf(flag: string, help: string): CommandOption<boolean> {
+  const kind: Kind<boolean> = { expected: "", read: (text) => text === "true" };
+  return { flag, isSwitch: true, value: "", fallback: "false", kind, help };
+}
+
+const CONNECTION = {
+  server: {
+    flag: "server",
+    short: "s",
+    value: "host:port",
+    variable: "KARMA_SERVER",
+    fallback: "127.0.0.1:8080",
+    kind: address,
+    help: "Server to connect to",
+  },
+  token: {
+    flag: "token",
+    value: "token",
+    variable: "KARMA_AUTH_TOKEN",
+    fallback: "",
+    kind: anyText,
+    rival: "token-file",
+    help: "Token of the server",
+  },
+  tokenFile: {
+    flag: "token-file",
+    value: "path",
+    variable: "KARMA_AUTH_TOKEN_FILE",
+    fallback: "",
+    kind: anyText,
+    rival: "token",
+    help: "File with that token",
+  },
+  timeoutSeconds: {
+    flag: "timeout",
+    value: "seconds",
+    fallback: "60",
+    kind: integer(1, 86400),
+    help: "Longest wait for the server",
+  },
+} as const;
+
+export type ConnectionOptions = Values<typeof CONNECTION>;
+
+/** The shells that completions are written for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** The commands that run beside a server, and end by themselves. */
+export const TOOLS = {
+  ask: {
+    summary: "Ask a server, once or at a prompt",
+    words: "[OPERATION [FIELD=VALUE ...] | JSON]",
+    wordsMin: 0,
+    wordsMax: Infinity,
+    options: {
+      ...CONNECTION,
+      json: switchOf("json", "Print the whole line of each reply"),
+    },
+    about: [
+      "A value is JSON, or a text where it is not. Without an operation, each line of the input",
+      "is one; on a terminal there is a prompt with history, and Tab completes operations.",
+      "Prints the response and exits with 0, or the error and exits with 1.",
+    ],
+    examples: [
+      "karma ask system.ping",
+      "karma ask counter.increment series=api_requests key=42",
+      `karma ask '{"op":"counter.sum","series":"api_requests","key":42}'`,
+      "karma ask < requests.jsonl",
+    ],
+  },
+  completions: {
+    summary: "Print the completions for a shell",
+    words: SHELLS.join(" | "),
+    wordsMin: 1,
+    wordsMax: 1,
+    options: {},
+    about: [],
+    examples: [
+      "source <(karma completions bash)",
+      "source <(karma completions zsh)",
+      "karma completions fish | source",
+    ],
+  },
+} as const satisfies Record<string, Command>;
+
+const SERVERS = {
+  serve: {
+    summary: "Serve; what karma does without a command",
+    words: "",
+    wordsMin: 0,
+    wordsMax: 0,
+    options: OPTIONS,
+    about: [],
+    examples: ["karma serve --directory ./data", "karma --directory ./data"],
+  },
+  check: {
+    summary: "Look for damage in a directory, changing nothing",
+    words: "",
+    wordsMin: 0,
+    wordsMax: 0,
+    options: OPTIONS,
+    about: ["Exits with 0 if there is none, and with 3 if there is. It may run beside a server."],
+    examples: ["karma check --directory ./data"],
+  },
+  repair: {
+    summary: "Tell what can be kept of a damaged directory, or do it",
+    words: "",
+    wordsMin: 0,
+    wordsMax: 0,
+    options: { yes: switchOf("yes", "Do it, and not only tell"), ...OPTIONS },
+    about: ["Nothing is deleted: what is damaged is moved to a folder in the directory."],
+    examples: ["karma repair --directory ./data", "karma repair --directory ./data --yes"],
+  },
+} as const satisfies Record<string, Command>;
+
+const HELP = {
+  help: {
+    summary: "Tell about a command",
+    words: "[COMMAND]",
+    wordsMin: 0,
+    wordsMax: 1,
+    options: {},
+    about: [],
+    examples: ["karma help ask"],
+  },
+} as const satisfies Record<string, Command>;
+
+export type ToolName = keyof typeof TOOLS;
+
+/** All commands, in the order of help. */
+export const COMMANDS: Readonly<Record<string, Command>> = { ...SERVERS, ...TOOLS, ...HELP };
