@@ -2,9 +2,12 @@
 //
 //   day week month year total     of the calendar; a week begins on Monday (ISO 8601)
 //   {"days": 30}                  rolling: the last thirty days, today included
+//   {"week_from": "sunday"}       weeks that begin on that day
 //   {"month_from": 15}            months that begin on the 15th, or on the last day of shorter ones
+//   {"year_from": "04-06"}        years that begin on that day, or on the 28th of February for the 29th
+//   {"days": 14, "anchor": DAY}   periods of so many days, one of which begins on the anchor
 //
-// Invariant: every day lies in exactly one window of the calendar and of months, and `next` is the
+// Invariant: every day lies in exactly one window of each kind but the rolling one, and `next` is the
 // first day behind it. Days are numbers, YYYYMMDD; which moment a day begins at is the clock's.
 
 import { dayOf, daysInMonth, ordinal } from "./day.ts";
@@ -12,7 +15,10 @@ import { dayOf, daysInMonth, ordinal } from "./day.ts";
 export type LimitWindow =
   | { readonly kind: "day" | "week" | "month" | "year" | "total" }
   | { readonly kind: "days"; readonly days: number }
-  | { readonly kind: "monthFrom"; readonly day: number };
+  | { readonly kind: "weekFrom"; readonly weekday: number } // 0: Monday
+  | { readonly kind: "monthFrom"; readonly day: number }
+  | { readonly kind: "yearFrom"; readonly month: number; readonly day: number }
+  | { readonly kind: "period"; readonly days: number; readonly anchor: number }; // the number of a first day
 
 /** The most days of a rolling window: beyond a century it is `total`. */
 export const ROLLING_DAYS_MAX = 36_525;
@@ -41,7 +47,12 @@ export function spanOf(window: LimitWindow, day: number): DaySpan {
 export function nextOf(window: LimitWindow, from: number): number {
   switch (window.kind) {
     case "week":
+    case "weekFrom":
       return dayOf(ordinal(from) + 7);
+    case "period":
+      return dayOf(ordinal(from) + window.days);
+    case "yearFrom":
+      return inMonth(from - from % 10000 + 10000 + 100 * window.month, window.day);
     case "month":
       return monthAfter(from, 1);
     case "year":
@@ -57,7 +68,11 @@ function startOf(window: LimitWindow, day: number): number {
   const month = day - day % 100;
   switch (window.kind) {
     case "week":
-      return dayOf(ordinal(day) - ordinal(day) % 7); // the first day of all, 0001-01-01, was a Monday
+      return startOfPeriod(day, 7, 0); // the first day of all, 0001-01-01, was a Monday
+    case "weekFrom":
+      return startOfPeriod(day, 7, window.weekday);
+    case "period":
+      return startOfPeriod(day, window.days, window.anchor);
     case "month":
       return month + 1;
     case "year":
@@ -66,9 +81,20 @@ function startOf(window: LimitWindow, day: number): number {
       const anchor = month + Math.min(window.day, daysInMonth(day));
       return anchor <= day ? anchor : inMonth(before(month), window.day);
     }
+    case "yearFrom": {
+      const start = inMonth(day - day % 10000 + 100 * window.month, window.day);
+      return start <= day ? start : inMonth(start - start % 100 - 10000, window.day);
+    }
     default:
       return day;
   }
+}
+
+/** The first day of the period of so many days that a day lies in; one begins on the day of number `anchor`. */
+function startOfPeriod(day: number, days: number, anchor: number): number {
+  const number = ordinal(day);
+  const past = (number - anchor) % days;
+  return dayOf(number - (past < 0 ? past + days : past));
 }
 
 /** The given day, or the last, of the month after a day's. */

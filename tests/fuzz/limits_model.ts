@@ -8,9 +8,23 @@ import { days, textOf } from "./limits_days.ts";
 
 export const U64_MAX = (1n << 64n) - 1n;
 
-export type Window = "day" | "week" | "month" | "year" | "total" | { days: number } | {
-  month_from: number;
-};
+export type Window =
+  | "day"
+  | "week"
+  | "month"
+  | "year"
+  | "total"
+  | { readonly days: number; readonly anchor?: string }
+  | { readonly week_from: string }
+  | { readonly month_from: number }
+  | { readonly year_from: string };
+
+const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/** Whether a window is one of the last so many days. */
+function isRolling(window: Window): window is { readonly days: number } {
+  return typeof window === "object" && "days" in window && window.anchor === undefined;
+}
 
 export interface Limit {
   readonly series: string;
@@ -44,13 +58,24 @@ function nameOf(window: Window, day: number): string {
   if (window === "week") return `${day - (weekday + 6) % 7}`;
   if (window === "month") return `${year} ${month}`;
   if (window === "year") return `${year}`;
-  if (typeof window !== "object" || !("month_from" in window)) return "";
+  if (typeof window !== "object") return "";
+  if ("week_from" in window) {
+    return `${day - (weekday - WEEKDAYS.indexOf(window.week_from) + 7) % 7}`;
+  }
+  if ("year_from" in window) {
+    const [first, begins] = window.year_from.split("-").map(Number);
+    const isBegun = month > first || month === first && date >= Math.min(begins, last);
+    return `${year - (isBegun ? 0 : 1)}`;
+  }
+  if (!("month_from" in window)) {
+    return `${Math.floor((day - Date.parse(window.anchor!) / 86_400_000) / window.days)}`;
+  }
   return `${12 * year + month - (date >= Math.min(window.month_from, last) ? 0 : 1)}`;
 }
 
 /** Whether a day is counted in the window of today. */
 export function isIn(window: Window, day: number, today: number): boolean {
-  if (typeof window === "object" && "days" in window) {
+  if (isRolling(window)) {
     return day <= today && day > today - window.days;
   }
   return nameOf(window, day) === nameOf(window, today);
@@ -128,7 +153,7 @@ export class Model {
   resetDay({ series, window }: Limit, key: bigint, today: number): number | null {
     if (window === "total") return null;
     let watched = today;
-    if (typeof window === "object" && "days" in window) {
+    if (isRolling(window)) {
       const counted = [...this.counter(series, key).keys()].filter((day) =>
         isIn(window, day, today)
       );

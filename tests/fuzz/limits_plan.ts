@@ -72,7 +72,13 @@ function drawList(plan: Drawn, random: Random): Limit[] {
 }
 
 function drawWindow(random: Random): Window {
-  const kind = random.below(8);
+  const kind = random.below(12);
+  if (kind === 8) return { week_from: random.pick(["monday", "wednesday", "saturday", "sunday"]) };
+  if (kind === 9) return { year_from: random.pick(["01-01", "02-28", "02-29", "04-06", "12-31"]) };
+  if (kind >= 10) {
+    const anchor = random.pick(["2026-01-05", "2011-12-30", "1970-01-01", "2040-02-29"]);
+    return { days: random.pick([1, 2, 7, 14, 28, 365]), anchor };
+  }
   if (kind === 0) return { month_from: 1 + random.below(31) };
   if (kind === 1) return { month_from: 28 + random.below(4) };
   if (kind === 2) return { days: 1 + random.below(10) };

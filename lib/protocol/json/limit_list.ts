@@ -3,29 +3,15 @@
 // Invariant: as in lists.ts, the sentence is about the first value of a wrong shape; values of the right shape
 // that are not allowed go to `later`.
 
-import { JsonScanner, NameTable, OBJECT } from "../../bytes/mod.ts";
-import {
-  type Limit,
-  LIMITS_MAX,
-  LimitSet,
-  type LimitWindow,
-  ROLLING_DAYS_MAX,
-} from "../../command/mod.ts";
+import { JsonScanner, NameTable } from "../../bytes/mod.ts";
+import { type Limit, LIMITS_MAX, LimitSet, type LimitWindow } from "../../command/mod.ts";
+import { LimitWindowReader } from "./limit_window.ts";
 import { Value } from "./value.ts";
 
 const OPEN_BRACE = 0x7b;
 
 const MEMBERS = ["series", "max", "window", "cost", "key", "tree"] as const;
 const MEMBER_TABLE = new NameTable(MEMBERS);
-
-const WINDOW_NAMES = ["day", "week", "month", "year", "total"] as const;
-const WINDOW_TABLE = new NameTable(WINDOW_NAMES);
-const WINDOWS: readonly LimitWindow[] = WINDOW_NAMES.map((kind) => ({ kind }));
-const SPAN_MEMBERS = new NameTable(["days", "month_from"]);
-const DAYS = 0;
-
-const WINDOW_FORM =
-  'Field limits[].window must be "day", "week", "month", "year", "total", {"days":N} or {"month_from":DAY}';
 
 type Lanes = readonly [lo: number, hi: number];
 
@@ -41,9 +27,8 @@ interface Draft {
 
 export class LimitList {
   readonly #scanner = new JsonScanner();
-  readonly #nested = new JsonScanner();
+  readonly #windows = new LimitWindowReader();
   readonly #value = new Value();
-  readonly #number = new Value();
   /** The first thing that is no good; null: nothing. */
   valueError: string | null = null;
   /** What `read` has read. */
@@ -97,46 +82,17 @@ export class LimitList {
         else draft.name = name;
         return null;
       }
-      case "window":
-        return this.#window(draft);
+      case "window": {
+        const window = this.#windows.read(value);
+        if (typeof window === "string") return window;
+        draft.window = window;
+        return null;
+      }
       default: {
         const fault = value.number(`limits[].${member}`);
         draft[member] = [value.lanes[0], value.lanes[1]];
         return fault;
       }
     }
-  }
-
-  #window(draft: Draft): string | null {
-    const value = this.#value;
-    if (value.isText) {
-      const index = WINDOW_TABLE.find(value.bytes, value.start, value.end);
-      if (index < 0) return WINDOW_FORM;
-      draft.window = WINDOWS[index];
-      return null;
-    }
-    if (value.kind !== OBJECT) return WINDOW_FORM;
-    const scanner = this.#nested;
-    scanner.open(value.bytes, value.start, value.end);
-    scanner.openObject();
-    let found = -1;
-    for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
-      const member = SPAN_MEMBERS.find(scanner.bytes, scanner.start, scanner.end);
-      const number = this.#number.next(scanner);
-      if (member < 0) continue;
-      if (found >= 0 || number.integer("") !== null || number.lanes[1] !== 0) return WINDOW_FORM;
-      found = member;
-      const count = number.lanes[0];
-      const most = member === DAYS ? ROLLING_DAYS_MAX : 31;
-      if (count < 1 || count > most) {
-        return `Field limits[].window.${
-          member === DAYS ? "days" : "month_from"
-        } must be 1 to ${most}`;
-      }
-      draft.window = member === DAYS
-        ? { kind: "days", days: count }
-        : { kind: "monthFrom", day: count };
-    }
-    return found < 0 ? WINDOW_FORM : null;
   }
 }

@@ -2,12 +2,18 @@
 // beside a model that asks of each day whether it is in (tests/fuzz/limits_model.ts).
 
 import { assert, assertEquals } from "@std/assert";
+import { ordinal } from "../../../lib/command/day.ts";
 import { type LimitWindow, nextOf, spanOf } from "../../../lib/command/window.ts";
 import { days } from "../../fuzz/limits_days.ts";
 import { isIn, type Window as Named } from "../../fuzz/limits_model.ts";
 
 const monthFrom = (day: number): LimitWindow => ({ kind: "monthFrom", day });
 const rolling = (days: number): LimitWindow => ({ kind: "days", days });
+const weekFrom = (weekday: number): LimitWindow => ({ kind: "weekFrom", weekday });
+const yearFrom = (month: number, day: number): LimitWindow => ({ kind: "yearFrom", month, day });
+const period = (days: number, anchor: number): LimitWindow => {
+  return { kind: "period", days, anchor: ordinal(anchor) };
+};
 
 const SPANS: [window: LimitWindow, day: number, from: number, to: number][] = [
   [{ kind: "day" }, 20240229, 20240229, 20240229],
@@ -43,6 +49,22 @@ const SPANS: [window: LimitWindow, day: number, from: number, to: number][] = [
   [monthFrom(30), 20240228, 20240130, 20240228],
   [monthFrom(30), 20240229, 20240229, 20240329],
   [monthFrom(29), 20230301, 20230228, 20230328],
+  [weekFrom(0), 20250105, 20241230, 20250105],
+  [weekFrom(6), 20250104, 20241229, 20250104],
+  [weekFrom(6), 20250105, 20250105, 20250111],
+  [weekFrom(2), 20241231, 20241225, 20241231],
+  [yearFrom(1, 1), 20241231, 20240101, 20241231],
+  [yearFrom(4, 6), 20260405, 20250406, 20260405],
+  [yearFrom(4, 6), 20260406, 20260406, 20270405],
+  [yearFrom(12, 31), 20260101, 20251231, 20261230],
+  [yearFrom(2, 29), 20240228, 20230228, 20240228],
+  [yearFrom(2, 29), 20240229, 20240229, 20250227],
+  [yearFrom(2, 29), 20250228, 20250228, 20260227],
+  [period(14, 20260105), 20260105, 20260105, 20260118],
+  [period(14, 20260105), 20260104, 20251222, 20260104],
+  [period(14, 20260105), 20251221, 20251208, 20251221],
+  [period(28, 20260105), 20240301, 20240205, 20240303],
+  [period(1, 20260105), 20240229, 20240229, 20240229],
 ];
 
 Deno.test("windows: the first and the last day", () => {
@@ -61,6 +83,12 @@ Deno.test("windows: every day of two decades is in the window that the model say
     ...[1, 15, 28, 29, 30, 31].map((
       day,
     ): [LimitWindow, Named] => [monthFrom(day), { month_from: day }]),
+    [weekFrom(0), { week_from: "monday" }],
+    [weekFrom(6), { week_from: "sunday" }],
+    [yearFrom(2, 29), { year_from: "02-29" }],
+    [yearFrom(4, 6), { year_from: "04-06" }],
+    [period(14, 20260105), { days: 14, anchor: "2026-01-05" }],
+    [period(365, 20350101), { days: 365, anchor: "2035-01-01" }],
   ];
   const first = Date.UTC(2019, 11, 1) / 86_400_000;
   for (const [window, named] of WINDOWS) {
@@ -81,6 +109,9 @@ Deno.test("windows: the next begins behind the last day, and they follow each ot
   const WINDOWS: LimitWindow[] = [
     ...(["day", "week", "month", "year"] as const).map((kind) => ({ kind })),
     ...Array.from({ length: 31 }, (_, day) => monthFrom(day + 1)),
+    ...Array.from({ length: 7 }, (_, weekday) => weekFrom(weekday)),
+    ...[101, 228, 229, 406, 1231].map((date) => yearFrom(Math.floor(date / 100), date % 100)),
+    ...[1, 7, 14, 28, 100].map((days) => period(days, 20260105)),
   ];
   for (const window of WINDOWS) {
     let { from, to } = spanOf(window, 20230101);

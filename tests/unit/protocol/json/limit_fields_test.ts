@@ -19,8 +19,11 @@ const windowOf = (window: string) => limitWith(`"series":"s","max":5,"window":${
 const many = (count: number) => `"limits":[${Array.from({ length: count }, () => ONE)}]`;
 const U64 = "must be an integer from 0 to 18446744073709551615";
 const NEGATIVE = "must be greater than or equal to 0";
-const WINDOW =
-  'Field limits[].window must be "day", "week", "month", "year", "total", {"days":N} or {"month_from":DAY}';
+const WINDOW = 'Field limits[].window must be "day", "week", "month", "year", "total", ' +
+  '{"days":N}, {"days":N,"anchor":DAY}, {"week_from":WEEKDAY}, {"month_from":DAY} or {"year_from":"MM-DD"}';
+const WEEKDAY = "Field limits[].window.week_from must be monday, tuesday, wednesday, thursday, " +
+  "friday, saturday, sunday";
+const YEAR_FROM = 'Field limits[].window.year_from must be "MM-DD"';
 const COSTS = "Field limits[].cost must be one for each series and key";
 const ONE_COST = "Field limits[].cost must be one for all limits in mode saturate";
 const MODE = "Field mode must be reject, saturate or force";
@@ -68,11 +71,24 @@ const BOTH: [members: string, sentence: string][] = [
     '{"days":4294967297}',
     '{"days":7,"month_from":15}',
     '{"days":7,"days":7}',
+    '{"anchor":"2026-01-05"}',
+    '{"month_from":7,"anchor":"2026-01-05"}',
+    '{"week_from":"sunday","month_from":7}',
+    '{"week_from":"sunday","week_from":"sunday"}',
   ].map((window): [string, string] => [windowOf(window), WINDOW]),
   [windowOf('{"days":0}'), "Field limits[].window.days must be 1 to 36525"],
   [windowOf('{"days":36526}'), "Field limits[].window.days must be 1 to 36525"],
   [windowOf('{"month_from":0}'), "Field limits[].window.month_from must be 1 to 31"],
   [windowOf('{"month_from":32}'), "Field limits[].window.month_from must be 1 to 31"],
+  ...["1", "null", '"Sunday"', '"sun"', '""', "[]"].map((day): [string, string] => {
+    return [windowOf(`{"week_from":${day}}`), WEEKDAY];
+  }),
+  ...["406", "null", '"4-6"', '"04-31"', '"02-30"', '"13-01"', '"00-10"', '"2026-04-06"'].map(
+    (date): [string, string] => [windowOf(`{"year_from":${date}}`), YEAR_FROM],
+  ),
+  ...['"2026-02-30"', "null", '"x"', "7", "{}"].map((day): [string, string] => {
+    return [windowOf(`{"days":7,"anchor":${day}}`), "Field limits[].window.anchor must be a day"];
+  }),
   // Keys and costs, the request's and a limit's own.
   [`"key":-1,${LIMITS}`, `Field key ${NEGATIVE}`],
   [`"key":"x",${LIMITS}`, `Field key ${U64}`],
