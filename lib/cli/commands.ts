@@ -55,6 +55,21 @@ const address: Kind<Address> = {
   },
 };
 
+const day: Kind<number> = {
+  expected: "a day such as 20260131",
+  read: (text) => /^\d{8}$/.test(text) ? Number(text) : undefined,
+};
+
+const name: Kind<string> = { expected: "a text", read: (text) => text === "" ? undefined : text };
+
+/** One of some words. */
+function oneOf<W extends string>(...words: readonly W[]): Kind<W> {
+  return {
+    expected: `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`,
+    read: (text) => words.find((word) => word === text),
+  };
+}
+
 function switchOf(flag: string, help: string): CommandOption<boolean> {
   const kind: Kind<boolean> = { expected: "", read: (text) => text === "true" };
   return { flag, isSwitch: true, value: "", fallback: "false", kind, help };
@@ -97,6 +112,15 @@ const CONNECTION = {
   },
 } as const;
 
+const TREE = {
+  flag: "tree",
+  short: "t",
+  value: "name",
+  fallback: "",
+  kind: name,
+  help: "The tree",
+} as const;
+
 export type ConnectionOptions = Values<typeof CONNECTION>;
 
 /** The shells that completions are written for. */
@@ -123,6 +147,83 @@ export const TOOLS = {
       "karma ask counter.increment series=api_requests key=42",
       `karma ask '{"op":"counter.sum","series":"api_requests","key":42}'`,
       "karma ask < requests.jsonl",
+    ],
+  },
+  import: {
+    summary: "Count the lines of a file",
+    words: "[FILE]",
+    wordsMin: 0,
+    wordsMax: 1,
+    options: {
+      ...CONNECTION,
+      tree: TREE,
+      format: {
+        flag: "format",
+        short: "f",
+        value: "csv|jsonl",
+        fallback: "auto",
+        kind: oneOf("auto", "csv", "jsonl"),
+        help: "How lines are written; auto: the name tells",
+      },
+      mode: {
+        flag: "mode",
+        short: "m",
+        value: "add|set|replace",
+        fallback: "add",
+        kind: oneOf("add", "set", "replace"),
+        help: "What becomes of what is there",
+      },
+      stream: {
+        flag: "stream",
+        value: "id",
+        fallback: "",
+        kind: anyText,
+        help: "Ingest stream; of a file else named by its contents",
+      },
+      chunkItems: {
+        flag: "chunk-items",
+        value: "count",
+        fallback: "10000",
+        kind: integer(1, 1_000_000),
+        help: "Lines of a request",
+      },
+    },
+    about: [
+      'Lines are 42,20260105,7, or {"key":42,"day":20260105,"value":7}, or [42,20260105,7]. A first line',
+      "of CSV may name the columns. Repeat an import that was interrupted: nothing is counted twice.",
+      "Bad lines are told and left out, and the exit code is 1 then.",
+    ],
+    examples: [
+      "karma import --tree api_requests requests.csv",
+      "zcat requests.jsonl.gz | karma import --tree api_requests --format jsonl --stream nov-27",
+    ],
+  },
+  export: {
+    summary: "Print the counters of a tree",
+    words: "[FILE]",
+    wordsMin: 0,
+    wordsMax: 1,
+    options: {
+      ...CONNECTION,
+      tree: TREE,
+      format: {
+        flag: "format",
+        short: "f",
+        value: "csv|jsonl",
+        fallback: "csv",
+        kind: oneOf("csv", "jsonl"),
+        help: "How lines are written",
+      },
+      from: { flag: "from", value: "day", fallback: "00010101", kind: day, help: "First day" },
+      to: { flag: "to", value: "day", fallback: "99991231", kind: day, help: "Last day" },
+    },
+    about: [
+      "One line for each day of each counter, in ascending order of keys and days. What is counted",
+      "meanwhile may be among them or not.",
+    ],
+    examples: [
+      "karma export --tree api_requests > requests.csv",
+      "karma export --tree api_requests --from 20260101 --to 20260131 january.csv",
     ],
   },
   completions: {

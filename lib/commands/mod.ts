@@ -1,8 +1,11 @@
 // The commands of the binary that run beside a server or a directory and end by themselves, a file each.
 
 import { parseTool, type ToolLine, UsageError } from "../cli/mod.ts";
+import { RefusedError } from "../client/mod.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import { ask } from "./ask.ts";
+import { exportTree } from "./export.ts";
+import { importFile } from "./import.ts";
 import { EXIT, type ExitCode, print, type ToolHost, toolHost } from "./tool_host.ts";
 
 /**
@@ -31,13 +34,20 @@ export async function runTool(
 }
 
 function run(line: ToolLine, host: ToolHost): Promise<ExitCode> {
-  return ask(line, host);
+  switch (line.name) {
+    case "ask":
+      return ask(line, host);
+    case "import":
+      return importFile(line, host);
+    case "export":
+      return exportTree(line, host);
+  }
 }
 
 /** What a failure exits with; our own mistakes are thrown again. */
 function exitOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof DamagedError) return EXIT.damaged;
-  if (error instanceof HostError) return EXIT.failed;
+  if (error instanceof HostError || error instanceof RefusedError) return EXIT.failed;
   throw error;
 }
