@@ -17,6 +17,8 @@ export class Verdict {
   /** Two lanes for each limit. */
   readonly used = new Uint32Array(2 * LIMITS_MAX);
   readonly hasRefused: boolean[] = [];
+  /** When it is given, in ms since 1970. */
+  nowMs = 0;
   /** For each limit, when its use falls by itself, in ms since 1970, or NEVER. */
   readonly resetsAtMs = new Float64Array(LIMITS_MAX);
   /** For each limit that refused, when the cost will fit, in ms since 1970, or NEVER. */
@@ -29,9 +31,10 @@ export class Verdict {
     return this.#limits;
   }
 
-  /** Starts a verdict on these limits, which must not change before it is written. */
-  begin(limits: Limits): void {
+  /** Starts a verdict on these limits, which must not change before it is written, at a moment. */
+  begin(limits: Limits, nowMs: number): void {
     this.#limits = limits;
+    this.nowMs = nowMs;
     this.receipt = "";
   }
 }

@@ -141,6 +141,7 @@ export class Engine {
   /** Looks at the clock: to be called when requests come in, before they are executed. */
   beginTurn(): void {
     this.#counters.today = this.#limiter.today = this.#today = this.#clock.today();
+    this.#limiter.nowMs = this.#clock.now();
   }
 
   /** Carries out a request; see `Reply` for where the answer is. */

@@ -38,7 +38,9 @@ export class Limiter {
   readonly #branches: (Branch | null)[] = [];
   readonly #slots: number[] = [];
   readonly #windows: CachedWindow[] = [];
+  /** The day and the moment of the turn, in ms since 1970; the engine sets both. */
   today = 0;
+  nowMs = 0;
 
   constructor(
     forest: Forest,
@@ -105,7 +107,7 @@ export class Limiter {
     const verdict = this.#verdict;
     const { applied, used, hasRefused, resetsAtMs } = verdict;
     const sum = this.#sum;
-    verdict.begin(limits);
+    verdict.begin(limits, this.nowMs);
     const isPart = mode === "saturate"; // all limits then share one cost, the request's or their own
     applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
     applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];

@@ -158,7 +158,7 @@ class History {
     for (const { series, key, amount } of charges) {
       model.add(series, key, this.#world.today, amount);
     }
-    let response = model.answer(question, judgement, this.#world.zone, this.#world.today);
+    let response = model.answer(question, judgement, this.#world);
     if (isCharged && body.includes('"receipt":true')) {
       const receipt = /"receipt":"([0-9a-f-]{36})"/.exec(text)?.[1] ?? "none";
       response += `,"receipt":"${receipt}"`;
@@ -183,7 +183,7 @@ class History {
     );
     const fault = faultOf(question);
     if (fault !== null) return assertEquals(text, failure("validation_error", fault));
-    const response = this.#model.checked(question, this.#world.zone, this.#world.today);
+    const response = this.#model.checked(question, this.#world);
     assertEquals(text, success(response, null));
     if (this.#random.chance(0.3)) await this.#proofs.prove(question, JSON.parse(response).limits);
   }
@@ -198,9 +198,7 @@ class History {
     // Of each counter before of all limits, as for one key.
     const fault = faults.find((one) => one.includes("each")) ?? faults[0];
     if (fault !== undefined) return assertEquals(text, failure("validation_error", fault));
-    const results = keys.map((key) =>
-      this.#model.checked({ ...question, key }, this.#world.zone, this.#world.today)
-    );
+    const results = keys.map((key) => this.#model.checked({ ...question, key }, this.#world));
     assertEquals(text, success(`{"results":[${results}]}`, null));
   }
 

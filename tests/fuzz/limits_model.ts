@@ -178,30 +178,50 @@ export class Model {
   }
 
   /** What `check` answers. */
-  checked(question: Question, zone: string, today: number): string {
-    return `${this.answer(question, this.judge(question, today), zone, today)}}`;
+  checked(question: Question, { zone, today, ms }: Here): string {
+    return `${this.answer(question, this.judge(question, today), { zone, today, ms })}}`;
   }
 
   /** What both `consume` and `check` answer, without the end. */
-  answer(question: Question, judgement: Judgement, zone: string, today: number): string {
+  answer(question: Question, judgement: Judgement, { zone, today, ms }: Here): string {
     const { isAllowed, applied, deniedBy, hasRefused } = judgement;
+    let retryMs: number | null = ms;
     const limits = question.limits.map((limit, index) => {
       const key = limit.key ?? question.key;
       const used = this.used(limit, key, today);
       const remaining = used > limit.max ? 0n : limit.max - used;
-      const resets = textOf(zone, this.resetDay(limit, key, today));
+      const resetDay = this.resetDay(limit, key, today);
       let text = `{"series":${JSON.stringify(limit.series)},"max":${limit.max},"used":${used},` +
-        `"remaining":${remaining},"resets_at":${resets}`;
+        `"remaining":${remaining},"resets_at":${textOf(zone, resetDay)},` +
+        `"resets_in_ms":${untilDay(zone, resetDay, ms)}`;
       if (hasRefused[index]) {
         const cost = limit.cost ?? question.cost;
         const isThere = (day: number) => days.isThere(zone, day);
-        text += `,"retry_at":${textOf(zone, this.retryDay(limit, key, cost, today, isThere))}`;
+        const retryDay = this.retryDay(limit, key, cost, today, isThere);
+        const wait = untilDay(zone, retryDay, ms);
+        text += `,"retry_at":${textOf(zone, retryDay)},"retry_after_ms":${wait}`;
+        if (wait === null) retryMs = null;
+        else if (retryMs !== null) retryMs = Math.max(retryMs, ms + wait);
       }
       return `${text}}`;
     });
     return `{"allowed":${isAllowed},"applied":${applied},` +
-      `"denied_by":${deniedBy < 0 ? null : deniedBy},"limits":[${limits.join()}]`;
+      `"denied_by":${deniedBy < 0 ? null : deniedBy},"limits":[${limits.join()}]` +
+      (deniedBy < 0 ? "" : `,"retry_after_ms":${retryMs === null ? null : retryMs - ms}`);
   }
+}
+
+/** Where and when something is asked. */
+export interface Here {
+  readonly zone: string;
+  /** Days since 1970, in the zone. */
+  readonly today: number;
+  readonly ms: number;
+}
+
+/** Milliseconds until a day begins; null: never. */
+function untilDay(zone: string, day: number | null, ms: number): number | null {
+  return day === null ? null : days.start(zone, day) - ms;
 }
 
 export interface Judgement {

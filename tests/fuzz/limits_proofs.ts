@@ -83,7 +83,7 @@ export class Proofs {
     const text = await this.#world.ask(`{"v":2,"op":"limit.check",${body}}`);
     assertEquals(
       text,
-      success(this.#model.checked(question, this.#world.zone, this.#world.today), null),
+      success(this.#model.checked(question, this.#world), null),
     );
     return text;
   }

@@ -1,13 +1,17 @@
 // Verdicts as JSON:
 //
 //   {"allowed":true,"applied":1,"denied_by":null,"limits":[{"series":"api","max":1000,"used":5,
-//    "remaining":995,"resets_at":"2026-11-24T00:00:00Z"}]}
+//    "remaining":995,"resets_at":"2026-11-24T00:00:00Z","resets_in_ms":43200000}]}
+//
+// Each moment is told twice, as a date and as milliseconds from now, so that no client subtracts its own clock from
+// the server's.
 //
 // Trade-off: the constant parts of a list of limits, and the moments at which days begin, are kept as bytes, since
 // clients send the same limits again and again.
 
 import { LANE, SendBuffer } from "../../bytes/mod.ts";
 import { type Limits, type LimitSet, MAX, NEVER, type Verdict } from "../../command/mod.ts";
+import { Moments } from "./moments.ts";
 
 const encoder = new TextEncoder();
 const ALLOWED = encoder.encode('{"allowed":true,"applied":');
@@ -18,23 +22,17 @@ const LIMITS = encoder.encode(',"limits":');
 const NO_LIMITS = encoder.encode("[]");
 const END_LIMITS = encoder.encode("}]");
 const REMAINING = encoder.encode(',"remaining":');
-const RESETS_AT = ',"resets_at":';
-const RESETS_NEVER = encoder.encode(`${RESETS_AT}null`);
-const RETRY_AT = encoder.encode(',"retry_at":');
+const RESETS = { at: ',"resets_at":', in: ',"resets_in_ms":' };
+const RETRY = { at: ',"retry_at":', in: ',"retry_after_ms":' };
+const RETRY_AFTER = encoder.encode(RETRY.in);
+const NULL = encoder.encode("null");
 const RECEIPT = encoder.encode(',"receipt":"');
 const QUOTE = 0x22;
 const CLOSE_BRACE = 0x7d;
 
 /** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
-const ENVELOPE_BYTES_MAX = 256;
-const LIMIT_BYTES_MAX = 160;
-
-/** Moments kept, as a power of two: those at which days, weeks, months and years begin. */
-const MOMENTS = 64;
-const MOMENTS_SHIFT = 26;
-
-/** Days begin at multiples of a quarter of an hour. */
-const QUARTER_HOUR_MS = 900_000;
+const ENVELOPE_BYTES_MAX = 300;
+const LIMIT_BYTES_MAX = 240;
 
 /** Each limit of a list up to what is used: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
 interface Heads {
@@ -48,9 +46,8 @@ export class VerdictWriter {
   /** The limits of the last verdict: the next one mostly has the same. */
   #set: LimitSet | null = null;
   #heads: Heads = { heads: [], bytes: 0 };
-  /** Moments and their text, each in the place that its quarter of an hour is hashed to. */
-  readonly #momentsMs = new Float64Array(MOMENTS).fill(NaN);
-  readonly #moments: Uint8Array[] = Array(MOMENTS).fill(RESETS_NEVER);
+  readonly #resets = new Moments(RESETS);
+  readonly #retries = new Moments(RETRY);
 
   /** The most bytes of a reply with a verdict on these limits. */
   bytesMax(limits: Limits): number {
@@ -71,6 +68,7 @@ export class VerdictWriter {
     }
     for (let index = 0; index < limits.count; index++) this.#limit(index, limits, verdict, out);
     out.raw(limits.count === 0 ? NO_LIMITS : END_LIMITS);
+    if (deniedBy >= 0) this.#retryAfter(verdict, out);
     if (receipt !== "") {
       out.raw(RECEIPT);
       out.text(receipt);
@@ -91,23 +89,21 @@ export class VerdictWriter {
     const restHi = maxHi - usedHi - borrow;
     if (restHi < 0) out.decimal(0, 0);
     else out.decimal(maxLo - usedLo + borrow * LANE, restHi);
-    out.raw(this.#resetsAt(verdict.resetsAtMs[index]));
+    out.raw(this.#resets.text(verdict.resetsAtMs[index], verdict.nowMs));
     if (verdict.hasRefused[index]) {
-      out.raw(RETRY_AT);
-      out.raw(this.#resetsAt(verdict.retryAtMs[index]).subarray(RESETS_AT.length));
+      out.raw(this.#retries.text(verdict.retryAtMs[index], verdict.nowMs));
     }
   }
 
-  /** `,"resets_at":"2026-11-24T00:00:00Z"` or `,"resets_at":null` */
-  #resetsAt(ms: number): Uint8Array {
-    if (ms === NEVER) return RESETS_NEVER;
-    const place = Math.imul(ms / QUARTER_HOUR_MS, 0x9e3779b1) >>> MOMENTS_SHIFT;
-    if (this.#momentsMs[place] !== ms) {
-      this.#momentsMs[place] = ms;
-      const text = new Date(ms).toISOString().replace(".000Z", "Z");
-      this.#moments[place] = encoder.encode(`${RESETS_AT}"${text}"`);
+  /** When all limits that refused have room. */
+  #retryAfter({ limits, hasRefused, retryAtMs, nowMs }: Verdict, out: SendBuffer): void {
+    let last = nowMs;
+    for (let index = 0; index < limits.count; index++) {
+      if (hasRefused[index]) last = Math.max(last, retryAtMs[index]);
     }
-    return this.#moments[place];
+    out.raw(RETRY_AFTER);
+    if (last === NEVER) out.raw(NULL);
+    else out.decimal((last - nowMs) % LANE, Math.floor((last - nowMs) / LANE));
   }
 
   #use(set: LimitSet): void {

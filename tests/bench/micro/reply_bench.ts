@@ -77,7 +77,7 @@ function verdictOf(series: string, maxDay: number, maxMonth: number): Verdict {
   };
   limits.use(new LimitSet([limit("day", maxDay), limit("month", maxMonth)]), 1, 0, 1, 0);
   const verdict = new Verdict();
-  verdict.begin(limits);
+  verdict.begin(limits, Date.UTC(2026, 0, 1));
   verdict.isAllowed = true;
   verdict.applied[0] = 1;
   verdict.used.set([5, 0, 5, 0]);

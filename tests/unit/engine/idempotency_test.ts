@@ -83,7 +83,7 @@ Deno.test("once: a request that is repeated gets the answer it got, and is not c
       "limit.consume",
       '"key":3,"limits":[{"series":"t","max":10,"window":"day"}]',
       '{"allowed":true,"applied":1,"denied_by":null,"limits":[{"series":"t","max":10,"used":1,' +
-      '"remaining":9,"resets_at":"2026-11-23T00:00:00Z"}]}',
+      '"remaining":9,"resets_at":"2026-11-23T00:00:00Z","resets_in_ms":43200000}]}',
     ],
   ];
   for (const [op, members, response] of table) {

@@ -55,14 +55,17 @@ Deno.test("limiter: the whole of an answer", async () => {
   assertEquals(
     await limited.consume({ key: 42, cost: 4, limits }),
     '{"allowed":true,"applied":4,"denied_by":null,"limits":[{"series":"api","max":5,"used":4,' +
-      '"remaining":1,"resets_at":"2026-11-24T00:00:00Z"},{"series":"api","max":20,"used":4,' +
-      '"remaining":16,"resets_at":"2026-11-30T00:00:00Z"}]}',
+      '"remaining":1,"resets_at":"2026-11-24T00:00:00Z","resets_in_ms":43200000},' +
+      '{"series":"api","max":20,"used":4,"remaining":16,' +
+      '"resets_at":"2026-11-30T00:00:00Z","resets_in_ms":561600000}]}',
   );
   assertEquals(
     await limited.consume({ key: 42, cost: 4, limits }),
     '{"allowed":false,"applied":0,"denied_by":0,"limits":[{"series":"api","max":5,"used":4,' +
-      '"remaining":1,"resets_at":"2026-11-24T00:00:00Z","retry_at":"2026-11-24T00:00:00Z"},' +
-      '{"series":"api","max":20,"used":4,"remaining":16,"resets_at":"2026-11-30T00:00:00Z"}]}',
+      '"remaining":1,"resets_at":"2026-11-24T00:00:00Z","resets_in_ms":43200000,' +
+      '"retry_at":"2026-11-24T00:00:00Z","retry_after_ms":43200000},' +
+      '{"series":"api","max":20,"used":4,"remaining":16,' +
+      '"resets_at":"2026-11-30T00:00:00Z","resets_in_ms":561600000}],"retry_after_ms":43200000}',
   );
   assertEquals(limited.held("api", 42n), [`${TODAY} 4`]);
   limited.world.check();

@@ -7,7 +7,9 @@ import { Limits, LimitSet } from "../../../../lib/command/limits.ts";
 import { NEVER, Verdict } from "../../../../lib/command/verdict.ts";
 import { VerdictWriter } from "../../../../lib/protocol/json/verdict.ts";
 
+const DAY_MS = 86_400_000;
 const U64_MAX = (1n << 64n) - 1n;
+const NOW = Date.UTC(2026, 10, 22, 23, 59, 59, 999);
 const encoder = new TextEncoder();
 
 const lanes = (value: bigint): [number, number] => [lowLane(value), highLane(value)];
@@ -21,7 +23,7 @@ function verdictOn(...limits: [series: string, max: bigint, used: bigint][]): Ve
   }));
   all.use(set, 1, 0, 1, 0);
   const verdict = new Verdict();
-  verdict.begin(all);
+  verdict.begin(all, NOW);
   limits.forEach(([, , used], index) => {
     verdict.used.set(lanes(used), 2 * index);
     verdict.hasRefused[index] = false;
@@ -52,7 +54,7 @@ Deno.test("verdict: what remains is what the limit leaves, and never less than n
   ];
   for (const [max, used, remaining] of REMAINING) {
     const expected = `{"series":"s","max":${max},"used":${used},"remaining":${remaining},` +
-      `"resets_at":null}`;
+      `"resets_at":null,"resets_in_ms":null}`;
     const told = text(verdictOn(["s", max, used]));
     assertEquals(told, `{"allowed":false,"applied":0,"denied_by":null,"limits":[${expected}]}`);
   }
@@ -67,8 +69,9 @@ Deno.test("verdict: an admission, with a receipt and names that need escapes", (
   assertEquals(
     text(verdict),
     `{"allowed":true,"applied":${U64_MAX},"denied_by":null,"limits":[` +
-      '{"series":"a \\"b\\"","max":5,"used":1,"remaining":4,"resets_at":null},' +
-      '{"series":"é","max":5,"used":1,"remaining":4,"resets_at":"2026-11-23T00:00:00Z"}],"receipt":"r-1"}',
+      '{"series":"a \\"b\\"","max":5,"used":1,"remaining":4,"resets_at":null,"resets_in_ms":null},' +
+      '{"series":"é","max":5,"used":1,"remaining":4,"resets_at":"2026-11-23T00:00:00Z",' +
+      '"resets_in_ms":1}],"receipt":"r-1"}',
   );
 });
 
@@ -79,19 +82,22 @@ Deno.test("verdict: limits that refused, and only they, tell when to come again"
   verdict.retryAtMs[1] = Date.UTC(2027, 0, 1);
   verdict.retryAtMs[2] = Date.UTC(2027, 0, 2);
   const row = (series: string, max: number, rest: string) =>
-    `{"series":"${series}","max":${max},"used":5,"remaining":${max - 5},"resets_at":null${rest}}`;
+    `{"series":"${series}","max":${max},"used":5,"remaining":${max - 5},` +
+    `"resets_at":null,"resets_in_ms":null${rest}}`;
   const limits = [
-    row("a", 5, ',"retry_at":null'),
-    row("b", 5, ',"retry_at":"2027-01-01T00:00:00Z"'),
+    row("a", 5, ',"retry_at":null,"retry_after_ms":null'),
+    row("b", 5, `,"retry_at":"2027-01-01T00:00:00Z","retry_after_ms":${39 * DAY_MS + 1}`),
     row("c", 9, ""),
   ];
-  const expected = `{"allowed":false,"applied":0,"denied_by":0,"limits":[${limits}]}`;
-  assertEquals(text(verdict), expected);
+  const head = `{"allowed":false,"applied":0,"denied_by":0,"limits":[${limits}]`;
+  assertEquals(text(verdict), `${head},"retry_after_ms":null}`);
+  verdict.retryAtMs[0] = NOW + 5;
+  assertEquals(text(verdict).slice(-30), `],"retry_after_ms":${39 * DAY_MS + 1}}`);
 });
 
 Deno.test("verdict: another begins without the receipt of the one before", () => {
   const verdict = verdictOn(["a", 5n, 5n]);
   verdict.receipt = "r-1";
-  verdict.begin(new Limits());
+  verdict.begin(new Limits(), NOW);
   assertEquals(text(verdict), '{"allowed":false,"applied":0,"denied_by":null,"limits":[]}');
 });
