@@ -65,6 +65,23 @@ Deno.test("places: a random history, with hashes that collide", () => {
   }
 });
 
+Deno.test("places: one that is entered asks for the hashes of its own table at most", () => {
+  const COUNT = 300_000;
+  let asked = 0;
+  const places = new HashIndex((place) => {
+    asked++;
+    return Math.imul(place, 0x9e3779b1) >>> 0;
+  });
+  let most = 0;
+  for (let place = 1; place <= COUNT; place++) {
+    asked = 0;
+    places.add(place);
+    most = Math.max(most, asked);
+  }
+  // A table has a share of 1024, and hashes are not spread evenly.
+  assert(most <= 2 * COUNT / 1024, `${most} of ${COUNT}`);
+});
+
 Deno.test("places: what is not there is not taken out", () => {
   const places = new HashIndex(() => 9);
   places.add(1);

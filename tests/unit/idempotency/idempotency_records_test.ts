@@ -1,7 +1,6 @@
 // Answers under idempotency keys: what is found, what goes and when, and long random histories of
 // it beside a naive model.
 
-import process from "node:process";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { budget } from "../../support/budget.ts";
 import { AssertionFailed } from "../../../lib/assert.ts";
@@ -467,37 +466,3 @@ Deno.test("answers: a hundred thousand take less than 100 bytes each", () => {
   assert(answers.bytes < 100 * 100_000, `${answers.bytes / 100_000} bytes each`);
   answers.check();
 });
-
-Deno.test("answers: none takes long, however many there are", () => {
-  const words = new Uint32Array(answerWords(36, 30));
-  const line = encoder.encode("00000000-0000-4000-8000-000000000000");
-  const longest: number[] = [];
-  // Time of the processor: what others take of it does not count. Only V8's own threads may come in between,
-  // and not every time at the same place.
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const answers = new IdempotencyRecords(1e6, 0);
-    let pause = 0;
-    let before = cpuMs();
-    for (let n = 0; n < 300_000; n++) {
-      usual(words, line, n);
-      answers.remember(words, 0);
-      if (n % LOOKED_AT > 0) continue;
-      const now = cpuMs();
-      pause = Math.max(pause, now - before);
-      before = now;
-    }
-    longest.push(pause);
-    answers.check();
-    if (pause < 20) return;
-  }
-  assert(false, `the longest took ${longest} ms`);
-});
-
-/** A look at the clock takes 10 to 60 µs, and so many answers as much. */
-const LOOKED_AT = 64;
-
-/** The time of the processor that this process has had, in milliseconds. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
