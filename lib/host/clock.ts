@@ -1,16 +1,10 @@
 // The clock: the date in a time zone, and the turns of the event loop.
 //
-// Invariant: `today` is the date at the moment of the call. Trade-off: the calendar is asked once a minute, since
-// days begin, and zones change their offset, on whole minutes only.
+// Invariant: `today` is the date at the moment of the call, as the zone's calendar (time_zone.ts) has it.
 
 import { setImmediate } from "node:timers";
 import { TimeSlices } from "./time_slices.ts";
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
-
-/** No zone is further from UTC: what is a day there began so much earlier or later. */
-const OFFSET_MS_MAX = 26 * 3_600_000;
+import { type Calendar, TimeZone } from "./time_zone.ts";
 
 export interface Clock {
   /** The date as YYYYMMDD. */
@@ -19,28 +13,12 @@ export interface Clock {
   now(): number;
 }
 
-export interface Calendar {
-  /** The moment at which a day, YYYYMMDD, begins, in milliseconds since 1970. */
-  startOf(day: number): number;
-  /** The date, as YYYYMMDD, at a moment. */
-  dayAt(ms: number): number;
-}
-
 export class HostClock implements Clock, Calendar {
-  readonly #format: Intl.DateTimeFormat;
-  #minute = -1;
-  #today = 0;
+  readonly #zone: TimeZone;
 
   /** `timeZone` is an IANA name, or "local" for the machine's own. */
   constructor(timeZone: string) {
-    this.#format = new Intl.DateTimeFormat("en-CA", {
-      timeZone: timeZone === "local" ? undefined : timeZone,
-      calendar: "gregory",
-      numberingSystem: "latn",
-      year: "numeric",
-      month: "2-digit",
-      day: "2-digit",
-    });
+    this.#zone = new TimeZone(timeZone);
   }
 
   now(): number {
@@ -48,34 +26,15 @@ export class HostClock implements Clock, Calendar {
   }
 
   today(): number {
-    const now = this.now();
-    const minute = Math.floor(now / MINUTE_MS);
-    if (minute !== this.#minute) {
-      this.#minute = minute;
-      this.#today = this.dayAt(now);
-    }
-    return this.#today;
+    return this.#zone.today(this.now());
   }
 
-  /**
-   * The first minute whose date is that day, or a later one: days were left out when zones moved
-   * across the date line, and their midnights when summer began.
-   */
   startOf(day: number): number {
-    const year = Math.floor(day / 10000);
-    const utc = Date.UTC(year, Math.floor(day / 100) % 100 - 1, day % 100);
-    let before = (utc - OFFSET_MS_MAX) / MINUTE_MS;
-    let since = (utc + OFFSET_MS_MAX + DAY_MS) / MINUTE_MS;
-    while (since - before > 1) {
-      const middle = Math.floor((before + since) / 2);
-      if (this.dayAt(middle * MINUTE_MS) >= day) since = middle;
-      else before = middle;
-    }
-    return since * MINUTE_MS;
+    return this.#zone.startOf(day);
   }
 
   dayAt(ms: number): number {
-    return Number(this.#format.format(ms).replaceAll("-", ""));
+    return this.#zone.dayAt(ms);
   }
 }
 

@@ -6,7 +6,6 @@ export { buildLine } from "./build.ts";
 export {
   afterMillisecond,
   afterTurn,
-  type Calendar,
   type Clock,
   holdLongWork,
   HostClock,
@@ -29,5 +28,6 @@ export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
 export { connectTo, type Wire } from "./network.ts";
 export { ReadWindow } from "./read_window.ts";
 export { replaceFile } from "./replace_file.ts";
+export { type Calendar, TimeZone } from "./time_zone.ts";
 export { examineTls, listenTls, type TlsListener } from "./tls_listener.ts";
 export { HostTerminal, type Terminal } from "./terminal.ts";
