@@ -31,5 +31,6 @@ export {
   Request,
   VALUE,
 } from "./request.ts";
+export { TimeZones } from "./time_zones.ts";
 export { NEVER, Verdict } from "./verdict.ts";
 export { type DaySpan, type LimitWindow, nextOf, ROLLING_DAYS_MAX, spanOf } from "./window.ts";

@@ -4,6 +4,7 @@
 // needs is there and valid; spans are of `bytes`, the receive buffer, and so good until the next read.
 // Trade-off: what only cold operations need is in `details`, by its field, as strings and bigints.
 
+import type { TimeZone } from "../host/mod.ts";
 import { Items } from "./items.ts";
 import { type LimitMode, Limits } from "./limits.ts";
 import { type Missing, type Operation, OPERATIONS } from "./operation.ts";
@@ -50,6 +51,8 @@ export class Request {
   readonly lanes = new Uint32Array(4);
   /** The day of a change; 0: today. */
   day = 0;
+  /** Where it is today; null: where the server is. */
+  zone: TimeZone | null = null;
   /** The days asked for, both included; an empty range has `dayFrom` above `dayTo`. */
   hasRange = false;
   dayFrom = 0;
@@ -81,10 +84,16 @@ export class Request {
     this.textForm = 0;
     this.isAwaited = true;
     this.day = 0;
+    this.zone = null;
     this.hasRange = false;
     this.dayFrom = 0;
     this.dayTo = DAY_MAX;
     if (this.details.size > 0) this.details.clear();
+  }
+
+  /** Today in its zone: at the moment `nowMs`, when it is `today` in the server's. */
+  today(today: number, nowMs: number): number {
+    return this.zone === null ? today : this.zone.today(nowMs);
   }
 
   get hasIdempotencyKey(): boolean {

@@ -42,7 +42,9 @@ export class Counters {
   readonly #statistics: Statistics;
   readonly #queryTimeoutMs: number;
   readonly #sum = new Uint32Array(2);
+  /** The day and the moment of the turn, in ms since 1970; the engine sets both. */
   today = 0;
+  nowMs = 0;
   /** Trees of which all counters were changed. */
   swept: Tree[] = [];
 
@@ -72,7 +74,7 @@ export class Counters {
     const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { lanes } = request;
-    const day = request.day === 0 ? this.today : request.day;
+    const day = this.#dayOf(request);
     const lo = lanes[VALUE];
     const hi = lanes[VALUE + 1];
     const outcome = this.#stateWriter.add(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi);
@@ -85,11 +87,16 @@ export class Counters {
     const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { lanes } = request;
-    const day = request.day === 0 ? this.today : request.day;
+    const day = this.#dayOf(request);
     const lo = lanes[VALUE];
     const hi = lanes[VALUE + 1];
     reply.number(lo, hi);
     isApplied(this.#stateWriter.subtract(tree, lanes[KEY], lanes[KEY + 1], day, lo, hi), reply);
+  }
+
+  /** The day of a change: that it names, or today. */
+  #dayOf(request: Request): number {
+    return request.day === 0 ? request.today(this.today, this.nowMs) : request.day;
   }
 
   addAll(request: Request, reply: Reply): void {

@@ -15,7 +15,7 @@ import {
 import type { DedupStore, DumpStore } from "../dump/mod.ts";
 import type { Calendar, Clock } from "../host/mod.ts";
 import type { AgeClock, DedupState } from "../idempotency/mod.ts";
-import { Limiter, Receipts, WindowCache } from "../limits/mod.ts";
+import { Limiter, Receipts, WindowCaches } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
 import { applyRangeDeletes, type StateWriter, SweepOrder, TreeResolver } from "../state/mod.ts";
@@ -86,6 +86,7 @@ export class Engine {
   readonly #once: Idempotency;
   readonly #table: readonly Execute[];
   #today = 0;
+  #nowMs = 0;
   readonly #sweeps = new SweepOrder();
   readonly #readingQueue = new ReadingQueue();
 
@@ -110,8 +111,8 @@ export class Engine {
     );
     this.#once = new Idempotency(dedup, stateWriter, parts.ages, statistics, parts.replyWriter);
     const receipts = new Receipts(forest, dedup, stateWriter, parts.ages, bound);
-    const spans = new WindowCache(parts.calendar);
-    this.#limiter = new Limiter(forest, stateWriter, receipts, spans, bound);
+    const calendars = new WindowCaches(parts.calendar);
+    this.#limiter = new Limiter(forest, stateWriter, receipts, calendars, bound);
     const ingest = new Ingest(
       forest,
       dedup,
@@ -140,6 +141,8 @@ export class Engine {
 
   /** Looks at the clock: to be called when requests come in, before they are executed. */
   beginTurn(): void {
+    // The moment first: it must not be later than the day.
+    this.#counters.nowMs = this.#limiter.nowMs = this.#nowMs = this.#clock.now();
     this.#counters.today = this.#limiter.today = this.#today = this.#clock.today();
     this.#limiter.nowMs = this.#clock.now();
   }
@@ -159,7 +162,8 @@ export class Engine {
   protected carryOut(request: Request, reply: Reply): unknown {
     const execute = this.#table[request.operation.index];
     if (!request.hasIdempotencyKey) return execute(request, reply);
-    return this.#once.perform(request, reply, this.#today, () => execute(request, reply));
+    const today = request.today(this.#today, this.#nowMs);
+    return this.#once.perform(request, reply, today, () => execute(request, reply));
   }
 
   /** Changes all counters of a tree, or of all trees, when those before it on the same tree are done. */

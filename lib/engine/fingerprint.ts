@@ -44,6 +44,7 @@ const ITEM_KEY = line("item_key:u:");
 const ITEM_BUCKET = line("item_bucket:u:");
 const ITEM_VALUE = line("item_value:u:");
 
+const ZONE = line("timezone:s:");
 const MODE = line("mode:s:");
 const RECEIPT = line("receipt:s:");
 const LIMITS_COUNT = line("limits_count:i:");
@@ -64,6 +65,7 @@ export function fingerprintOf(request: Request, day: number): Uint8Array {
       number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
       number(BUCKET, request.day === 0 ? day : request.day, 0);
       number(VALUE_LINE, lanes[VALUE], lanes[VALUE + 1]);
+      if (request.day === 0) zone(request);
       return end();
     case "items":
       items(request);
@@ -73,6 +75,7 @@ export function fingerprintOf(request: Request, day: number): Uint8Array {
       break;
     case "limits":
       limits(request);
+      zone(request);
       return end();
     case "receipt":
       text(RECEIPT, encoder.encode(request.text("receipt")));
@@ -132,6 +135,11 @@ function limits({ limits, mode, wantsReceipt }: Request): void {
     number(MAXIMUM, limits.lo(index, MAX), limits.hi(index, MAX));
     text(WINDOW, encoder.encode(JSON.stringify(limits.window(index))));
   }
+}
+
+/** Not of Karma 1.x either: what days a request is about. The zone of the server is none that it names. */
+function zone({ zone }: Request): void {
+  if (zone !== null) text(ZONE, encoder.encode(zone.name));
 }
 
 function text(name: Uint8Array, value: Uint8Array): void {

@@ -20,6 +20,7 @@ import {
 import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";
+import type { WindowCaches } from "./window_caches.ts";
 
 /** Up to this many verdicts, some 10 KiB, are written in one piece. */
 const SHORT_VERDICTS = 16;
@@ -28,7 +29,7 @@ export class Limiter {
   readonly #forest: Forest;
   readonly #stateWriter: StateWriter;
   readonly #receipts: Receipts;
-  readonly #spans: WindowCache;
+  readonly #calendars: WindowCaches;
   #verdict = new Verdict();
   readonly #bound: ReplyBound;
   readonly #sum = new Uint32Array(2);
@@ -38,6 +39,9 @@ export class Limiter {
   readonly #branches: (Branch | null)[] = [];
   readonly #slots: number[] = [];
   readonly #windows: CachedWindow[] = [];
+  // The calendar of the request that was judged last, and today in it.
+  #spans: WindowCache;
+  #day = 0;
   /** The day and the moment of the turn, in ms since 1970; the engine sets both. */
   today = 0;
   nowMs = 0;
@@ -46,13 +50,14 @@ export class Limiter {
     forest: Forest,
     stateWriter: StateWriter,
     receipts: Receipts,
-    spans: WindowCache,
+    calendars: WindowCaches,
     bound: ReplyBound,
   ) {
     this.#forest = forest;
     this.#stateWriter = stateWriter;
     this.#receipts = receipts;
-    this.#spans = spans;
+    this.#calendars = calendars;
+    this.#spans = calendars.of(null);
     this.#bound = bound;
   }
 
@@ -67,7 +72,7 @@ export class Limiter {
       if (!this.#charge(request, reply)) return;
       this.#addUsed(request);
       if (request.wantsReceipt) {
-        verdict.receipt = this.#receipts.issue(request, this.today, verdict.applied);
+        verdict.receipt = this.#receipts.issue(request, this.#day, verdict.applied);
       }
     }
     this.#tellTimes(request);
@@ -103,7 +108,10 @@ export class Limiter {
   }
 
   /** Reads how much of each limit is used, and finds how much of the cost may be applied. */
-  #judge({ limits, lanes, mode }: Request): void {
+  #judge(request: Request): void {
+    const { limits, lanes, mode } = request;
+    const spans = this.#spans = this.#calendars.of(request.zone);
+    const day = this.#day = request.today(this.today, this.nowMs);
     const verdict = this.#verdict;
     const { applied, used, hasRefused, resetsAtMs } = verdict;
     const sum = this.#sum;
@@ -115,7 +123,7 @@ export class Limiter {
     for (let index = 0; index < limits.count; index++) {
       const first = limits.first(index);
       if (first === index) this.#locate(index, limits);
-      const window = this.#spans.of(limits.window(index), this.today);
+      const window = spans.of(limits.window(index), day);
       this.#windows[index] = window;
       resetsAtMs[index] = window.resetsAtMs;
       sum[0] = sum[1] = 0;
@@ -163,11 +171,11 @@ export class Limiter {
       if (lo === 0 && hi === 0) continue;
       const keyLo = limits.lo(index, SUBJECT);
       const keyHi = limits.hi(index, SUBJECT);
-      if (!isApplied(this.#stateWriter.add(tree, keyLo, keyHi, this.today, lo, hi), reply)) {
+      if (!isApplied(this.#stateWriter.add(tree, keyLo, keyHi, this.#day, lo, hi), reply)) {
         undo.takeBack();
         return false;
       }
-      undo.added(tree, keyLo, keyHi, this.today, lo, hi);
+      undo.added(tree, keyLo, keyHi, this.#day, lo, hi);
     }
     return true;
   }
@@ -202,7 +210,7 @@ export class Limiter {
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
       if (slot < 0 || fits(this.#branches[index]!, slot, lo, hi)) continue;
-      overflow(reply, "", limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), this.today);
+      overflow(reply, "", limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), this.#day);
       return false;
     }
     if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;
@@ -262,7 +270,7 @@ export class Limiter {
     const tree = this.#treeOf(index, limits);
     const dayAt = (day: number) => this.#spans.dayAt(day);
     const window = limits.window(index);
-    const day = retryDayOf(window, this.today, tree, keyLo, keyHi, max, cost, dayAt);
+    const day = retryDayOf(window, this.#day, tree, keyLo, keyHi, max, cost, dayAt);
     this.#verdict.retryAtMs[index] = this.#spans.startOf(day);
   }
 

@@ -2,4 +2,4 @@
 
 export { Limiter } from "./limiter.ts";
 export { Receipts } from "./receipts.ts";
-export { WindowCache } from "./window_cache.ts";
+export { WindowCaches } from "./window_caches.ts";

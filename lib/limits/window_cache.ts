@@ -16,8 +16,8 @@ import type { Calendar } from "../host/mod.ts";
 import type { Tree } from "../tree/mod.ts";
 
 /** The most day boundaries that are kept: a rolling window asks for as many as it has days. */
-const BOUNDARIES_MAX = 4096;
-const SPANS_MAX = 1024;
+const BOUNDARIES_MAX = 1024;
+const SPANS_MAX = 512;
 
 export interface CachedWindow extends DaySpan {
   /** When the next window begins, in ms since 1970; NEVER for rolling windows, which depend on what they hold. */
@@ -30,6 +30,7 @@ interface DayBoundary {
   readonly day: number;
 }
 
+/** The windows of one time zone. */
 export class WindowCache {
   readonly #calendar: Calendar;
   readonly #spans = new Map<LimitWindow, CachedWindow>();

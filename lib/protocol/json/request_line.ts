@@ -16,7 +16,7 @@ import {
   STRING,
   WRONG,
 } from "../../bytes/mod.ts";
-import type { LimitSet, Reply } from "../../command/mod.ts";
+import { type LimitSet, type Reply, TimeZones } from "../../command/mod.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { type Held, type Template, TemplateCache, TemplatePart } from "./template_cache.ts";
 import { LimitListCache } from "./limit_list_cache.ts";
@@ -62,6 +62,7 @@ const NAMES = [
   "max_abs_delta",
   "cost",
   "limits",
+  "timezone",
   "receipt",
   "id",
   "keys_as",
@@ -86,6 +87,7 @@ const BACKSLASH = 0x5c;
 export class DecodeCaches {
   readonly templates = new TemplateCache();
   readonly limitLists = new LimitListCache<LimitSet>();
+  readonly timeZones = new TimeZones();
 }
 
 export class RequestLine {
@@ -275,6 +277,11 @@ export class RequestLine {
     if (known === null) return scanner.value();
     scanner.pass(known.text.length);
     return ARRAY;
+  }
+
+  /** The zone that a member of the line, which is a string, names; null: there is none of that name. */
+  timeZone(member: number, bytes: Uint8Array): ReturnType<TimeZones["find"]> {
+    return this.#known.timeZones.find(bytes, this.starts[member], this.ends[member]);
   }
 
   /** Remembers what the list of limits `text` means. */

@@ -43,6 +43,8 @@ const PRINT_BYTES_MAX = 512;
 /** An id of a request: enough for whatever names one, and its reply needs no room of note. */
 const ID_BYTES_MAX = 255;
 
+const NO_ZONE = 'Field timezone must be the name of a time zone, such as "Europe/Berlin"';
+
 const UNSUPPORTED = "Karma 1.0 accepts only protocol v2 requests with field v=2";
 
 const NAMES = OPERATIONS.flatMap((operation) => {
@@ -153,7 +155,19 @@ export class V2 implements Protocol {
       const fault = this.#readOnce(request);
       if (fault !== null) return fault;
     }
+    if (this.#requestLine.has(MEMBER.timezone)) this.#readZone(request);
     return this.#readForms(request) ?? fields.valueError;
+  }
+
+  /** The time zone counts where a day may be left out, or limits are about days. */
+  #readZone(request: Request): void {
+    const { fields } = request.operation;
+    if (!fields.includes("day?") && !fields.includes("limits")) return;
+    const member = MEMBER.timezone;
+    if (this.#requestLine.kinds[member] === STRING) {
+      request.zone = this.#requestLine.timeZone(member, request.bytes);
+    }
+    if (request.zone === null) this.#fields.valueError ??= NO_ZONE;
   }
 
   /** Notes what the reply is to be told apart by, for errors as well. */
