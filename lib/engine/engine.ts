@@ -144,7 +144,6 @@ export class Engine {
     // The moment first: it must not be later than the day.
     this.#counters.nowMs = this.#limiter.nowMs = this.#nowMs = this.#clock.now();
     this.#counters.today = this.#limiter.today = this.#today = this.#clock.today();
-    this.#limiter.nowMs = this.#clock.now();
   }
 
   /** Carries out a request; see `Reply` for where the answer is. */

@@ -1,7 +1,8 @@
 // Days for the model of limits: their dates, and when they begin in a zone.
 //
 // Invariant: dates come from Date.UTC, and zones from Intl alone, asked quarter of an hour by quarter
-// of an hour. Trade-off: that is slow, so each is asked once.
+// of an hour. A day that has begun is not over before the next begins, though clocks go back to the day before it.
+// Trade-off: that is slow, so each is asked once.
 
 const DAY_MS = 86_400_000;
 const QUARTER_MS = 900_000;
@@ -47,6 +48,12 @@ export const days = {
 
   /** The day in a zone at a moment. */
   in(zone: string, ms: number): number {
+    const shown = days.shown(zone, ms);
+    return days.start(zone, shown + 1) <= ms ? shown + 1 : shown;
+  },
+
+  /** The day that the clocks of a zone show at a moment. */
+  shown(zone: string, ms: number): number {
     if (!formats.has(zone)) {
       const parts = { year: "numeric", month: "numeric", day: "numeric" } as const;
       formats.set(zone, new Intl.DateTimeFormat("en-US", { timeZone: zone, ...parts }));
@@ -60,7 +67,7 @@ export const days = {
     const known = begun.get(`${zone} ${day}`);
     if (known !== undefined) return known;
     let ms = day * DAY_MS - 15 * 3_600_000; // no zone is further ahead of Greenwich
-    while (days.in(zone, ms) < day) ms += QUARTER_MS;
+    while (days.shown(zone, ms) < day) ms += QUARTER_MS;
     begun.set(`${zone} ${day}`, ms);
     return ms;
   },

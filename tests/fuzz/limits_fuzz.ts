@@ -9,7 +9,14 @@ import { Random } from "../support/random.ts";
 import { days } from "./limits_days.ts";
 import { Kept } from "./limits_kept.ts";
 import { type Charge, Model, type Question, U64_MAX } from "./limits_model.ts";
-import { drawQuestion, faultOf, type Plan, planOf, textOfQuestion } from "./limits_plan.ts";
+import {
+  drawQuestion,
+  faultOf,
+  type Plan,
+  planOf,
+  textOfQuestion,
+  timeZone,
+} from "./limits_plan.ts";
 import { Proofs } from "./limits_proofs.ts";
 import { failure, success, World, ZONES } from "./limits_world.ts";
 
@@ -18,12 +25,15 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Where histories begin: before Samoa left out a day, before leap days, years, changes of clocks. */
 const BEGINNINGS = [
+  Date.UTC(2010, 2, 12),
+  Date.UTC(2010, 10, 5),
   Date.UTC(2011, 11, 20),
   Date.UTC(2011, 11, 27),
   Date.UTC(2011, 11, 28),
   Date.UTC(2020, 1, 20),
   Date.UTC(2023, 11, 25),
   Date.UTC(2024, 1, 27),
+  Date.UTC(2026, 2, 6),
   Date.UTC(2026, 2, 27),
   Date.UTC(2026, 9, 23),
   Date.UTC(2099, 11, 1),
@@ -105,7 +115,8 @@ class History {
     world.moveTo(world.ms + random.pick(this.#steps) * (random.chance(0.1) ? -1 : 1));
     // Most that is interesting is at midnight.
     if (random.chance(0.3)) {
-      world.moveTo(days.start(world.zone, world.today + 1) - random.pick([0, 1, 1000]));
+      const { zone, today } = world.here(random.pick(this.#plan.zones));
+      world.moveTo(days.start(zone, today + 1) - random.pick([0, 1, 1000]));
     }
   }
 
@@ -143,7 +154,8 @@ class History {
     const text = await this.#world.ask(`{"v":2,"op":"limit.consume",${body}${once}}`);
     const fault = faultOf(question);
     if (fault !== null) return assertEquals(text, failure("validation_error", fault));
-    const judgement = model.judge(question, this.#world.today);
+    const here = this.#world.here(question.zone);
+    const judgement = model.judge(question, here.today);
     const charges = judgement.isAllowed ? model.chargesOf(question, judgement) : [];
     const isCharged = charges.some(({ amount }) => amount > 0n);
     const isBeyond = ({ series, key, amount }: Charge) => {
@@ -151,18 +163,18 @@ class History {
     };
     const beyond = charges.find(isBeyond);
     if (beyond !== undefined) {
-      const bucket = days.number(this.#world.today);
+      const bucket = days.number(here.today);
       const sentence = `Counter overflow key=${beyond.key} bucket=${bucket}`;
       return assertEquals(text, failure("validation_error", sentence));
     }
     for (const { series, key, amount } of charges) {
-      model.add(series, key, this.#world.today, amount);
+      model.add(series, key, here.today, amount);
     }
-    let response = model.answer(question, judgement, this.#world);
+    let response = model.answer(question, judgement, here);
     if (isCharged && body.includes('"receipt":true')) {
       const receipt = /"receipt":"([0-9a-f-]{36})"/.exec(text)?.[1] ?? "none";
       response += `,"receipt":"${receipt}"`;
-      const [day, created] = [this.#world.today, this.#world.seconds];
+      const [day, created] = [here.today, this.#world.seconds];
       const trees = charges.map(({ series }) => model.trees.get(series));
       this.#receipts.set(receipt, { day, charges, trees, created, isRefunded: false });
       this.#kept.add(`receipt ${receipt}`, created);
@@ -183,7 +195,7 @@ class History {
     );
     const fault = faultOf(question);
     if (fault !== null) return assertEquals(text, failure("validation_error", fault));
-    const response = this.#model.checked(question, this.#world);
+    const response = this.#model.checked(question, this.#world.here(question.zone));
     assertEquals(text, success(response, null));
     if (this.#random.chance(0.3)) await this.#proofs.prove(question, JSON.parse(response).limits);
   }
@@ -198,7 +210,8 @@ class History {
     // Of each counter before of all limits, as for one key.
     const fault = faults.find((one) => one.includes("each")) ?? faults[0];
     if (fault !== undefined) return assertEquals(text, failure("validation_error", fault));
-    const results = keys.map((key) => this.#model.checked({ ...question, key }, this.#world));
+    const here = this.#world.here(question.zone);
+    const results = keys.map((key) => this.#model.checked({ ...question, key }, here));
     assertEquals(text, success(`{"results":[${results}]}`, null));
   }
 
@@ -273,7 +286,7 @@ class History {
     const held = model.counter(series, key).get(day) ?? 0n;
     const name = JSON.stringify(series);
     const bucket = days.number(day);
-    const kind = random.below(5);
+    const kind = random.below(6);
     if (kind === 0) {
       const range = `"range":{"from":${days.number(day - 10)},"to":${bucket}}`;
       await this.#do(`{"v":2,"op":"counter.delete_range","series":${name},"key":${key},${range}}`);
@@ -288,6 +301,13 @@ class History {
       const items = `"items":[[${key},${bucket},${value}]]`;
       await this.#do(`{"v":2,"op":"series.batch_set","series":${name},${items}}`);
       model.set(series, key, day, value);
+    } else if (kind === 3) {
+      const zone = random.pick(this.#plan.zones);
+      const point = `"value":${value}${
+        zone === undefined ? "" : `,"timezone":${timeZone(zone, random)}`
+      }`;
+      await this.#do(`{"v":2,"op":"counter.increment","series":${name},"key":${key},${point}}`);
+      model.add(series, key, this.#world.here(zone).today, value);
     } else {
       const point = `"bucket":${bucket},"value":${value}`;
       await this.#do(`{"v":2,"op":"counter.increment","series":${name},"key":${key},${point}}`);

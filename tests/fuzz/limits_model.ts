@@ -39,6 +39,8 @@ export interface Question {
   readonly cost: bigint;
   readonly limits: readonly Limit[];
   readonly mode: "reject" | "saturate" | "force";
+  /** Where it is asked; nowhere: where the server is. */
+  readonly zone?: string;
 }
 
 export interface Charge {

@@ -12,12 +12,31 @@ export interface Plan {
   readonly costs: readonly bigint[];
   readonly maxima: readonly bigint[];
   readonly lists: readonly (readonly Limit[])[];
+  /** Where questions are asked; undefined: where the server is. */
+  readonly zones: readonly (string | undefined)[];
   /** How lists were written before. */
   readonly texts: Map<readonly Limit[], string>;
 }
 
 const SERIES = ["api", "café", 'a "quoted" \\ name', "x", "n".repeat(255)];
 const KEYS = [0n, 1n, 42n, 1n << 32n, U64_MAX];
+
+/** Clocks that change at midnight, just behind it, by half an hour, in Ramadan; odd offsets; a day left out. */
+const ZONES = [
+  "America/St_Johns",
+  "America/Havana",
+  "Australia/Lord_Howe",
+  "Asia/Beirut",
+  "Africa/Casablanca",
+  "Asia/Kathmandu",
+  "Pacific/Chatham",
+  "America/New_York",
+  "Pacific/Apia",
+  "America/Santiago",
+  "Antarctica/Casey",
+  "Etc/GMT+12",
+  "europe/BERLIN",
+];
 
 const SIZES: readonly (readonly [costs: readonly bigint[], maxima: readonly bigint[]])[] = [
   [[0n, 1n, 1n, 1n, 2n, 5n], [0n, 1n, 3n, 5n, 10n, 20n, 50n]],
@@ -35,6 +54,9 @@ export function planOf(random: Random): Plan {
     keys: shuffled(KEYS, random).slice(0, random.pick([1, 2, KEYS.length])),
     costs: sizes.flatMap(([costs]) => costs),
     maxima: sizes.flatMap(([, maxima]) => maxima),
+    zones: random.chance(0.4)
+      ? [undefined]
+      : [undefined, random.pick(ZONES), random.pick(ZONES), random.pick(ZONES)],
     texts: new Map<readonly Limit[], string>(),
   };
   const count = 1 + random.below(6);
@@ -93,7 +115,7 @@ export function drawQuestion(plan: Plan, random: Random): Question {
   const mode = random.pick(
     ["reject", "reject", "reject", "saturate", "saturate", "force"] as const,
   );
-  return { key: random.pick(plan.keys), cost, limits, mode };
+  return { key: random.pick(plan.keys), cost, limits, mode, zone: random.pick(plan.zones) };
 }
 
 /** What is wrong with a question, if anything is. */
@@ -118,12 +140,13 @@ export function textOfQuestion(
   texts: Plan["texts"],
   subject?: string,
 ) {
-  const { key, cost, limits, mode } = question;
+  const { key, cost, limits, mode, zone } = question;
   const list = texts.get(limits) ?? `[${limits.map((limit) => textOfLimit(limit, random))}]`;
   if (random.chance(0.8)) texts.set(limits, list);
   const members = [subject ?? `"key":${number(key, random)}`, `"limits":${list}`];
   if (cost !== 1n || random.chance(0.5)) members.push(`"cost":${number(cost, random)}`);
   if (mode !== "reject" || random.chance(0.5)) members.push(`"mode":"${mode}"`);
+  if (zone !== undefined) members.push(`"timezone":${timeZone(zone, random)}`);
   // In any order: the last comes first, or not.
   return (random.chance(0.5) ? members : members.toReversed()).join();
 }
@@ -141,6 +164,11 @@ function textOfLimit({ series, max, window, key, cost }: Limit, random: Random):
 
 function number(value: bigint, random: Random): string {
   return random.chance(0.2) ? `"${value}"` : `${value}`;
+}
+
+/** A zone as a client may write it. */
+export function timeZone(name: string, random: Random): string {
+  return random.pick([`"${name}"`, `"${name}"`, `"${name.replaceAll("/", "\\/")}"`, escaped(name)]);
 }
 
 function escaped(text: string): string {

@@ -23,12 +23,18 @@ export class Proofs {
   readonly #model: Model;
   readonly #texts: Plan["texts"];
   readonly #random: Random;
+  /** Where the question was asked. */
+  #zone: string | undefined;
 
   constructor(world: World, model: Model, texts: Plan["texts"], random: Random) {
     this.#world = world;
     this.#model = model;
     this.#texts = texts;
     this.#random = random;
+  }
+
+  get #today(): number {
+    return this.#world.here(this.#zone).today;
   }
 
   /** Asks just before and at the moments of an answer; in between nothing is used. */
@@ -38,6 +44,7 @@ export class Proofs {
     const limit = question.limits[index];
     const { resets_at: resets, retry_at: retry } = told[index];
     const key = limit.key ?? question.key;
+    this.#zone = question.zone;
     if (resets !== null) await this.#proveReset(limit, key, Date.parse(resets));
     this.#world.moveTo(now);
     const cost = limit.cost ?? question.cost;
@@ -46,24 +53,24 @@ export class Proofs {
   }
 
   async #proveReset(limit: Limit, key: bigint, moment: number): Promise<void> {
-    const now = this.#world.today;
+    const now = this.#today;
     const held = [...this.#model.counter(limit.series, key).keys()];
     const counted = held.filter((day) => isIn(limit.window, day, now));
     this.#world.moveTo(moment - 1);
     const before = await this.#usedBy(limit, key);
     assert(
-      counted.every((day) => isIn(limit.window, day, this.#world.today)),
+      counted.every((day) => isIn(limit.window, day, this.#today)),
       "it holds what it held",
     );
     this.#world.moveTo(moment);
     const after = await this.#usedBy(limit, key);
     const isRolling = typeof limit.window === "object" && "days" in limit.window;
-    const left = counted.filter((day) => !isIn(limit.window, day, this.#world.today));
+    const left = counted.filter((day) => !isIn(limit.window, day, this.#today));
     if (!isRolling) assertEquals(left, counted, "nothing of it is held any more");
     if (counted.length === 0) return;
     assert(left.includes(Math.min(...counted)), "the oldest day has left");
     assert(before >= left.reduce((sum, day) => sum + this.#held(limit, key, day), 0n));
-    assertEquals(after, this.#model.used(limit, key, this.#world.today));
+    assertEquals(after, this.#model.used(limit, key, this.#today));
   }
 
   #held({ series }: Limit, key: bigint, day: number): bigint {
@@ -78,12 +85,14 @@ export class Proofs {
   /** What Karma says now of one limit: which is also what the model says. */
   async #judgedNow(limit: Limit, key: bigint, cost: bigint): Promise<string> {
     const { series, max, window } = limit;
-    const question = { key, cost, limits: [{ series, max, window }], mode: "reject" } as const;
+    const zone = this.#zone;
+    const limits = [{ series, max, window }];
+    const question = { key, cost, limits, mode: "reject", zone } as const;
     const body = textOfQuestion(question, this.#random, this.#texts);
     const text = await this.#world.ask(`{"v":2,"op":"limit.check",${body}}`);
     assertEquals(
       text,
-      success(this.#model.checked(question, this.#world), null),
+      success(this.#model.checked(question, this.#world.here(zone)), null),
     );
     return text;
   }

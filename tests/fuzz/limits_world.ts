@@ -16,8 +16,9 @@ import { LocalKarma, type LocalOptions } from "../support/local_karma.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import type { Random } from "../support/random.ts";
 import { days } from "./limits_days.ts";
+import type { Here } from "./limits_model.ts";
 
-export const ZONES = ["UTC", "Europe/Berlin", "Pacific/Apia"];
+export const ZONES = ["UTC", "Europe/Berlin", "Pacific/Apia", "America/St_Johns"];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -85,6 +86,11 @@ export class World {
     this.today = days.in(this.zone, ms);
     this.karma.today = clock.today();
     assertEquals(this.karma.today, days.number(this.today));
+  }
+
+  /** A zone, or the server's, and what day it is there now. */
+  here(zone = this.zone): Here {
+    return { zone, today: days.in(zone, this.ms), ms: this.ms };
   }
 
   /** Sends a line of protocol v2; returns the one that answers it. */
