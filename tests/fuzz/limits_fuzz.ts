@@ -23,23 +23,24 @@ import { failure, success, World, ZONES } from "./limits_world.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Where histories begin: before Samoa left out a day, before leap days, years, changes of clocks. */
-const BEGINNINGS = [
-  Date.UTC(2010, 2, 12),
-  Date.UTC(2010, 10, 5),
-  Date.UTC(2011, 11, 20),
-  Date.UTC(2011, 11, 27),
-  Date.UTC(2011, 11, 28),
-  Date.UTC(2020, 1, 20),
-  Date.UTC(2023, 11, 25),
-  Date.UTC(2024, 1, 27),
-  Date.UTC(2026, 2, 6),
-  Date.UTC(2026, 2, 27),
-  Date.UTC(2026, 9, 23),
-  Date.UTC(2099, 11, 1),
+/**
+ * Where histories begin, and in which zone most of them: before Samoa left out a day, before St John's went back
+ * over midnight, before leap days, years, changes of clocks. */
+const BEGINNINGS: readonly (readonly [ms: number, zone: string | null])[] = [
+  [Date.UTC(2010, 2, 12), "America/St_Johns"],
+  [Date.UTC(2010, 10, 5), "America/St_Johns"],
+  [Date.UTC(2010, 10, 7), "America/St_Johns"],
+  [Date.UTC(2011, 11, 20), "Pacific/Apia"],
+  [Date.UTC(2011, 11, 27), "Pacific/Apia"],
+  [Date.UTC(2011, 11, 28), "Pacific/Apia"],
+  [Date.UTC(2020, 1, 20), null],
+  [Date.UTC(2023, 11, 25), null],
+  [Date.UTC(2024, 1, 27), null],
+  [Date.UTC(2026, 2, 6), null],
+  [Date.UTC(2026, 2, 27), null],
+  [Date.UTC(2026, 9, 23), null],
+  [Date.UTC(2099, 11, 1), null],
 ];
-
-const SAMOA_MS = Date.UTC(2012, 0, 1);
 
 /** Years go by, or a few days. */
 const STEPS_MS = [
@@ -75,8 +76,9 @@ class History {
     this.#plan = planOf(random);
     this.#kept = new Kept(random.pick([0, 0, 604_800]));
     this.#steps = random.pick(STEPS_MS);
-    const ms = random.pick(BEGINNINGS) + random.below(3 * DAY_MS);
-    const zone = ms < SAMOA_MS && random.chance(0.7) ? "Pacific/Apia" : random.pick(ZONES);
+    const [about, special] = random.pick(BEGINNINGS);
+    const ms = about + random.below(3 * DAY_MS);
+    const zone = special !== null && random.chance(0.7) ? special : random.pick(ZONES);
     this.#world = new World(zone, ms, this.#kept.ageMaxSeconds);
     const { texts } = this.#plan;
     this.#proofs = new Proofs(this.#world, this.#model, texts, random);
