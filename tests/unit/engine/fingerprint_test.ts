@@ -323,3 +323,29 @@ Deno.test("fingerprint: a long request leaves nothing behind in the next", async
     assertEquals(long.length, 64);
   }
 });
+
+Deno.test("fingerprint: a time zone counts where it tells the day, and whatever its case", async () => {
+  const change = '"series":"a","key":1,"value":2';
+  const zoned = `${change},"timezone":"America/New_York"`;
+  const lines = "command:s:9:increment\nseries:s:1:a\nkey:u:1\nbucket:u:20261122\nvalue:u:2\n";
+  assertEquals(fingerprint("counter.increment", change), await hash(lines));
+  assertEquals(
+    fingerprint("counter.increment", zoned),
+    await hash(`${lines}timezone:s:16:america/new_york\n`),
+  );
+  const other = zoned.replace("America/New_York", "AMERICA/new_york");
+  assertEquals(
+    fingerprint("counter.increment", zoned),
+    fingerprint("counter.increment", other),
+  );
+  const dated = '"bucket":20261122';
+  assertEquals(
+    fingerprint("counter.increment", `${zoned},${dated}`),
+    fingerprint("counter.increment", `${change},${dated}`),
+  );
+  const limits = '"key":1,"limits":[{"series":"a","max":1,"window":"day"}]';
+  const prints = ["", ',"timezone":"UTC"', ',"timezone":"Europe/Berlin"'].map((zone) => {
+    return fingerprint("limit.consume", limits + zone);
+  });
+  assertEquals(new Set(prints).size, 3);
+});

@@ -356,3 +356,22 @@ Deno.test("once: where counts are not logged, answers last as long as they do", 
   assertEquals(await again.add("b"), "first: 1");
   assertEquals(await again.sum(), "2");
 });
+
+Deno.test("once: a day of another zone is that of the first time, however late it is repeated", async () => {
+  const world = await World.start();
+  const add = (zone: string) => world.add("x", `"key":1,"timezone":"${zone}"`);
+  const held = (day: number) => {
+    const range = `"range":{"from":${day},"to":${day}}`;
+    return world.ask("counter.sum", `"series":"t","key":1,${range}`);
+  };
+  const tomorrow = world.karma.today + 1;
+  assertEquals(await add("Pacific/Kiritimati"), "first: 1"); // where it is 14 hours later
+  for (let night = 0; night < 2; night++) {
+    assertEquals(await add("pacific/kiritimati"), "again: 1");
+    assertEquals(await held(tomorrow), "1");
+    assertEquals(await world.sum(), "1");
+    world.midnight();
+  }
+  assertEquals(await add("Pacific/Apia"), CONFLICT);
+  assertEquals(await world.add("x"), CONFLICT);
+});
