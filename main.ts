@@ -302,6 +302,7 @@ async function main(): Promise<void> {
   setInterval(() => {
     database.look();
     hold.restore(log);
+    database.retain();
   }, LOOK_INTERVAL_MS);
   acceptor.serve(database.engine);
   const again = () =>

@@ -66,6 +66,8 @@ export interface Config {
   readonly idempotencyBytesMax: Size;
   /** 0: for ever. */
   readonly idempotencyAgeSeconds: number;
+  /** How many days before today are kept; 0: all. */
+  readonly retentionDays: number;
   readonly ingestStreamsMax: number;
   readonly ingestStagedItemsMax: number;
 }
@@ -495,6 +497,14 @@ export const OPTIONS: { readonly [Field in keyof Config]: Option<Config[Field]> 
     fallback: "604800",
     kind: integer(0, SECONDS_MAX),
     help: "How long they are; 0: for ever",
+  },
+  retentionDays: {
+    flag: "retention-days",
+    value: "days",
+    variable: "KARMA_RETENTION_DAYS",
+    fallback: "0",
+    kind: integer(0, 36525),
+    help: "Delete days older than that; 0: none",
   },
   ingestStreamsMax: {
     flag: "ingest-max-streams",

@@ -27,6 +27,7 @@ export function databaseOptions(config: Config, memory: MemoryLimits): DatabaseO
       streamsMax: ingestStreamsMax,
       stagedItemsMax: config.ingestStagedItemsMax,
       dumpsKept: config.dumpsKept,
+      retentionDays: config.retentionDays,
     },
   };
 }

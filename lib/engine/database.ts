@@ -58,8 +58,15 @@ export class Database {
   readonly engine: Engine;
   readonly #wal: Wal;
   readonly #checkpointer: Checkpointer;
+  readonly #tell: (line: string) => void;
 
-  private constructor(engine: Engine, wal: Wal, checkpointer: Checkpointer) {
+  private constructor(
+    engine: Engine,
+    wal: Wal,
+    checkpointer: Checkpointer,
+    tell: (line: string) => void,
+  ) {
+    this.#tell = tell;
     this.engine = engine;
     this.#wal = wal;
     this.#checkpointer = checkpointer;
@@ -111,7 +118,7 @@ export class Database {
       },
     };
     const parts = { forest, dedup, stateWriter, wal, dumps, dedupStore, checkpointer, ...outside };
-    return new Database(new Engine(parts, options.engine, tell), wal, checkpointer);
+    return new Database(new Engine(parts, options.engine, tell), wal, checkpointer, tell);
   }
 
   /**
@@ -125,6 +132,12 @@ export class Database {
   /** Looks whether directory and log are still there; if not, `lost` is called. */
   look(): void {
     this.#wal.look();
+  }
+
+  /** Deletes days that are too old, if any have become so since the last call. */
+  async retain(): Promise<void> {
+    const told = await this.engine.retain();
+    if (told !== "") this.#tell(told);
   }
 
   /** Brings everything to the disk; nothing may be executed any more. */

@@ -34,6 +34,7 @@ import {
 } from "./inspection.ts";
 import { Idempotency } from "./idempotency.ts";
 import { ReadingQueue } from "./reading_queue.ts";
+import { Retention } from "./retention.ts";
 import { Snapshots } from "./snapshots.ts";
 import { TreeList } from "./tree_list.ts";
 
@@ -71,6 +72,8 @@ export interface EngineLimits {
   readonly streamsMax: number;
   readonly stagedItemsMax: number;
   readonly dumpsKept: number;
+  /** How many days before today are kept; 0: all. */
+  readonly retentionDays: number;
 }
 
 export class Engine {
@@ -88,6 +91,7 @@ export class Engine {
   #today = 0;
   #nowMs = 0;
   readonly #sweeps = new SweepOrder();
+  readonly #retention: Retention;
   readonly #readingQueue = new ReadingQueue();
 
   constructor(parts: EngineParts, limits: EngineLimits, tell: (line: string) => void) {
@@ -98,6 +102,16 @@ export class Engine {
     this.#wal = wal;
     this.#clock = clock;
     this.#limits = limits;
+    const { ages, calendar } = parts;
+    const { retentionDays } = limits;
+    this.#retention = new Retention(
+      forest,
+      stateWriter,
+      this.#sweeps,
+      ages,
+      calendar,
+      retentionDays,
+    );
     this.#treeResolver = new TreeResolver(forest, stateWriter);
     const bound = new ReplyBound(parts.replyWriter, limits.replyBytesMax);
     this.#treeList = new TreeList(forest, bound);
@@ -144,6 +158,13 @@ export class Engine {
     // The moment first: it must not be later than the day.
     this.#counters.nowMs = this.#limiter.nowMs = this.#nowMs = this.#clock.now();
     this.#counters.today = this.#limiter.today = this.#today = this.#clock.today();
+  }
+
+  /** Deletes days that are too old, once a day; see `Retention`. Returns what the operator is told; empty: nothing. */
+  async retain(): Promise<string> {
+    const { trees, kept } = await this.#retention.run();
+    this.statistics.retentions += trees;
+    return trees === 0 ? "" : `Days before ${kept} deleted, in ${trees} trees`;
   }
 
   /** Carries out a request; see `Reply` for where the answer is. */

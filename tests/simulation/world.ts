@@ -59,6 +59,7 @@ const LIMITS = {
   replyBytesMax: 1 << 20,
   streamsMax: 1000,
   stagedItemsMax: 1000,
+  retentionDays: 0,
 };
 
 /** What nobody asks for here, but for the calendar. */

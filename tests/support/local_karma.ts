@@ -53,6 +53,7 @@ const LIMITS = {
   streamsMax: 1000,
   stagedItemsMax: 10_000_000,
   dumpsKept: 5,
+  retentionDays: 0,
   memoryBytesMax: Infinity,
   batchItemsMax: 10_000,
   protocols: new Set(["json" as const]),

@@ -43,6 +43,7 @@ const DEFAULTS: Config = {
   idempotencyRecordsMax: 1000000,
   idempotencyBytesMax: { percent: 25 },
   idempotencyAgeSeconds: 604800,
+  retentionDays: 0,
   ingestStreamsMax: 1000,
   ingestStagedItemsMax: 10000000,
 };
@@ -291,6 +292,7 @@ const ENVIRONMENT: [variable: string, value: string, changed: Partial<Config>][]
   ["KARMA_IDEMPOTENCY_MAX_RECORDS", "7", { idempotencyRecordsMax: 7 }],
   ["KARMA_IDEMPOTENCY_MAX_BYTES", "1gb", { idempotencyBytesMax: { bytes: 1073741824 } }],
   ["KARMA_IDEMPOTENCY_MAX_AGE_SECONDS", "7", { idempotencyAgeSeconds: 7 }],
+  ["KARMA_RETENTION_DAYS", "400", { retentionDays: 400 }],
   ["KARMA_INGEST_MAX_STREAMS", "7", { ingestStreamsMax: 7 }],
   ["KARMA_INGEST_MAX_STAGED_ITEMS", "7", { ingestStagedItemsMax: 7 }],
   ["KARMA_WAL", "false", { wal: false }],
