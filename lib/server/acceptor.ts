@@ -172,10 +172,7 @@ export class Acceptor {
   /** Periodic work: timeouts, delayed notices, buffer trimming, recovery of descriptors. */
   #tick(): void {
     const now = performance.now();
-    const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#options;
-    if (requestTimeoutMs + readTimeoutMs + writeTimeoutMs > 0) {
-      for (const session of this.#sessions) session.expire(now);
-    }
+    for (const session of this.#sessions) session.expire(now);
     this.#gate.expire(now);
     this.#notices.tick(now);
     this.#bound.tick(now);
@@ -206,10 +203,10 @@ export class Acceptor {
   async #serve(connection: Newcomer): Promise<void> {
     const session = this.#session(connection);
     await this.#run(session, session.run());
-    const { handedOver, since } = session;
+    const { handedOver } = session;
     if (handedOver === null) return;
-    const http = new HttpSession(connection, since, this.#http);
-    await this.#run(http, http.run(handedOver));
+    const http = new HttpSession(connection, handedOver, this.#http);
+    await this.#run(http, http.run());
   }
 
   async #run(session: Session | HttpSession, running: Promise<void>): Promise<void> {

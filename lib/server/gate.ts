@@ -63,6 +63,12 @@ export class Gate {
     this.#strangers.delete(stranger);
   }
 
+  /** Takes a stranger for known: somebody on its connection has shown a right token. */
+  admit(stranger: Stranger): void {
+    this.leave(stranger);
+    stranger.authenticate();
+  }
+
   /** Decodes a line of a stranger. One with a right token makes it known. */
   decode(
     stranger: Stranger,
@@ -76,8 +82,7 @@ export class Gate {
     this.access.forget();
     const isDecoded = codec.decode(line, spoken, request, reply, envelope);
     if (this.access.isAuthenticated && reply.code !== "unauthorized") {
-      this.leave(stranger);
-      stranger.authenticate();
+      this.admit(stranger);
     }
     return isDecoded;
   }

@@ -64,6 +64,66 @@ Deno.test("http: a connection is one of JSON lines or of HTTP by its first line,
   assertMatch(await client.line().catch(String), /HTTP\/1\.1 400|400 Bad Request/);
 });
 
+Deno.test("http: the same head again, with other bodies, in pieces and in pipelines, is the same request", async () => {
+  await using server = await Server.start();
+  using client = await Client.connect(server.port);
+  let told = "";
+  const hear = async (replies: number) => {
+    while (told.split('"error_code"').length <= replies) {
+      told += decoder.decode(await client.sip(65536));
+    }
+    const codes = [...told.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, code]) => Number(code));
+    const responses = [...told.matchAll(/"response":(.*),"error_code"/g)].map(([, value]) => value);
+    const lengths = [...told.matchAll(/content-length: (\d+)/g)].map(([, length]) =>
+      Number(length)
+    );
+    const bodies = told.match(/\{"protocol_version.*\n/g)!;
+    assertEquals(bodies.map((body) => body.length), lengths);
+    told = "";
+    return { codes, responses };
+  };
+  const ask = (op: string, body: string) => {
+    const lines = [`POST /v2/${op} HTTP/1.1`, "Host: karma", "Content-Type: application/json"];
+    return `${lines.join("\r\n")}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  const increment = ask("counter.increment", '{"series":"t","key":1}');
+  const sum = ask("counter.sum", '{"series":"t","key":1}');
+  await client.send(increment); // this one is relayed, the others are known
+  await hear(1);
+  for (let cut = 1; cut < increment.length; cut += 7) {
+    await client.send(increment.slice(0, cut));
+    await new Promise((turn) => setTimeout(turn, 1));
+    await client.send(increment.slice(cut));
+    assertEquals(await hear(1), { codes: [200], responses: ["1"] });
+  }
+  const each = Math.ceil((increment.length - 1) / 7) + 1;
+  await client.send(increment.repeat(50));
+  assertEquals((await hear(50)).codes.length, 50);
+  await client.send(sum);
+  assertEquals((await hear(1)).responses, [`${each + 50}`]);
+  // Bodies that are not what they were, over lines, and no objects at all.
+  const bodies = [
+    '{"series":"t","key":"1"}',
+    '{"series":"t",\n"key":1}',
+    '{"series":"x","key": 1}',
+    "[]",
+  ];
+  for (const body of [...bodies, ...bodies]) {
+    await client.send(ask("counter.sum", body.padEnd(24)));
+    const { codes, responses } = await hear(1);
+    const isGood = body.includes('"t"');
+    assertEquals(codes, [isGood ? 200 : body === "[]" ? 400 : 404], body);
+    if (isGood) assertEquals(responses, [`${each + 50}`]);
+  }
+  // Known and unknown heads in one piece, then one that ends the connection.
+  await client.send(
+    increment + ask("system.ping", "{}") + increment +
+      sum.replace("Host", "Connection: close\r\nHost"),
+  );
+  assertEquals((await hear(4)).responses, ["1", '"pong"', "1", `${each + 52}`]);
+  await client.atEnd();
+});
+
 Deno.test("http: requests whole, as members and as lines, over one connection after the other", async () => {
   await using server = await Server.start();
   const limits = [{ series: "exports", max: 2, window: "day" }];

@@ -104,7 +104,7 @@ export class LocalKarma {
   readonly #dumps: DumpStore;
   readonly #dedupStore: DedupStore;
   readonly #exchanges: ExchangePool;
-  readonly #gate: Gate;
+  readonly gate: Gate;
   readonly #bound = new BufferBound(1 << 30);
   #turnBudget!: TurnBudget;
   /** The time, as milliseconds since 1970, and the day, as YYYYMMDD; the test moves them. */
@@ -125,7 +125,7 @@ export class LocalKarma {
     this.dedup = new DedupState(this.#limits, this.forest.budget);
     this.#dedupStore = new DedupStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);
-    this.#gate = new Gate(access, 0, new Notices(tell));
+    this.gate = new Gate(access, 0, new Notices(tell));
     this.#exchanges = new ExchangePool(
       codecMaker({ access, itemsMax: batchItemsMax, replyBytesMax }),
     );
@@ -242,7 +242,7 @@ export class LocalKarma {
       this.#exchanges,
       this.#turnBudget,
       this.#limits,
-      this.#gate,
+      this.gate,
       this.#bound,
       envelope,
     );

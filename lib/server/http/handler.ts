@@ -17,6 +17,7 @@ import {
 } from "./admission.ts";
 import { foreignPage, isWelcome } from "./admission.ts";
 import { BodyConnection } from "./body_connection.ts";
+import { isPlain, type Meaning } from "./known_heads.ts";
 import { isComplete, linesResponse, refusal, responseOf } from "./response.ts";
 
 /** Whose requests they are. */
@@ -24,6 +25,8 @@ export interface Asker {
   readonly remoteAddr?: object;
   /** Lets a session carry out what a connection brings. */
   ask(connection: BodyConnection, envelope: Envelope): void;
+  /** The head of the request means this, and its response has a body of so many bytes. */
+  learn(meaning: Meaning, replyBytes: number): void;
 }
 
 /** For so long a browser need not ask again whether a page may. */
@@ -80,7 +83,11 @@ export class Handler {
       return envelope.isWhole ? refusal(gone, extra) : linesResponse(null, extra);
     }
     if (!envelope.isWhole) return linesResponse(connection.rest(first), extra);
-    const whole = isComplete(first) ? first : connection.rest(first);
-    return responseOf(first, whole, wants429, extra);
+    if (!isComplete(first)) return responseOf(first, connection.rest(first), wants429, extra);
+    if (isPlain(request)) {
+      const bodyBytes = Number(request.headers.get("content-length"));
+      asker.learn({ envelope, bodyBytes, wants429, extra }, first.length);
+    }
+    return responseOf(first, first, wants429, extra);
   }
 }

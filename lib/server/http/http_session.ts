@@ -1,5 +1,6 @@
 // An HTTP session: a connection whose first line was a request line of HTTP. Its bytes are relayed to a server of the
-// runtime and back, and each request that this reads is carried out by a session of its own.
+// runtime and back, and each request that this reads is carried out by a session of its own. Requests with heads that
+// are known by then (channel.ts) are not relayed: one more session, which stays, carries them out.
 //
 // Invariant: the connection is one of the acceptor's like all others: it counts, and is drained, cut and expired as
 // they are. Of what the client sends no more lies here than one read. A head without an end, a request whose rest does
@@ -16,13 +17,15 @@ import type { Backend } from "../backend.ts";
 import type { Connection, SessionLimits } from "../connection.ts";
 import { Activity, type Leaver } from "../drain.ts";
 import { UNAVAILABLE } from "../foreign.ts";
-import type { Gate, Stranger } from "../gate.ts";
+import type { Gate } from "../gate.ts";
 import type { Session } from "../session.ts";
 import { CALL_WORK, type TurnBudget } from "../turn_budget.ts";
 import type { BodyConnection } from "./body_connection.ts";
+import { Channel, type ChannelOwner } from "./channel.ts";
 import type { Asker, Handler } from "./handler.ts";
+import type { Meaning } from "./known_heads.ts";
 
-/** What is relayed at once. A read that fills it makes it larger; idle connections keep the smaller size. */
+/** What is relayed at once of a response. A read that fills it makes it larger; idle connections keep the smaller size. */
 const RELAY_BYTES_MIN = 4096;
 const RELAY_BYTES_MAX = 65536;
 
@@ -59,35 +62,37 @@ export interface HttpShared {
   session(connection: Connection, envelope: Envelope): Session;
 }
 
-export class HttpSession implements Asker, Stranger, Leaver {
+export class HttpSession implements Asker, ChannelOwner, Leaver {
   readonly #connection: Connection;
   readonly #shared: HttpShared;
-  /** Those of the requests that are carried out. */
+  readonly #channel: Channel;
+  /** That of requests with known heads, and those of all others that are carried out. */
+  readonly #own: Session;
   readonly #sessions = new Set<Session>();
   #server: HttpServer | null = null;
-  /** The work that it has had, which its requests go on from. */
-  #tag = 0;
-  /** Bytes that have come since a request was understood, since when they wait, and when something was sent last. */
+  /** Bytes that have come since a request was understood, and how many were. */
   #unheardBytes = 0;
-  #unheardSince = 0;
-  #quietSince: number;
-  /** Since when a write waits for the client; 0: none does. */
-  #writeSince = 0;
-  #isStranger: boolean;
+  #heard = 0;
+  #isWriting = false;
+  writing: Promise<void> | null = null;
+  /** What `expire` has seen last, and when it saw it first. */
+  #seen = "";
+  #seenSince = 0;
   /** Whether nothing more is forwarded. */
   #isOver = false;
   #isClosed = false;
   #lingering: ReturnType<typeof setTimeout> | undefined;
+  /** Resolves when the runtime answers no more. */
+  #relayed = () => {};
+  readonly #relaying = new Promise<void>((resolve) => this.#relayed = resolve);
   readonly activity = new Activity();
-  readonly since: number;
 
-  /** `since`: when the client came. */
-  constructor(connection: Connection, since: number, shared: HttpShared) {
+  /** `first`: what has come already. */
+  constructor(connection: Connection, first: Uint8Array<ArrayBuffer>, shared: HttpShared) {
     this.#connection = connection;
     this.#shared = shared;
-    this.since = this.#quietSince = since;
-    this.#isStranger = !shared.gate.isOpen;
-    if (this.#isStranger) shared.gate.enter(this);
+    this.#channel = new Channel(connection, this, first, shared.pool);
+    this.#own = shared.session(this.#channel, this.#channel.envelope);
   }
 
   get remoteAddr(): object | undefined {
@@ -95,34 +100,34 @@ export class HttpSession implements Asker, Stranger, Leaver {
   }
 
   get idle(): boolean {
-    if (this.#writeSince > 0) return false;
+    if (this.#isWriting || !this.#own.idle) return false;
     for (const session of this.#sessions) if (!session.idle) return false;
     return true;
   }
 
   get isTalking(): boolean {
-    if (this.#writeSince > 0) return true;
+    if (this.#isWriting) return true;
     for (const session of this.#sessions) if (!session.isTalking) return false;
-    return true;
+    return this.#own.isTalking;
   }
 
-  /** Serves the client, of which `first` came already, until it leaves or `close`. */
-  async run(first: Uint8Array<ArrayBuffer>): Promise<void> {
+  /** Serves the client until it leaves or `close`. */
+  async run(): Promise<void> {
     try {
-      const server = await this.#open();
-      if (server === null || this.#isClosed) return;
-      await Promise.all([this.#send(server.wire), this.#receive(server.wire, first)]);
-    } catch (error) {
-      if (error instanceof AssertionFailed) throw error; // the connection may fail at any time
+      this.#server = await this.#open();
+      if (this.#server === null) this.close();
+      const relaying = this.#server === null ? null : this.#relay(this.#server.wire);
+      await Promise.all([relaying, this.#own.run()]);
     } finally {
       this.close();
+      this.#channel.release();
     }
   }
 
   /** Opens a server; if the host has no room for one, tells the client and returns null. */
   async #open(): Promise<HttpServer | null> {
     try {
-      return this.#server = await this.#shared.servers.open((request) => this.#handle(request));
+      return await this.#shared.servers.open((request) => this.#handle(request));
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#shared.failed(error, this.#connection);
@@ -134,30 +139,29 @@ export class HttpSession implements Asker, Stranger, Leaver {
   /** Lets a session carry out what a request brings. */
   ask(connection: BodyConnection, envelope: Envelope): void {
     const session = this.#shared.session(connection, envelope);
-    session.tag = this.#tag;
+    session.tag = this.#own.tag;
     this.#sessions.add(session);
     session.run().finally(() => {
-      this.#tag = Math.max(this.#tag, session.tag);
+      this.#own.tag = Math.max(this.#own.tag, session.tag);
       this.#sessions.delete(session);
-      this.#quietSince = performance.now();
-      if (this.#isStranger && !session.isStranger) this.authenticate();
+      if (this.#own.isStranger && !session.isStranger) this.#shared.gate.admit(this.#own);
     });
   }
 
-  /** One of its requests has shown a right token. */
-  authenticate(): void {
-    this.#isStranger = false;
-    this.#shared.gate.leave(this);
+  learn(meaning: Meaning, replyBytes: number): void {
+    this.#channel.learn(meaning, replyBytes);
   }
 
   /** Lets another backend carry out what is asked. */
   serve(backend: Backend): void {
+    this.#own.serve(backend);
     for (const session of this.#sessions) session.serve(backend);
   }
 
   /** Ends the connection when all that was read is answered. */
   dismiss(): void {
     for (const session of this.#sessions) session.dismiss();
+    this.#own.dismiss();
     this.#server?.stop();
   }
 
@@ -166,8 +170,8 @@ export class HttpSession implements Asker, Stranger, Leaver {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#lingering);
-    if (this.#isStranger) this.#shared.gate.leave(this);
     for (const session of this.#sessions) session.close();
+    this.#own.close();
     this.#server?.close();
     this.#connection.close();
   }
@@ -176,18 +180,37 @@ export class HttpSession implements Asker, Stranger, Leaver {
   expire(now: number): void {
     const { requestTimeoutMs, readTimeoutMs, writeTimeoutMs } = this.#shared.limits;
     for (const session of this.#sessions) session.expire(now);
-    const isOver = (since: number, ms: number) => ms > 0 && since > 0 && now - since > ms;
-    if (isOver(this.#writeSince, writeTimeoutMs)) return this.close();
-    if (this.#sessions.size > 0) return;
-    if (isOver(this.#unheardSince, requestTimeoutMs)) return this.close();
-    const keepAliveMs = readTimeoutMs > 0 ? Math.min(readTimeoutMs, KEEP_ALIVE_MS) : KEEP_ALIVE_MS;
-    if (this.#unheardBytes === 0 && isOver(this.#quietSince, keepAliveMs)) this.dismiss();
+    const isOver = (ms: number) => ms > 0 && now - this.#seenSince > ms;
+    const isPart = this.#unheardBytes > 0 || this.#channel.isPart;
+    if (this.#isWriting) {
+      if (this.#isSince(now, "writes", this.activity.calls) && isOver(writeTimeoutMs)) this.close();
+    } else if (this.#sessions.size > 0) {
+      this.#seenSince = now; // that session looks for itself
+    } else if (isPart) {
+      if (
+        this.#isSince(now, "part", this.#heard + this.#channel.reads) && isOver(requestTimeoutMs)
+      ) this.close();
+    } else if (this.#isSince(now, "idle", this.activity.calls)) {
+      const idleMs = readTimeoutMs > 0 ? Math.min(readTimeoutMs, KEEP_ALIVE_MS) : KEEP_ALIVE_MS;
+      if (isOver(idleMs)) this.dismiss();
+    }
+  }
+
+  /** Whether it was seen like this before, and nothing has happened since; if not, it is from now on. */
+  #isSince(now: number, what: string, count: number): boolean {
+    const seen = `${what} ${count}`;
+    if (seen === this.#seen) return true;
+    this.#seen = seen;
+    this.#seenSince = now;
+    return false;
   }
 
   async #handle(request: Request): Promise<Response> {
-    this.#unheardBytes = this.#unheardSince = 0;
+    this.#unheardBytes = 0;
+    this.#heard++;
     this.#shared.turnBudget.spend(REQUEST_WORK);
-    this.#tag += REQUEST_WORK;
+    this.#own.tag += REQUEST_WORK;
+    this.#channel.hear();
     try {
       return await this.#shared.handler.handle(request, this);
     } catch (error) {
@@ -198,35 +221,28 @@ export class HttpSession implements Asker, Stranger, Leaver {
     }
   }
 
-  /** Relays what the client sends. */
-  async #receive(wire: HttpServer["wire"], first: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { turnBudget } = this.#shared;
-    await this.#forward(wire, first);
-    await this.#pump(async (space) => {
-      const turn = turnBudget.giveWay();
-      if (turn !== null) await turn;
-      const count = await this.#connection.read(space);
-      this.activity.noteRead(count ?? 0, space.length);
-      turnBudget.read();
-      return count;
-    }, (bytes) => this.#forward(wire, bytes));
-    // The runtime gives up a request whose client has ended its side, so it learns of that at the end.
-    for (let calls = -1; !this.#isClosed && (calls !== this.activity.calls || !this.idle);) {
-      calls = this.activity.calls;
-      await sleep(LOOK_MS);
-    }
-    await wire.closeWrite().catch(() => {}); // it may have ended by itself
+  giveWay(): Promise<void> | null {
+    return this.#shared.turnBudget.giveWay();
   }
 
-  async #forward(wire: HttpServer["wire"], bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  noteRead(count: number, space: number): void {
+    this.activity.noteRead(count, space);
+    this.#shared.turnBudget.read();
+  }
+
+  noteWrite(isOver: boolean): void {
+    this.#isWriting = !isOver;
+    this.activity.calls++;
+  }
+
+  async forward(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const wire = this.#server?.wire;
+    if (wire === undefined) return; // there was no room for one
     this.#unheardBytes += bytes.length;
-    if (this.#unheardSince === 0) this.#unheardSince = performance.now();
-    for (let turn = 0; this.#isUnheard && turn < HEAD_TURNS; turn++) await nextTurn();
-    if (this.#isUnheard && !this.#isOver) {
-      this.#isOver = true;
-      this.dismiss();
-    }
     if (this.#isOver) return;
+    for (let turn = 0; this.#isUnheard && turn < HEAD_TURNS; turn++) await nextTurn();
+    this.#isOver = this.#isUnheard;
+    if (this.#isOver) return this.dismiss();
     this.#shared.turnBudget.spend(CALL_WORK + (bytes.length >> 2));
     try {
       for (let at = 0; at < bytes.length;) at += await wire.write(bytes.subarray(at));
@@ -238,19 +254,41 @@ export class HttpSession implements Asker, Stranger, Leaver {
     return this.#unheardBytes > HEAD_BYTES_MAX && this.#sessions.size === 0;
   }
 
-  /** Relays what the client is answered. */
-  async #send(wire: HttpServer["wire"]): Promise<void> {
-    const connection = this.#connection;
-    await this.#pump((space) => wire.read(space), async (bytes) => {
-      this.#writeSince = performance.now();
-      for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-      this.#quietSince = performance.now();
-      this.#writeSince = 0;
-      this.activity.calls++;
-      this.#shared.turnBudget.spend(CALL_WORK + (bytes.length >> 2));
-    });
-    await connection.closeWrite();
-    if (!this.#isClosed) this.#lingering = setTimeout(() => this.close(), LINGER_MS);
+  async ended(): Promise<void> {
+    // The runtime gives up a request whose client has ended its side, so it learns of that at the end.
+    for (let calls = -1; !this.#isClosed && (calls !== this.activity.calls || !this.idle);) {
+      calls = this.activity.calls;
+      await sleep(LOOK_MS);
+    }
+    if (this.#server === null) return;
+    await this.#server.wire.closeWrite().catch(() => {}); // it may have ended by itself
+    await this.#relaying;
+  }
+
+  /** Sends to the client what the runtime answers. */
+  async #send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.noteWrite(false);
+    for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
+    this.noteWrite(true);
+    this.writing = null;
+    this.#shared.turnBudget.spend(CALL_WORK + (bytes.length >> 2));
+  }
+
+  /** Relays what the runtime answers. */
+  async #relay(wire: HttpServer["wire"]): Promise<void> {
+    try {
+      await this.#pump((space) => wire.read(space), async (bytes) => {
+        this.#channel.see(bytes);
+        await (this.writing = this.#send(bytes));
+      });
+      await this.#connection.closeWrite();
+      if (!this.#isClosed) this.#lingering = setTimeout(() => this.close(), LINGER_MS);
+    } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
+      this.close(); // the connection may fail at any time
+    } finally {
+      this.#relayed();
+    }
   }
 
   /** Reads and passes on, with a buffer of the pool, until there is no more. */

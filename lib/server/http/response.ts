@@ -52,6 +52,25 @@ export function isComplete(piece: Uint8Array): boolean {
   return piece[piece.length - 1] === LINE_FEED;
 }
 
+/** The status of a single reply, and the headers that go with it, by its first piece or all of it. */
+export function describe(
+  first: Uint8Array,
+  wants429: boolean,
+  extra: readonly Header[],
+): { status: number; headers: Header[] } {
+  const code = codeOf(first);
+  const headers: Header[] = [["content-type", "application/json"], ...PRIVATE, ...extra];
+  let status = code === null ? 200 : STATUS[code];
+  if (code === "unauthorized") headers.push(["www-authenticate", "Bearer"]);
+  if (code === "loading") headers.push(["retry-after", `${LOADING_SECONDS}`]);
+  const verdict = wants429 && code === null && isComplete(first) ? verdictOf(first) : null;
+  if (verdict !== null) {
+    if (!verdict.allowed) status = 429;
+    headers.push(...limitHeaders(verdict, Date.now()));
+  }
+  return { status, headers };
+}
+
 /** The response with a single reply, of which `first` is the first piece or all. */
 export function responseOf(
   first: Uint8Array<ArrayBuffer>,
@@ -59,18 +78,7 @@ export function responseOf(
   wants429: boolean,
   extra: readonly Header[],
 ): Response {
-  const code = codeOf(first);
-  const headers: Header[] = [["content-type", "application/json"], ...PRIVATE, ...extra];
-  let status = code === null ? 200 : STATUS[code];
-  if (code === "unauthorized") headers.push(["www-authenticate", "Bearer"]);
-  if (code === "loading") headers.push(["retry-after", `${LOADING_SECONDS}`]);
-  if (wants429 && code === null && isComplete(first)) {
-    const verdict = verdictOf(first);
-    if (verdict !== null) {
-      if (!verdict.allowed) status = 429;
-      headers.push(...limitHeaders(verdict, Date.now()));
-    }
-  }
+  const { status, headers } = describe(first, wants429, extra);
   return new Response(body, { status, headers: headers as [string, string][] });
 }
 

@@ -13,6 +13,7 @@ async function world(options: { token?: string } = {}) {
   const karma = await LocalKarma.start(undefined, options);
   const asker: Asker = {
     ask: (connection: BodyConnection, envelope: Envelope) => void karma.serve(connection, envelope),
+    learn: () => {},
   };
   const handler = new Handler({ corsOrigins: [ORIGIN] });
   return (path: string, init: RequestInit = {}) => {

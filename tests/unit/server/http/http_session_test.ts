@@ -2,15 +2,13 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BufferPool } from "../../../../lib/bytes/buffer_pool.ts";
-import { Access } from "../../../../lib/command/access.ts";
 import { HostError } from "../../../../lib/errors.ts";
 import { sleep } from "../../../../lib/host/clock.ts";
 import { HttpServers } from "../../../../lib/host/http_server.ts";
 import { Statistics } from "../../../../lib/metrics/statistics.ts";
-import { Gate } from "../../../../lib/server/gate.ts";
+import type { Gate } from "../../../../lib/server/gate.ts";
 import { Handler } from "../../../../lib/server/http/handler.ts";
 import { HttpSession } from "../../../../lib/server/http/http_session.ts";
-import { Notices } from "../../../../lib/server/notices.ts";
 import { TurnBudget } from "../../../../lib/server/turn_budget.ts";
 import { LocalKarma } from "../../../support/local_karma.ts";
 
@@ -43,8 +41,8 @@ class World {
   readonly #sent: (Uint8Array | null)[] = [];
   #wake = () => {};
 
-  constructor(karma: LocalKarma, first: string, token: string | null = null, isFull = false) {
-    this.gate = new Gate(new Access(token, null), 0, new Notices(() => {}));
+  constructor(karma: LocalKarma, first: string, isFull = false) {
+    this.gate = karma.gate;
     const connection = {
       read: (into: Uint8Array<ArrayBuffer>) => this.#read(into),
       write: (bytes: Uint8Array<ArrayBuffer>) => {
@@ -58,7 +56,7 @@ class World {
       },
     };
     const full = { open: () => Promise.reject(new HostError("HTTP could not be served", "full")) };
-    this.session = new HttpSession(connection, performance.now(), {
+    this.session = new HttpSession(connection, encoder.encode(first), {
       servers: isFull ? full as unknown as HttpServers : this.#servers,
       handler: new Handler({ corsOrigins: [] }),
       limits: LIMITS,
@@ -68,7 +66,7 @@ class World {
       failed: (error) => this.failures.push(error),
       session: (body, envelope) => karma.session(body, envelope),
     });
-    this.done = this.session.run(encoder.encode(first)).finally(() => this.#servers.close());
+    this.done = this.session.run().finally(() => this.#servers.close());
   }
 
   /** Sends bytes; null: no more will come. */
@@ -124,19 +122,21 @@ Deno.test("http session: without a request, with half of one, or with an endless
   const karma = await LocalKarma.start();
   const kept = new World(karma, PING);
   await kept.says(/pong/);
-  kept.session.expire(performance.now() + LONG_MS / 2);
+  const now = performance.now();
+  kept.session.expire(now);
+  kept.session.expire(now + LONG_MS / 2);
   assert(!kept.hasEnded);
-  kept.session.expire(performance.now() + LONG_MS);
+  kept.session.expire(now + LONG_MS);
   while (!kept.hasEnded) await sleep(1);
   kept.send(null);
 
   const half = new World(karma, PING.slice(0, -30));
-  half.session.expire(performance.now() + LIMITS.requestTimeoutMs / 2);
-  assert(!half.isClosed);
-  while (!half.isClosed) {
-    half.session.expire(performance.now() + LIMITS.requestTimeoutMs + 1000);
+  let waited = 0;
+  for (; !half.isClosed; waited += 1000) {
+    half.session.expire(now + waited);
     await sleep(1);
   }
+  assert(waited > LIMITS.requestTimeoutMs && waited < 2 * LIMITS.requestTimeoutMs, `${waited}`);
 
   const endless = new World(karma, "POST /v2 HTTP/1.1\r\nHost: karma\r\n");
   for (let line = 0; line < 100; line++) endless.send(`X-${line}: ${"x".repeat(2000)}\r\n`);
@@ -147,14 +147,13 @@ Deno.test("http session: without a request, with half of one, or with an endless
 
 Deno.test("http session: a stranger until a right token has come", async () => {
   const karma = await LocalKarma.start(undefined, { token: "right" });
-  const world = new World(karma, PING, "right");
+  const world = new World(karma, PING);
   await world.says(/"unauthorized"\}\n$/);
   assert(world.gate.makeRoom(performance.now() + LONG_MS), "it may be closed for another");
   await world.done;
   const known = new World(
     karma,
     PING.replace("Host", "Authorization: Bearer right\r\nHost"),
-    "right",
   );
   await known.says(/pong/);
   assert(!known.gate.makeRoom(performance.now() + LONG_MS), "it is no stranger");
@@ -163,7 +162,7 @@ Deno.test("http session: a stranger until a right token has come", async () => {
 });
 
 Deno.test("http session: where there is no room for a server, the client is told", async () => {
-  const world = new World(await LocalKarma.start(), PING, null, true);
+  const world = new World(await LocalKarma.start(), PING, true);
   await world.done;
   assertMatch(world.text, /^HTTP\/1\.1 503 [^]*too_many_connections/);
   assertEquals(world.failures.length, 1);
