@@ -2,5 +2,6 @@
 
 export { type Codec, codecMaker, errorLine } from "./codec.ts";
 export { JsonReplyWriter } from "./json/response.ts";
+export { type Schema, schemaOf } from "./json/field_schemas.ts";
 export { frameWhole } from "./json/frame_line.ts";
 export type { Envelope } from "./protocol.ts";

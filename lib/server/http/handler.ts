@@ -18,6 +18,7 @@ import {
 import { foreignPage, isWelcome } from "./admission.ts";
 import { BodyConnection } from "./body_connection.ts";
 import { isPlain, type Meaning } from "./known_heads.ts";
+import { openapi } from "./openapi.ts";
 import { isComplete, linesResponse, refusal, responseOf } from "./response.ts";
 
 /** Whose requests they are. */
@@ -28,6 +29,9 @@ export interface Asker {
   /** The head of the request means this, and its response has a body of so many bytes. */
   learn(meaning: Meaning, replyBytes: number): void;
 }
+
+/** Where the document about all that can be posted is. */
+const DOCUMENT_PATH = "/openapi.json";
 
 /** For so long a browser need not ask again whether a page may. */
 const PREFLIGHT_SECONDS = "600";
@@ -44,6 +48,7 @@ export class Handler {
     const url = URL.parse(request.url);
     const extra = corsHeaders(request.headers, this.#options);
     if (url === null) return refusal(refused(400, "validation_error", "The URL is none"), extra);
+    if (url.pathname === DOCUMENT_PATH) return this.#document(request, extra);
     if (!isPosted(url.pathname)) {
       return refusal(refused(404, "unknown_command", `There is nothing at ${url.pathname}`), extra);
     }
@@ -51,6 +56,15 @@ export class Handler {
     const admitted = admit(request, url, this.#options);
     if ("status" in admitted) return refusal(admitted, extra);
     return await this.#carryOut(request, admitted, asker, extra);
+  }
+
+  /** Gives the document about all that can be posted. */
+  #document({ method }: Request, extra: [string, string][]): Response {
+    if (method !== "GET" && method !== "HEAD") {
+      const allow = [["allow", "GET, HEAD"]] as const;
+      return refusal(refused(405, "unknown_command", "This path can only be read", allow), extra);
+    }
+    return new Response(openapi(), { headers: [["content-type", "application/json"], ...extra] });
   }
 
   /** Tells a browser whether a page may ask. */

@@ -1,8 +1,8 @@
 // Responses: the status and the headers that go with a reply of protocol v2, which is the body.
 //
 // Invariant: the body is the line that JSON lines would have been answered with, so whoever reads it need not know the
-// status. Trade-off: the code of an error is read from the end of its line, and the moments of limits from the whole of it,
-// which only requests that want the status 429 pay for.
+// status. Trade-off: the code of an error and the times of limits are read from that line, which only errors, and
+// requests that want the status 429, pay for.
 
 import type { ErrorCode } from "../../errors.ts";
 import { errorLine } from "../../protocol/mod.ts";
@@ -10,7 +10,8 @@ import type { Refused } from "./admission.ts";
 
 type Header = readonly [name: string, value: string];
 
-const STATUS: Readonly<Record<ErrorCode, number>> = {
+/** The status that goes with each code of an error. */
+export const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid_json: 400,
   unsupported_protocol: 400,
   validation_error: 400,
@@ -30,9 +31,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   too_many_trees: 503,
 };
 
-/** The end of an error's line. */
-const CODE = /"error_code":"(\w+)"\}\n$/;
-const CODE_BYTES = 64;
+/** The code in an error's line: quotes in the sentence before it, or in the id behind it, are escaped. */
+const CODE = /"error_code":"(\w+)"/;
+
+/** Where a line says whether it is a success, and the first letter of that it is. */
+const SUCCESS_AT = '{"protocol_version":2,"success":'.length;
+const LETTER_T = 0x74;
 
 const LINE_FEED = 10;
 
@@ -66,7 +70,7 @@ export function describe(
   const verdict = wants429 && code === null && isComplete(first) ? verdictOf(first) : null;
   if (verdict !== null) {
     if (!verdict.allowed) status = 429;
-    headers.push(...limitHeaders(verdict, Date.now()));
+    headers.push(...limitHeaders(verdict));
   }
   return { status, headers };
 }
@@ -96,20 +100,25 @@ export function refusal(refused: Refused, extra: readonly Header[] = []): Respon
   return new Response(body, { status, headers: all as [string, string][] });
 }
 
-function codeOf(line: Uint8Array): ErrorCode | null {
-  const end = decoder.decode(line.subarray(Math.max(0, line.length - CODE_BYTES)));
-  return (CODE.exec(end)?.[1] ?? null) as ErrorCode | null;
+/** Whether the reply that begins with a piece is a success. */
+export function isSuccess(piece: Uint8Array): boolean {
+  return piece[SUCCESS_AT] === LETTER_T;
 }
 
-/** What a reply says of limits. */
+function codeOf(first: Uint8Array): ErrorCode | null {
+  if (isSuccess(first)) return null;
+  return (CODE.exec(decoder.decode(first))?.[1] ?? null) as ErrorCode | null;
+}
+
+/** What a reply says of limits. Numbers may be texts, if the client wants them so. */
 interface Verdict {
   readonly allowed: boolean;
+  readonly retry_after_ms?: number | null;
   readonly limits: readonly {
     readonly series: string;
-    readonly max: number;
-    readonly remaining: number;
-    readonly resets_at: string | null;
-    readonly retry_at?: string | null;
+    readonly max: number | string;
+    readonly remaining: number | string;
+    readonly resets_in_ms: number | null;
   }[];
 }
 
@@ -122,20 +131,19 @@ function verdictOf(line: Uint8Array): Verdict | null {
 }
 
 /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and when to try again. */
-export function limitHeaders({ allowed, limits }: Verdict, now: number): Header[] {
+export function limitHeaders({ allowed, limits, retry_after_ms }: Verdict): Header[] {
   const names = limits.map(({ series }, index) => nameOf(series, index, limits));
   const policies = limits.map(({ max }, index) => `${names[index]};q=${integer(max)}`);
-  const rates = limits.map(({ remaining, resets_at }, index) => {
-    const seconds = secondsUntil(resets_at, now);
-    return `${names[index]};r=${integer(remaining)}${seconds === null ? "" : `;t=${seconds}`}`;
+  const rates = limits.map(({ remaining, resets_in_ms: ms }, index) => {
+    return `${names[index]};r=${integer(remaining)}${ms === null ? "" : `;t=${seconds(ms)}`}`;
   });
   const headers: Header[] = [
     ["ratelimit-policy", policies.join(", ")],
     ["ratelimit", rates.join(", ")],
   ];
-  const waits = limits.map(({ retry_at }) => secondsUntil(retry_at ?? null, now) ?? 0);
-  const wait = Math.max(0, ...waits);
-  if (!allowed && wait > 0) headers.push(["retry-after", `${wait}`]);
+  if (!allowed && typeof retry_after_ms === "number") {
+    headers.push(["retry-after", `${seconds(retry_after_ms)}`]);
+  }
   return headers;
 }
 
@@ -147,11 +155,11 @@ function nameOf(series: string, index: number, limits: Verdict["limits"]): strin
   return isFirst ? `"${name}"` : `"${name} ${index + 1}"`;
 }
 
-function integer(value: number): number {
-  return Math.min(Math.floor(value), INTEGER_MAX);
+function integer(value: number | string): number {
+  return Math.min(Math.floor(Number(value)), INTEGER_MAX);
 }
 
-/** Whole seconds from now to a moment, at least one; null: there is no moment. */
-function secondsUntil(moment: string | null, now: number): number | null {
-  return moment === null ? null : Math.max(1, Math.ceil((Date.parse(moment) - now) / 1000));
+/** Whole seconds, at least one. */
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
 }

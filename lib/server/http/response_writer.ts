@@ -5,13 +5,9 @@
 
 import type { SendBuffer } from "../../bytes/mod.ts";
 import type { Head } from "./known_heads.ts";
-import { describe } from "./response.ts";
+import { describe, isSuccess } from "./response.ts";
 
 const LINE_FEED = 10;
-
-/** Where a line of protocol v2 says whether it is a success, and the first letter of that it is. */
-const SUCCESS_AT = '{"protocol_version":2,"success":'.length;
-const LETTER_T = 0x74;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
@@ -47,7 +43,7 @@ export class ResponseWriter {
   }
 
   #writeHead(line: Uint8Array, head: Head, now: number, out: SendBuffer): void {
-    const isPlain = line[SUCCESS_AT] === LETTER_T && !head.wants429;
+    const isPlain = isSuccess(line) && !head.wants429;
     out.raw(isPlain ? this.#successOf(line, head) : startOf(line, head));
     out.raw(LENGTH);
     out.decimal(line.length, 0);

@@ -13,7 +13,6 @@ import {
 } from "../../../../lib/server/http/response.ts";
 
 const encoder = new TextEncoder();
-const NOW = Date.parse("2026-11-23T23:59:00Z");
 
 function respond(line: string | Uint8Array<ArrayBuffer>, wants429 = false): Response {
   const bytes = typeof line === "string" ? encoder.encode(line) : line;
@@ -64,26 +63,21 @@ Deno.test("response: each code has a status, and the body is the line", async ()
   );
 });
 
-const LIMIT = {
-  series: "exports",
-  max: 3,
-  used: 3,
-  remaining: 0,
-  resets_at: "2026-11-24T00:00:00Z",
-};
+const LIMIT = { series: "exports", max: 3, used: 3, remaining: 0, resets_in_ms: 60_000 };
 
-function verdict(allowed: boolean, ...limits: Record<string, unknown>[]): string {
-  const response = { allowed, applied: 0, denied_by: null, limits };
+function verdict(allowed: boolean, retryMs: number | null, ...limits: Record<string, unknown>[]) {
+  const retry = allowed ? {} : { retry_after_ms: retryMs };
+  const response = { allowed, applied: 0, denied_by: null, limits, ...retry };
   return `${JSON.stringify({ protocol_version: 2, success: true, response, error_code: null })}\n`;
 }
 
 Deno.test("response: a refusal by a limit is 429 only where that was asked for", () => {
-  const denied = verdict(false, { ...LIMIT, retry_at: LIMIT.resets_at });
+  const denied = verdict(false, 60_000, LIMIT);
   assertEquals(respond(denied).status, 200);
   assertEquals(respond(denied).headers.get("ratelimit"), null);
   assertEquals(respond(denied, true).status, 429);
   assert(respond(denied, true).headers.has("ratelimit"));
-  assertEquals(respond(verdict(true, LIMIT), true).status, 200);
+  assertEquals(respond(verdict(true, null, LIMIT), true).status, 200);
   for (const response of ['"pong"', "null", "[1]", '{"results":[]}', '{"allowed":true}']) {
     const line = `{"protocol_version":2,"success":true,"response":${response},"error_code":null}\n`;
     assertEquals(respond(line, true).status, 200, response);
@@ -91,30 +85,32 @@ Deno.test("response: a refusal by a limit is 429 only where that was asked for",
 });
 
 Deno.test("response: the headers about limits, as the draft of the IETF has them", () => {
-  const told = (allowed: boolean, ...limits: Record<string, unknown>[]) => {
-    const { response } = JSON.parse(verdict(allowed, ...limits));
-    return Object.fromEntries(limitHeaders(response, NOW));
+  const told = (...given: Parameters<typeof verdict>) => {
+    return Object.fromEntries(limitHeaders(JSON.parse(verdict(...given)).response));
   };
-  assertEquals(told(true, { ...LIMIT, remaining: 2 }), {
+  assertEquals(told(true, null, { ...LIMIT, remaining: 2 }), {
     "ratelimit-policy": '"exports";q=3',
     "ratelimit": '"exports";r=2;t=60',
   });
-  assertEquals(
-    told(
-      false,
-      { ...LIMIT, retry_at: "2026-11-24T00:00:00Z" },
-      { ...LIMIT, max: 30, resets_at: null, retry_at: "2026-11-25T00:00:00.5Z" },
-      { ...LIMIT, series: 'a"b\\', max: 2 ** 60, remaining: 2 ** 60 },
-      { ...LIMIT, series: "größe" },
-    ),
-    {
-      "ratelimit-policy":
-        '"exports";q=3, "exports 2";q=30, "a\\"b\\\\";q=999999999999999, "limit 4";q=3',
-      "ratelimit":
-        '"exports";r=0;t=60, "exports 2";r=0, "a\\"b\\\\";r=999999999999999;t=60, "limit 4";r=0;t=60',
-      "retry-after": "86461",
-    },
-  );
-  const never = told(false, { ...LIMIT, resets_at: null, retry_at: null });
-  assertEquals(never["retry-after"], undefined);
+  const limits = [
+    LIMIT,
+    { ...LIMIT, max: "30", remaining: "7", resets_in_ms: null },
+    { ...LIMIT, series: 'a"b\\', max: 2 ** 60, remaining: 2 ** 60, resets_in_ms: 1 },
+    { ...LIMIT, series: "größe" },
+  ];
+  assertEquals(told(false, 86_400_001, ...limits), {
+    "ratelimit-policy":
+      '"exports";q=3, "exports 2";q=30, "a\\"b\\\\";q=999999999999999, "limit 4";q=3',
+    "ratelimit":
+      '"exports";r=0;t=60, "exports 2";r=7, "a\\"b\\\\";r=999999999999999;t=1, "limit 4";r=0;t=60',
+    "retry-after": "86401",
+  });
+  assertEquals(told(false, null, LIMIT)["retry-after"], undefined);
+});
+
+Deno.test("response: an id behind the code does not hide it", async () => {
+  const line = '{"protocol_version":2,"success":false,"response":"No","error_code":"not_found",' +
+    '"id":"\\"error_code\\":\\"forbidden\\"}"}\n';
+  const response = respond(line);
+  assertEquals([response.status, await response.text()], [404, line]);
 });

@@ -13,7 +13,7 @@ const decoder = new TextDecoder();
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 1, 500);
 const SUCCESS = '{"protocol_version":2,"success":true,"response":"pong","error_code":null}\n';
 const DENIED =
-  '{"protocol_version":2,"success":true,"response":{"allowed":false,"applied":0,"denied_by":0,"limits":[{"series":"t","max":1,"used":1,"remaining":0,"resets_at":null,"retry_at":null}]},"error_code":null}\n';
+  '{"protocol_version":2,"success":true,"response":{"allowed":false,"applied":0,"denied_by":0,"limits":[{"series":"t","max":1,"used":1,"remaining":0,"resets_at":null,"resets_in_ms":null,"retry_at":null,"retry_after_ms":null}],"retry_after_ms":null},"error_code":null}\n';
 
 function headOf(wants429: boolean, extra: Head["extra"] = []): Head {
   const envelope = { operation: null, token: null, isWhole: true };
