@@ -7,7 +7,7 @@
 // Invariant: `first` of a limit is the first one on the same counter, perhaps itself: a counter is
 // charged once, for its first limit.
 
-import { equals } from "../bytes/mod.ts";
+import { equals, LANE_MAX } from "../bytes/mod.ts";
 import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */
@@ -22,6 +22,8 @@ export interface Limit {
   readonly name: Uint8Array;
   readonly window: LimitWindow;
   readonly max: readonly [lo: number, hi: number];
+  /** How much of what the window before left unused is added to the max, at most; null: nothing is. */
+  readonly carry: readonly [lo: number, hi: number] | null;
   readonly cost: readonly [lo: number, hi: number] | null;
   readonly key: readonly [lo: number, hi: number] | null;
 }
@@ -36,6 +38,8 @@ export class LimitSet {
   readonly firsts: readonly number[];
   /** Whether when something leaves a window depends on what is in it, for one of them at least. */
   readonly areRolling: boolean;
+  /** Whether something may be carried over, for one of them at least. */
+  readonly hasCarry: boolean;
 
   constructor(limits: readonly Limit[]) {
     this.limits = limits;
@@ -45,6 +49,7 @@ export class LimitSet {
     this.firsts = limits.map(({ name }) => {
       return limits.findIndex((other) => equals(other.name, name, 0, name.length));
     });
+    this.hasCarry = limits.some(({ carry }) => carry !== null);
     this.areRolling = limits.some(({ window }) => window.kind === "days");
   }
 }
@@ -52,7 +57,7 @@ export class LimitSet {
 const EMPTY = new LimitSet([]);
 
 // Where the lanes of a limit are.
-export const MAX = 0;
+export const MAX = 0; // where something may be carried over, with what the last verdict found
 export const COST = 2;
 export const SUBJECT = 4;
 const WORDS = 6;
@@ -105,6 +110,15 @@ export class Limits {
       words[WORDS * index + SUBJECT + 1] = key === null ? hi : key[1];
     }
     this.#firsts = hasOwnKeys ? limits.map((_, index) => this.#firstOf(index)) : firsts;
+  }
+
+  /** Adds what is carried over to the max of a limit; together they are below 2^64. */
+  raise(index: number, carriedLo: number, carriedHi: number): void {
+    const [lo, hi] = this.#set.limits[index].max;
+    const sumLo = lo + carriedLo;
+    const words = this.#words;
+    words[WORDS * index + MAX] = sumLo;
+    words[WORDS * index + MAX + 1] = hi + carriedHi + (sumLo > LANE_MAX ? 1 : 0);
   }
 
   lo(index: number, field: number): number {

@@ -33,4 +33,12 @@ export {
 } from "./request.ts";
 export { TimeZones } from "./time_zones.ts";
 export { NEVER, Verdict } from "./verdict.ts";
-export { type DaySpan, type LimitWindow, nextOf, ROLLING_DAYS_MAX, spanOf } from "./window.ts";
+export {
+  type DaySpan,
+  isOfCalendar,
+  type LimitWindow,
+  nextOf,
+  ROLLING_DAYS_MAX,
+  spanBefore,
+  spanOf,
+} from "./window.ts";

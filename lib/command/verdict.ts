@@ -16,6 +16,8 @@ export class Verdict {
   deniedBy = -1;
   /** Two lanes for each limit. */
   readonly used = new Uint32Array(2 * LIMITS_MAX);
+  /** Likewise, what is carried over to its max; good for limits that may have something carried over. */
+  readonly carried = new Uint32Array(2 * LIMITS_MAX);
   readonly hasRefused: boolean[] = [];
   /** When it is given, in ms since 1970. */
   nowMs = 0;

@@ -23,10 +23,19 @@ export type LimitWindow =
 /** The most days of a rolling window: beyond a century it is `total`. */
 export const ROLLING_DAYS_MAX = 36_525;
 
+const CALENDAR_KINDS: ReadonlySet<LimitWindow["kind"]> = new Set(
+  ["day", "week", "month", "year", "weekFrom", "monthFrom", "yearFrom", "period"] as const,
+);
+
 /** The first and the last day of a window. */
 export interface DaySpan {
   readonly from: number;
   readonly to: number;
+}
+
+/** Whether days lie in one window after the other, each of which begins on a day of the calendar. */
+export function isOfCalendar({ kind }: LimitWindow): boolean {
+  return CALENDAR_KINDS.has(kind);
 }
 
 /** The window that a day lies in; of rolling ones, the one that ends with it. */
@@ -41,6 +50,11 @@ export function spanOf(window: LimitWindow, day: number): DaySpan {
       return { from, to: dayOf(ordinal(nextOf(window, from)) - 1) };
     }
   }
+}
+
+/** The window of the calendar before the one that begins with `from`. */
+export function spanBefore(window: LimitWindow, from: number): DaySpan {
+  return spanOf(window, dayOf(ordinal(from) - 1));
 }
 
 /** The first day of the window of the calendar after the one that begins with `from`. */

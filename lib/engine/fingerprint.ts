@@ -11,16 +11,7 @@
 
 import { createHash } from "node:crypto";
 import { SendBuffer } from "../bytes/mod.ts";
-import {
-  COST,
-  ITEM_WORDS,
-  KEY,
-  KEY_WORDS,
-  MAX,
-  type Request,
-  SUBJECT,
-  VALUE,
-} from "../command/mod.ts";
+import { COST, ITEM_WORDS, KEY, KEY_WORDS, type Request, SUBJECT, VALUE } from "../command/mod.ts";
 
 const encoder = new TextEncoder();
 const COLON = 0x3a;
@@ -49,6 +40,7 @@ const MODE = line("mode:s:");
 const RECEIPT = line("receipt:s:");
 const LIMITS_COUNT = line("limits_count:i:");
 const MAXIMUM = line("max:u:");
+const CARRY = line("carry:u:");
 const WINDOW = line("window:s:");
 
 /** What the buffer may keep between two requests. */
@@ -132,7 +124,9 @@ function limits({ limits, mode, wantsReceipt }: Request): void {
     text(SERIES, limits.name(index));
     number(KEY_LINE, limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
     number(VALUE_LINE, limits.lo(index, COST), limits.hi(index, COST));
-    number(MAXIMUM, limits.lo(index, MAX), limits.hi(index, MAX));
+    const { max, carry } = limits.set.limits[index];
+    number(MAXIMUM, max[0], max[1]);
+    if (carry !== null) number(CARRY, carry[0], carry[1]);
     text(WINDOW, encoder.encode(JSON.stringify(limits.window(index))));
   }
 }

@@ -4,8 +4,8 @@
 // runs in between. So admitted costs never exceed a limit, however many clients ask at once. A cost is charged to
 // each counter once, on the current day, in the same group of the WAL as the receipt that can refund it.
 
-import { LANE, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
-import { COST, KEY_WORDS, MAX, readBatch, SUBJECT, VALUE, Verdict } from "../command/mod.ts";
+import { LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
+import { COST, KEY_WORDS, readBatch, SUBJECT, VALUE, Verdict } from "../command/mod.ts";
 import type { Limits, Reply, ReplyBound, Request } from "../command/mod.ts";
 import { isApplied, overflow, type StateWriter } from "../state/mod.ts";
 import {
@@ -17,6 +17,8 @@ import {
   TREE_NAME_RULE,
   treeName,
 } from "../tree/mod.ts";
+import { carryOver } from "./carry_over.ts";
+import { fitsUnder, reduce } from "./fitting.ts";
 import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";
@@ -120,12 +122,14 @@ export class Limiter {
     applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
     applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];
     verdict.deniedBy = -1;
+    const { hasCarry } = limits.set;
     for (let index = 0; index < limits.count; index++) {
       const first = limits.first(index);
       if (first === index) this.#locate(index, limits);
       const window = spans.of(limits.window(index), day);
       this.#windows[index] = window;
       resetsAtMs[index] = window.resetsAtMs;
+      if (hasCarry) this.#carryOver(index, limits);
       sum[0] = sum[1] = 0;
       if (this.#slots[first] >= 0) {
         sumDays(this.#branches[first]!, this.#slots[first], window.from, window.to, sum);
@@ -141,6 +145,20 @@ export class Limiter {
     if (mode === "reject" && verdict.deniedBy >= 0) applied[0] = applied[1] = 0;
     const isNothing = applied[0] === 0 && applied[1] === 0;
     verdict.isAllowed = verdict.deniedBy < 0 || mode === "saturate" && !isNothing;
+  }
+
+  /** Raises the max of a limit by what the window before left of it, if it is to be. */
+  #carryOver(index: number, limits: Limits): void {
+    const { max, carry } = limits.set.limits[index];
+    if (carry === null) return;
+    const first = limits.first(index);
+    const { from, to } = this.#windows[index].before;
+    const sum = this.#sum;
+    sum[0] = sum[1] = 0;
+    if (this.#slots[first] >= 0) sumDays(this.#branches[first]!, this.#slots[first], from, to, sum);
+    carryOver(max, carry, sum);
+    this.#verdict.carried.set(sum, 2 * index);
+    limits.raise(index, sum[0], sum[1]);
   }
 
   #locate(index: number, limits: Limits): void {
@@ -266,11 +284,15 @@ export class Limiter {
   #tellRetry(index: number, limits: Limits): void {
     const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
     const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
-    const max = u64ToBigInt(limits.lo(index, MAX), limits.hi(index, MAX));
+    const { max, carry } = limits.set.limits[index];
+    const most = {
+      max: u64ToBigInt(max[0], max[1]),
+      carry: carry === null ? 0n : u64ToBigInt(carry[0], carry[1]),
+    };
     const tree = this.#treeOf(index, limits);
     const dayAt = (day: number) => this.#spans.dayAt(day);
     const window = limits.window(index);
-    const day = retryDayOf(window, this.#day, tree, keyLo, keyHi, max, cost, dayAt);
+    const day = retryDayOf(window, this.#day, tree, keyLo, keyHi, most, cost, dayAt);
     this.#verdict.retryAtMs[index] = this.#spans.startOf(day);
   }
 
@@ -289,32 +311,4 @@ function isCharged({ limits, mode }: Request, { isAllowed, applied }: Verdict): 
     if (limits.lo(index, COST) !== 0 || limits.hi(index, COST) !== 0) return true;
   }
   return false;
-}
-
-/** Whether what is used and the cost fit under a limit together. */
-function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number): boolean {
-  const sumLo = usedLo + limits.lo(index, COST);
-  const carry = sumLo > LANE_MAX ? 1 : 0;
-  const sumHi = usedHi + limits.hi(index, COST) + carry;
-  const maxHi = limits.hi(index, MAX);
-  return sumHi < maxHi || sumHi === maxHi && sumLo - carry * LANE <= limits.lo(index, MAX);
-}
-
-/** Lowers what is applied to what a limit leaves. */
-function reduce(
-  applied: Uint32Array,
-  limits: Limits,
-  index: number,
-  usedLo: number,
-  usedHi: number,
-): void {
-  const [maxLo, maxHi] = [limits.lo(index, MAX), limits.hi(index, MAX)];
-  const borrow = maxLo < usedLo ? 1 : 0;
-  const restHi = maxHi - usedHi - borrow;
-  const restLo = maxLo - usedLo + borrow * LANE;
-  if (restHi < 0) applied[0] = applied[1] = 0;
-  else if (restHi < applied[1] || restHi === applied[1] && restLo < applied[0]) {
-    applied[0] = restLo;
-    applied[1] = restHi;
-  }
 }

@@ -9,9 +9,11 @@ import {
   dayOf,
   type DaySpan,
   isDay,
+  isOfCalendar,
   type LimitWindow,
   nextOf,
   ordinal,
+  spanBefore,
   spanOf,
 } from "../command/mod.ts";
 import { Cells, type Tree } from "../tree/mod.ts";
@@ -22,13 +24,22 @@ import { Cells, type Tree } from "../tree/mod.ts";
  */
 const DAYS_MAX = 4096;
 
+const U64_MAX = (1n << 64n) - 1n;
+
+/** What a window may hold. */
+interface Most {
+  readonly max: bigint;
+  /** How much of what the window before left unused is added, at most. */
+  readonly carry: bigint;
+}
+
 interface Counted {
   readonly day: number;
   readonly value: bigint;
 }
 
 /**
- * Returns the first day from which `cost` fits under `max`; 0: none. `dayAt` maps a day to itself or, if the time
+ * Returns the first day from which `cost` fits under the limit; 0: none. `dayAt` maps a day to itself or, if the time
  * zone has no such day, to the next one: zones skipped days when they moved across the date line.
  */
 export function retryDayOf(
@@ -37,44 +48,65 @@ export function retryDayOf(
   tree: Tree | null,
   keyLo: number,
   keyHi: number,
-  max: bigint,
+  { max, carry }: Most,
   cost: bigint,
   dayAt: (day: number) => number,
 ): number {
-  if (cost > max || window.kind === "total") return 0;
-  const room = max - cost;
+  const room = (usedBefore: bigint) => {
+    return max + least(carry, max > usedBefore ? max - usedBefore : 0n, U64_MAX - max) - cost;
+  };
+  if (room(0n) < 0n || window.kind === "total") return 0;
   const { from } = spanOf(window, today);
   const counted = tree === null ? [] : countedFrom(tree, keyLo, keyHi, from);
   // Nothing is known of the days after the last one that was read.
   const known = counted.length < DAYS_MAX ? Infinity : counted[counted.length - 1].day;
   for (let after = today;;) {
     const day = window.kind === "days"
-      ? retryRolling(window.days, after, counted, room)
+      ? retryRolling(window.days, after, counted, room(0n))
       : retryOfCalendar(window, after, counted, room);
     const actual = day === 0 ? 0 : dayAt(day);
     if (actual > 0 && spanOf(window, actual).to > known) return 0;
-    if (actual === day || usedIn(spanOf(window, actual), counted) <= room) return actual;
+    if (actual === day || hasRoom(window, actual, counted, room)) return actual;
     after = actual;
   }
 }
 
-/** Looks through the windows that follow; an empty one has room. */
+/** Whether the window of a day has room. */
+function hasRoom(
+  window: LimitWindow,
+  day: number,
+  counted: readonly Counted[],
+  room: (usedBefore: bigint) => bigint,
+): boolean {
+  const span = spanOf(window, day);
+  const before = isOfCalendar(window) ? usedIn(spanBefore(window, span.from), counted) : 0n;
+  return usedIn(span, counted) <= room(before);
+}
+
+/** Looks through the windows that follow; an empty one behind an empty one has room. */
 function retryOfCalendar(
   window: LimitWindow,
   today: number,
   counted: readonly Counted[],
-  room: bigint,
+  room: (usedBefore: bigint) => bigint,
 ): number {
-  let from = nextOf(window, spanOf(window, today).from);
+  const current = spanOf(window, today);
+  let from = nextOf(window, current.from);
+  let before = usedIn(current, counted);
   for (let index = 0;;) {
     const next = nextOf(window, from);
     let used = 0n;
     for (; index < counted.length && counted[index].day < next; index++) {
       if (counted[index].day >= from) used += counted[index].value;
     }
-    if (used <= room) return from;
+    if (used <= room(before)) return from;
+    before = used;
     from = next;
   }
+}
+
+function least(...values: bigint[]): bigint {
+  return values.reduce((least, value) => value < least ? value : least);
 }
 
 function usedIn({ from, to }: DaySpan, counted: readonly Counted[]): bigint {

@@ -6,10 +6,12 @@
 import {
   dayOf,
   type DaySpan,
+  isOfCalendar,
   type LimitWindow,
   NEVER,
   nextOf,
   ordinal,
+  spanBefore,
   spanOf,
 } from "../command/mod.ts";
 import type { Calendar } from "../host/mod.ts";
@@ -22,6 +24,8 @@ const SPANS_MAX = 512;
 export interface CachedWindow extends DaySpan {
   /** When the next window begins, in ms since 1970; NEVER for rolling windows, which depend on what they hold. */
   readonly resetsAtMs: number;
+  /** The window before; of what is no window of the calendar, itself. */
+  readonly before: DaySpan;
 }
 
 /** When a day begins, and which day begins then: zones have skipped days. */
@@ -49,9 +53,16 @@ export class WindowCache {
     }
     const known = this.#spans.get(window);
     if (known !== undefined) return known;
-    const { from, to } = spanOf(window, today);
-    const isOfCalendar = window.kind !== "total" && window.kind !== "days";
-    const kept = { from, to, resetsAtMs: this.startOf(isOfCalendar ? nextOf(window, from) : 0) };
+    const span = spanOf(window, today);
+    const { from, to } = span;
+    const kept = isOfCalendar(window)
+      ? {
+        from,
+        to,
+        resetsAtMs: this.startOf(nextOf(window, from)),
+        before: spanBefore(window, from),
+      }
+      : { from, to, resetsAtMs: NEVER, before: span };
     this.#spans.set(window, kept);
     return kept;
   }

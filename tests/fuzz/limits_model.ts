@@ -22,7 +22,7 @@ export type Window =
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 /** Whether a window is one of the last so many days. */
-function isRolling(window: Window): window is { readonly days: number } {
+export function isRolling(window: Window): window is { readonly days: number } {
   return typeof window === "object" && "days" in window && window.anchor === undefined;
 }
 
@@ -32,6 +32,8 @@ export interface Limit {
   readonly window: Window;
   readonly key?: bigint;
   readonly cost?: bigint;
+  /** How much the window before may leave to the next. */
+  readonly carry?: bigint;
 }
 
 export interface Question {
@@ -74,6 +76,21 @@ function nameOf(window: Window, day: number): string {
   }
   return `${12 * year + month - (date >= Math.min(window.month_from, last) ? 0 : 1)}`;
 }
+
+const befores = new Map<string, number>();
+
+/** The last day of the window of the calendar before that of a day. */
+function lastBefore(window: Window, day: number): number {
+  const name = `${JSON.stringify(window)} ${nameOf(window, day)}`;
+  const known = befores.get(name);
+  if (known !== undefined) return known;
+  let before = day;
+  while (nameOf(window, before) === nameOf(window, day)) before--;
+  befores.set(name, before);
+  return before;
+}
+
+const least = (...values: bigint[]) => values.reduce((a, b) => a < b ? a : b);
 
 /** Whether a day is counted in the window of today. */
 export function isIn(window: Window, day: number, today: number): boolean {
@@ -118,15 +135,29 @@ export class Model {
     return sum(counted.map(([, value]) => value));
   }
 
+  /** What is carried over to the window of today. */
+  carried(limit: Limit, key: bigint, today: number): bigint {
+    if (limit.carry === undefined) return 0n;
+    const used = this.used(limit, key, lastBefore(limit.window, today));
+    return least(limit.carry, limit.max > used ? limit.max - used : 0n, U64_MAX - limit.max);
+  }
+
+  /** What the window of today may hold. */
+  most(limit: Limit, key: bigint, today: number): bigint {
+    return limit.max + this.carried(limit, key, today);
+  }
+
   /** What would be applied of a cost, and the first limit in its way, or -1. */
   judge({ key, cost, limits, mode }: Question, today: number): Judgement {
     const rooms = limits.map((limit) => {
       const used = this.used(limit, limit.key ?? key, today);
-      return used > limit.max ? 0n : limit.max - used;
+      const most = this.most(limit, limit.key ?? key, today);
+      return used > most ? 0n : most - used;
     });
     const hasRefused = limits.map((limit) => {
       const used = this.used(limit, limit.key ?? key, today);
-      return mode !== "force" && used + (limit.cost ?? cost) > limit.max;
+      const most = this.most(limit, limit.key ?? key, today);
+      return mode !== "force" && used + (limit.cost ?? cost) > most;
     });
     const deniedBy = hasRefused.indexOf(true);
     let applied = cost;
@@ -173,9 +204,12 @@ export class Model {
     today: number,
     isThere: (day: number) => boolean,
   ) {
-    if (cost > limit.max || limit.window === "total") return null;
+    const { max, window, carry = 0n } = limit;
+    if (cost > max + least(carry, max, U64_MAX - max) || window === "total") return null;
     for (let day = today + 1;; day++) {
-      if (isThere(day) && this.used(limit, key, day) + cost <= limit.max) return day;
+      if (isThere(day) && this.used(limit, key, day) + cost <= this.most(limit, key, day)) {
+        return day;
+      }
     }
   }
 
@@ -191,9 +225,12 @@ export class Model {
     const limits = question.limits.map((limit, index) => {
       const key = limit.key ?? question.key;
       const used = this.used(limit, key, today);
-      const remaining = used > limit.max ? 0n : limit.max - used;
+      const most = this.most(limit, key, today);
+      const remaining = used > most ? 0n : most - used;
+      const carried = limit.carry === undefined ? "" : `"carried":${most - limit.max},`;
       const resetDay = this.resetDay(limit, key, today);
-      let text = `{"series":${JSON.stringify(limit.series)},"max":${limit.max},"used":${used},` +
+      let text =
+        `{"series":${JSON.stringify(limit.series)},"max":${limit.max},${carried}"used":${used},` +
         `"remaining":${remaining},"resets_at":${textOf(zone, resetDay)},` +
         `"resets_in_ms":${untilDay(zone, resetDay, ms)}`;
       if (hasRefused[index]) {

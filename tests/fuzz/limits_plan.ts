@@ -3,7 +3,7 @@
 // Each history has a few lists that it asks again and again, as clients do, and now and then others.
 
 import type { Random } from "../support/random.ts";
-import { type Limit, type Question, U64_MAX, type Window } from "./limits_model.ts";
+import { isRolling, type Limit, type Question, U64_MAX, type Window } from "./limits_model.ts";
 
 /** What a history draws from. */
 export interface Plan {
@@ -85,12 +85,23 @@ function drawList(plan: Drawn, random: Random): Limit[] {
     return {
       series,
       max: random.pick(plan.maxima),
-      window: drawWindow(random),
+      ...drawWindowAndCarry(plan, random),
       key: random.chance(ownKeys) ? random.pick(plan.keys) : undefined,
       // Now and then one that contradicts the others.
       cost: hasCost.get(series)! && !random.chance(0.02) ? costs.get(series) : undefined,
     };
   });
+}
+
+/** Something may be carried over to windows of the calendar, and once in a while to others, which is refused. */
+function drawWindowAndCarry(plan: Drawn, random: Random): { window: Window; carry?: bigint } {
+  const window = drawWindow(random);
+  if (!random.chance(hasCarry(window) ? 0.3 : 0.01)) return { window };
+  return { window, carry: random.pick(random.chance(0.5) ? plan.maxima : plan.costs) };
+}
+
+function hasCarry(window: Window): boolean {
+  return window !== "total" && !isRolling(window);
 }
 
 function drawWindow(random: Random): Window {
@@ -121,6 +132,9 @@ export function drawQuestion(plan: Plan, random: Random): Question {
 /** What is wrong with a question, if anything is. */
 export function faultOf({ key, cost, limits, mode }: Question): string | null {
   const costs = new Map<string, bigint>();
+  if (limits.some(({ window, carry }) => carry !== undefined && !hasCarry(window))) {
+    return "Field limits[].carry needs a window of the calendar";
+  }
   for (const limit of limits) {
     const counter = `${limit.key ?? key} ${limit.series}`;
     const own = limit.cost ?? cost;
@@ -151,10 +165,11 @@ export function textOfQuestion(
   return (random.chance(0.5) ? members : members.toReversed()).join();
 }
 
-function textOfLimit({ series, max, window, key, cost }: Limit, random: Random): string {
+function textOfLimit({ series, max, window, key, cost, carry }: Limit, random: Random): string {
   const name = random.chance(0.2) ? escaped(series) : JSON.stringify(series);
   const members = [`"series":${name}`, `"max":${number(max, random)}`];
   members.push(`"window":${JSON.stringify(window)}`);
+  if (carry !== undefined) members.push(`"carry":{"max":${number(carry, random)}}`);
   if (key !== undefined) members.push(`"key":${number(key, random)}`);
   if (cost !== undefined) members.push(`"cost":${number(cost, random)}`);
   if (random.chance(0.1)) members.push('"note":[{"of":"no concern"}]');

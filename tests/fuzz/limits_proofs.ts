@@ -84,9 +84,9 @@ export class Proofs {
 
   /** What Karma says now of one limit: which is also what the model says. */
   async #judgedNow(limit: Limit, key: bigint, cost: bigint): Promise<string> {
-    const { series, max, window } = limit;
+    const { series, max, window, carry } = limit;
     const zone = this.#zone;
-    const limits = [{ series, max, window }];
+    const limits = [{ series, max, window, carry }];
     const question = { key, cost, limits, mode: "reject", zone } as const;
     const body = textOfQuestion(question, this.#random, this.#texts);
     const text = await this.#world.ask(`{"v":2,"op":"limit.check",${body}}`);

@@ -3,15 +3,22 @@
 // Invariant: as in lists.ts, the sentence is about the first value of a wrong shape; values of the right shape
 // that are not allowed go to `later`.
 
-import { JsonScanner, NameTable } from "../../bytes/mod.ts";
-import { type Limit, LIMITS_MAX, LimitSet, type LimitWindow } from "../../command/mod.ts";
+import { JsonScanner, NameTable, OBJECT } from "../../bytes/mod.ts";
+import {
+  isOfCalendar,
+  type Limit,
+  LIMITS_MAX,
+  LimitSet,
+  type LimitWindow,
+} from "../../command/mod.ts";
 import { LimitWindowReader } from "./limit_window.ts";
 import { Value } from "./value.ts";
 
 const OPEN_BRACE = 0x7b;
 
-const MEMBERS = ["series", "max", "window", "cost", "key", "tree"] as const;
+const MEMBERS = ["series", "max", "window", "cost", "key", "tree", "carry"] as const;
 const MEMBER_TABLE = new NameTable(MEMBERS);
+const CARRY_TABLE = new NameTable(["max"]);
 
 type Lanes = readonly [lo: number, hi: number];
 
@@ -23,10 +30,12 @@ interface Draft {
   max: Lanes | null;
   cost: Lanes | null;
   key: Lanes | null;
+  carry: Lanes | null;
 }
 
 export class LimitList {
   readonly #scanner = new JsonScanner();
+  readonly #nested = new JsonScanner();
   readonly #windows = new LimitWindowReader();
   readonly #value = new Value();
   /** The first thing that is no good; null: nothing. */
@@ -54,7 +63,15 @@ export class LimitList {
   }
 
   #limit(scanner: JsonScanner): Limit | string {
-    const draft: Draft = { name: null, tree: null, window: null, max: null, cost: null, key: null };
+    const draft: Draft = {
+      name: null,
+      tree: null,
+      window: null,
+      max: null,
+      cost: null,
+      key: null,
+      carry: null,
+    };
     const faults: (string | null)[] = MEMBERS.map(() => null);
     scanner.openObject();
     for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
@@ -63,13 +80,16 @@ export class LimitList {
       if (index >= 0) faults[index] = this.#member(MEMBERS[index], draft); // the last one counts
     }
     const fault = faults.find((fault) => fault !== null);
-    const { max, cost, key, window } = draft;
+    const { max, cost, key, window, carry } = draft;
     const name = draft.tree ?? draft.name; // as in the request itself
     if (name === null) return "Field limits[].series is required";
     if (fault) return fault;
     if (max === null) return "Field limits[].max is required";
     if (window === null) return "Field limits[].window is required";
-    return { name, window, max, cost, key };
+    if (carry !== null && !isOfCalendar(window)) {
+      this.valueError ??= "Field limits[].carry needs a window of the calendar";
+    }
+    return { name, window, max, cost, key, carry };
   }
 
   #member(member: (typeof MEMBERS)[number], draft: Draft): string | null {
@@ -88,11 +108,31 @@ export class LimitList {
         draft.window = window;
         return null;
       }
+      case "carry":
+        return this.#carry(draft);
       default: {
         const fault = value.number(`limits[].${member}`);
         draft[member] = [value.lanes[0], value.lanes[1]];
         return fault;
       }
     }
+  }
+
+  /** `{"max":500}` */
+  #carry(draft: Draft): string | null {
+    const value = this.#value;
+    if (value.kind !== OBJECT) return 'Field limits[].carry must be {"max":N}';
+    let fault: string | null = "Field limits[].carry.max is required";
+    const scanner = this.#nested;
+    scanner.open(value.bytes, value.start, value.end);
+    scanner.openObject();
+    for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
+      const member = CARRY_TABLE.find(scanner.bytes, scanner.start, scanner.end);
+      value.next(scanner);
+      if (member < 0) continue;
+      fault = value.number("limits[].carry.max");
+      draft.carry = [value.lanes[0], value.lanes[1]];
+    }
+    return fault;
   }
 }

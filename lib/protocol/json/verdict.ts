@@ -21,6 +21,7 @@ const BY = encoder.encode(',"denied_by":');
 const LIMITS = encoder.encode(',"limits":');
 const NO_LIMITS = encoder.encode("[]");
 const END_LIMITS = encoder.encode("}]");
+const USED = encoder.encode(',"used":');
 const REMAINING = encoder.encode(',"remaining":');
 const RESETS = { at: ',"resets_at":', in: ',"resets_in_ms":' };
 const RETRY = { at: ',"retry_at":', in: ',"retry_after_ms":' };
@@ -32,9 +33,9 @@ const CLOSE_BRACE = 0x7d;
 
 /** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
 const ENVELOPE_BYTES_MAX = 300;
-const LIMIT_BYTES_MAX = 240;
+const LIMIT_BYTES_MAX = 280;
 
-/** Each limit of a list up to what is used: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
+/** Each limit of a list up to what is used, or carried over: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
 interface Heads {
   readonly heads: readonly Uint8Array[];
   readonly bytes: number;
@@ -78,11 +79,20 @@ export class VerdictWriter {
   }
 
   #limit(index: number, limits: Limits, verdict: Verdict, out: SendBuffer): void {
-    const maxLo = limits.lo(index, MAX);
-    const maxHi = limits.hi(index, MAX);
+    let maxLo = limits.lo(index, MAX);
+    let maxHi = limits.hi(index, MAX);
     const usedLo = verdict.used[2 * index];
     const usedHi = verdict.used[2 * index + 1];
     out.raw(this.#heads.heads[index]);
+    const { max, carry } = limits.set.limits[index];
+    if (carry !== null) { // of several verdicts on the same limits each has its own
+      const [carriedLo, carriedHi] = verdict.carried.subarray(2 * index);
+      const sumLo = max[0] + carriedLo;
+      maxLo = sumLo % LANE;
+      maxHi = max[1] + carriedHi + (sumLo >= LANE ? 1 : 0);
+      out.decimal(carriedLo, carriedHi);
+      out.raw(USED);
+    }
     out.decimal(usedLo, usedHi);
     out.raw(REMAINING);
     const borrow = maxLo < usedLo ? 1 : 0;
@@ -116,13 +126,13 @@ export class VerdictWriter {
 }
 
 function headsOf({ limits }: LimitSet): Heads {
-  const heads = limits.map(({ name, max }, index) => {
+  const heads = limits.map(({ name, max, carry }, index) => {
     const out = new SendBuffer(64);
     out.text(index === 0 ? '[{"series":' : '},{"series":');
     out.jsonString(name);
     out.text(',"max":');
     out.decimal(max[0], max[1]);
-    out.text(',"used":');
+    out.text(carry === null ? ',"used":' : ',"carried":');
     return out.view(0);
   });
   return { heads, bytes: heads.reduce((sum, head) => sum + head.length, 0) };

@@ -73,7 +73,7 @@ function verdictOf(series: string, maxDay: number, maxMonth: number): Verdict {
   const limits = new Limits();
   const limit = (kind: "day" | "month", max: number) => {
     const name = encoder.encode(series);
-    return { name, window: { kind }, max: [max, 0], cost: null, key: null } as const;
+    return { name, window: { kind }, max: [max, 0], cost: null, key: null, carry: null } as const;
   };
   limits.use(new LimitSet([limit("day", maxDay), limit("month", maxMonth)]), 1, 0, 1, 0);
   const verdict = new Verdict();

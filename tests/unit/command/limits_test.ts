@@ -23,6 +23,7 @@ function limit(series: string, own: { max?: bigint; cost?: bigint; key?: bigint 
     max: lanes(own.max ?? 10n),
     cost: own.cost === undefined ? null : lanes(own.cost),
     key: own.key === undefined ? null : lanes(own.key),
+    carry: null,
   };
 }
 

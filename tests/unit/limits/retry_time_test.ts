@@ -21,10 +21,20 @@ function retry(
   max: number,
   cost: number,
   dayAt = same,
+  carry = 0,
 ): number {
   const tree = new Tree("t");
   for (const [day, value] of Object.entries(counted)) tree.add(7, 0, Number(day), value, 0);
-  return retryDayOf(window, today, tree, 7, 0, BigInt(max), BigInt(cost), dayAt);
+  return retryDayOf(
+    window,
+    today,
+    tree,
+    7,
+    0,
+    { max: BigInt(max), carry: BigInt(carry) },
+    BigInt(cost),
+    dayAt,
+  );
 }
 
 const DAY: LimitWindow = { kind: "day" };
@@ -80,7 +90,7 @@ Deno.test("limit retry: the first day on which a cost fits", () => {
 });
 
 Deno.test("limit retry: a counter that is not there refuses only what never fits", () => {
-  assertEquals(retryDayOf(DAY, 20261123, null, 7, 0, 5n, 6n, same), 0);
+  assertEquals(retryDayOf(DAY, 20261123, null, 7, 0, { max: 5n, carry: 0n }, 6n, same), 0);
 });
 
 Deno.test("limit retry: in Samoa there was no 30th of December 2011", () => {

@@ -19,7 +19,14 @@ function verdictOn(...limits: [series: string, max: bigint, used: bigint][]): Ve
   const all = new Limits();
   const window = { kind: "day" } as const;
   const set = new LimitSet(limits.map(([series, max]) => {
-    return { name: encoder.encode(series), window, max: lanes(max), cost: null, key: null };
+    return {
+      name: encoder.encode(series),
+      window,
+      max: lanes(max),
+      cost: null,
+      key: null,
+      carry: null,
+    };
   }));
   all.use(set, 1, 0, 1, 0);
   const verdict = new Verdict();

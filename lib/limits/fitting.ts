@@ -1,0 +1,34 @@
+// Fitting: whether a cost fits under a limit beside what is used, and how much of it does.
+//
+// Invariant: numbers are two lanes, and sums beyond 64 bits are found out. Nothing is allocated.
+
+import { LANE, LANE_MAX } from "../bytes/mod.ts";
+import { COST, type Limits, MAX } from "../command/mod.ts";
+
+/** Whether what is used and the cost fit under a limit together. */
+export function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number): boolean {
+  const sumLo = usedLo + limits.lo(index, COST);
+  const carry = sumLo > LANE_MAX ? 1 : 0;
+  const sumHi = usedHi + limits.hi(index, COST) + carry;
+  const maxHi = limits.hi(index, MAX);
+  return sumHi < maxHi || sumHi === maxHi && sumLo - carry * LANE <= limits.lo(index, MAX);
+}
+
+/** Lowers what is applied to what a limit leaves. */
+export function reduce(
+  applied: Uint32Array,
+  limits: Limits,
+  index: number,
+  usedLo: number,
+  usedHi: number,
+): void {
+  const [maxLo, maxHi] = [limits.lo(index, MAX), limits.hi(index, MAX)];
+  const borrow = maxLo < usedLo ? 1 : 0;
+  const restHi = maxHi - usedHi - borrow;
+  const restLo = maxLo - usedLo + borrow * LANE;
+  if (restHi < 0) applied[0] = applied[1] = 0;
+  else if (restHi < applied[1] || restHi === applied[1] && restLo < applied[0]) {
+    applied[0] = restLo;
+    applied[1] = restHi;
+  }
+}
