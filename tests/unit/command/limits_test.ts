@@ -92,3 +92,18 @@ Deno.test("limits: a set is of one request after the other, and leaves nothing b
   assertEquals(new TextDecoder().decode(limits.name(1)), "s1");
   assertEquals(limits.window(0), { kind: "day" });
 });
+
+Deno.test("limits: what is carried over raises the max, until another verdict", () => {
+  const set = new LimitSet([
+    { ...limit("a", { max: (1n << 32n) - 1n }), carry: [9, 0] },
+    limit("b"),
+  ]);
+  assertEquals([set.hasCarry, new LimitSet([limit("b")]).hasCarry], [true, false]);
+  const limits = used(set, 1n, 1n);
+  const max = (index: number) => u64ToBigInt(limits.lo(index, MAX), limits.hi(index, MAX));
+  assertEquals([max(0), max(1)], [(1n << 32n) - 1n, 10n]);
+  limits.raise(0, 2, 0);
+  assertEquals([max(0), max(1)], [(1n << 32n) + 1n, 10n]);
+  limits.raise(0, 0, 5);
+  assertEquals(max(0), (6n << 32n) - 1n);
+});

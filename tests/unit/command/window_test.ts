@@ -3,7 +3,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ordinal } from "../../../lib/command/day.ts";
-import { type LimitWindow, nextOf, spanOf } from "../../../lib/command/window.ts";
+import {
+  isOfCalendar,
+  type LimitWindow,
+  nextOf,
+  spanBefore,
+  spanOf,
+} from "../../../lib/command/window.ts";
 import { days } from "../../fuzz/limits_days.ts";
 import { isIn, type Window as Named } from "../../fuzz/limits_model.ts";
 
@@ -124,5 +130,30 @@ Deno.test("windows: the next begins behind the last day, and they follow each ot
       assertEquals(days.number(until / 86_400_000), next, "the day behind the last");
       ({ from, to } = span);
     }
+  }
+});
+
+Deno.test("window: the one before ends where it begins, of all that are of the calendar", () => {
+  const CALENDAR: LimitWindow[] = [
+    { kind: "day" },
+    { kind: "week" },
+    { kind: "month" },
+    { kind: "year" },
+    { kind: "weekFrom", weekday: 6 },
+    { kind: "monthFrom", day: 31 },
+    { kind: "yearFrom", month: 2, day: 29 },
+    { kind: "period", days: 14, anchor: 3 },
+  ];
+  for (const window of CALENDAR) {
+    assert(isOfCalendar(window), window.kind);
+    for (const day of [20240229, 20260101, 20260301, 20261123]) {
+      const { from } = spanOf(window, day);
+      const before = spanBefore(window, from);
+      assertEquals(nextOf(window, before.from), from, `${window.kind} ${day}`);
+      assertEquals(spanOf(window, before.to), before, `${window.kind} ${day}`);
+    }
+  }
+  for (const window of [{ kind: "total" }, { kind: "days", days: 30 }] as const) {
+    assert(!isOfCalendar(window), window.kind);
   }
 });

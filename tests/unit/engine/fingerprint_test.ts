@@ -349,3 +349,17 @@ Deno.test("fingerprint: a time zone counts where it tells the day, and whatever 
   });
   assertEquals(new Set(prints).size, 3);
 });
+
+Deno.test("fingerprint: what may be carried over counts, and what was carried does not", () => {
+  const print = (carry: string) => {
+    const window = '"window":"month"';
+    return fingerprint(
+      "limit.consume",
+      `"key":1,"limits":[{"series":"a","max":9,${window}${carry}}]`,
+    );
+  };
+  const prints = ["", ',"carry":{"max":0}', ',"carry":{"max":5}'].map(print);
+  assertEquals(new Set(prints).size, 3);
+  request.limits.raise(0, 3, 0);
+  assertEquals(print(',"carry":{"max":5}'), prints[2]);
+});

@@ -144,3 +144,21 @@ Deno.test("limit retry: of millions of days in advance so many are looked at as 
   assertEquals(retry(DAY, 20261123, counted, 5, 1), 20300101);
   assertEquals(retry(rolling(1), 20261123, counted, 5, 1), 20300101);
 });
+
+Deno.test("retry: what is carried over counts, from one window to the next only", () => {
+  const carry = (counted: Record<number, number>, cost: number, at = 20261123, dayAt = same) => {
+    return retry(DAY, at, counted, 5, cost, dayAt, 5);
+  };
+  // A full day leaves nothing to the next, and that, empty, all of it to the one after.
+  assertEquals(carry({ 20261123: 5 }, 5), 20261124);
+  assertEquals(carry({ 20261123: 5 }, 8), 20261125);
+  assertEquals(carry({ 20261123: 3 }, 7), 20261124);
+  assertEquals(carry({ 20261123: 3 }, 8), 20261125);
+  assertEquals(carry({ 20261123: 5 }, 11), 0, "never more than the max of two windows");
+  // Counted in advance: what it uses is left to nobody.
+  assertEquals(carry({ 20261123: 5, 20261124: 4 }, 7), 20261126);
+  assertEquals(carry({ 20261123: 5, 20261124: 4 }, 6), 20261125);
+  // The 30th is left out: what is counted on it still counts for the 31st.
+  assertEquals(carry({ 20111230: 2, 20111231: 2 }, 7, 20111229, inApia), 20120101);
+  assertEquals(carry({ 20111230: 2, 20111231: 1 }, 7, 20111229, inApia), 20111231);
+});

@@ -87,3 +87,36 @@ Deno.test("limit list: the first fault of a limit is told, and only when its ser
     assertEquals(read(`[${good},${limit},7]`).fault, fault, "behind a good one");
   }
 });
+
+Deno.test("limit list: what may be carried over, and where", () => {
+  const carried = (carry: string, window = '"month"') => {
+    const { fault, read: list } = read(
+      `[{"series":"s","max":5,"window":${window},"carry":${carry}}]`,
+    );
+    const [limit] = list.set.limits;
+    return fault ?? list.valueError ?? (limit.carry === null ? null : u64ToBigInt(...limit.carry));
+  };
+  assertEquals(carried('{"max":500}'), 500n);
+  assertEquals(
+    carried('{"note":[],"max":"18446744073709551615"}', '{"week_from":"sunday"}'),
+    (1n << 64n) - 1n,
+  );
+  assertEquals(carried('{"max":0}', '{"days":7,"anchor":20260105}'), 0n);
+  const FORM = 'Field limits[].carry must be {"max":N}';
+  for (const text of ["5", "null", "[1]", '"500"', "true"]) assertEquals(carried(text), FORM, text);
+  assertEquals(carried("{}"), "Field limits[].carry.max is required");
+  assertEquals(
+    carried('{"max":1.5}'),
+    "Field limits[].carry.max must be an integer from 0 to 18446744073709551615",
+  );
+  assertEquals(
+    carried('{"max":-1}'),
+    "Field limits[].carry.max must be greater than or equal to 0",
+  );
+  for (const window of ['"total"', '{"days":30}']) {
+    assertEquals(
+      carried('{"max":5}', window),
+      "Field limits[].carry needs a window of the calendar",
+    );
+  }
+});

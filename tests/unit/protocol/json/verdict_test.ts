@@ -1,6 +1,6 @@
 // Verdicts as they are told: numbers to 2^64-1, what remains, and the moments that there are.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
 import { highLane, lowLane } from "../../../../lib/bytes/u64.ts";
 import { Limits, LimitSet } from "../../../../lib/command/limits.ts";
@@ -107,4 +107,30 @@ Deno.test("verdict: another begins without the receipt of the one before", () =>
   verdict.receipt = "r-1";
   verdict.begin(new Limits(), NOW);
   assertEquals(text(verdict), '{"allowed":false,"applied":0,"denied_by":null,"limits":[]}');
+});
+
+Deno.test("verdict: what is carried over is told, and remains", () => {
+  const TABLE: [max: bigint, carried: bigint, used: bigint, remaining: bigint][] = [
+    [10n, 5n, 3n, 12n],
+    [10n, 0n, 3n, 7n],
+    [10n, 5n, 15n, 0n],
+    [10n, 5n, 16n, 0n],
+    [(1n << 32n) - 1n, 2n, 0n, (1n << 32n) + 1n],
+    [1n, U64_MAX - 1n, 0n, U64_MAX],
+  ];
+  for (const [max, carried, used, remaining] of TABLE) {
+    const verdict = verdictOn(["s", max, used]);
+    const [limit] = verdict.limits.set.limits;
+    const all = new Limits();
+    all.use(new LimitSet([{ ...limit, carry: lanes(U64_MAX) }]), 1, 0, 1, 0);
+    verdict.begin(all, NOW);
+    verdict.carried.set(lanes(carried));
+    const expected = `{"series":"s","max":${max},"carried":${carried},"used":${used},` +
+      `"remaining":${remaining},"resets_at":null,"resets_in_ms":null}`;
+    assertEquals(
+      text(verdict),
+      `{"allowed":false,"applied":0,"denied_by":null,"limits":[${expected}]}`,
+    );
+    assert(text(verdict).length < new VerdictWriter().bytesMax(all));
+  }
 });
