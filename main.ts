@@ -230,6 +230,7 @@ function heedSignals(server: Server): void {
     }
     await acceptor.stop();
     httpServers.close();
+    database.endBackup();
     const failures = await database.dumpAll(signal);
     await database.close();
     announce(`Karma v.${VERSION} is off.`);

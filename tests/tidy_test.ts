@@ -14,7 +14,7 @@ import { filesBelow, ROOT } from "./support/project.ts";
  * import SHARED as well. main.ts may import any door.
  */
 const ROOMS: Record<string, readonly string[]> = {
-  commands: ["cli", "client", "command", "bytes", "host"],
+  commands: ["cli", "client", "recovery", "command", "bytes", "host"],
   cli: ["server", "engine", "command"],
   server: ["protocol", "metrics", "command", "bytes", "host"],
   protocol: ["command", "tree", "bytes"],

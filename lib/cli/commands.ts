@@ -149,6 +149,52 @@ export const TOOLS = {
       "karma ask < requests.jsonl",
     ],
   },
+  backup: {
+    summary: "Write all data of a server or a directory into a file",
+    words: "FILE",
+    wordsMin: 1,
+    wordsMax: 1,
+    options: {
+      ...CONNECTION,
+      directory: {
+        flag: "directory",
+        short: "d",
+        value: "path",
+        fallback: "",
+        kind: anyText,
+        help: "Directory without a server, instead of one",
+      },
+    },
+    about: [
+      "The data is as it was at one moment, which is printed; a server goes on meanwhile. A file",
+      "appears when it is whole; - is the standard output.",
+    ],
+    examples: [
+      "karma backup --server 127.0.0.1:8080 karma.backup",
+      "karma backup --directory ./data - | zstd > karma.backup.zst",
+    ],
+  },
+  restore: {
+    summary: "Put a backup into an empty directory",
+    words: "FILE",
+    wordsMin: 1,
+    wordsMax: 1,
+    options: {
+      directory: {
+        flag: "directory",
+        short: "d",
+        value: "path",
+        fallback: "",
+        kind: name,
+        help: "Directory, which is made if it is not there",
+      },
+    },
+    about: [
+      "Nothing is put there before all of the backup was read and its checksum fits. Then start",
+      "karma on that directory. - is the standard input.",
+    ],
+    examples: ["karma restore --directory ./data karma.backup"],
+  },
   import: {
     summary: "Count the lines of a file",
     words: "[FILE]",

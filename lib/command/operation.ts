@@ -399,6 +399,25 @@ const ROWS = [
     v2: { ops: ["snapshot.fetch_chunk"], label: "snapshot_fetch_chunk" },
   },
   {
+    id: "backupBegin",
+    access: "admin",
+    fields: [],
+    v2: { ops: ["backup.begin"], label: "backup_begin" },
+  },
+  {
+    id: "backupRead",
+    access: "admin",
+    fields: ["offset?", "limit?"],
+    page: { max: 524_288, fallback: 262_144 },
+    v2: { ops: ["backup.read"], label: "backup_read" },
+  },
+  {
+    id: "backupEnd",
+    access: "admin",
+    fields: [],
+    v2: { ops: ["backup.end"], label: "backup_end" },
+  },
+  {
     id: "prune",
     access: "write",
     fields: ["time", "limit?"],

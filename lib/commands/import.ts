@@ -14,7 +14,7 @@ import type { Reading } from "../host/mod.ts";
 import { ItemWriter, USUAL } from "./item_writer.ts";
 import { Progress } from "./progress.ts";
 import { formatOf, type RowFormat, rowReader } from "./row_reader.ts";
-import { clientOf, EXIT, type ExitCode, print, type ToolHost } from "./tool_host.ts";
+import { clientOf, EXIT, type ExitCode, print, sourceOf, type ToolHost } from "./tool_host.ts";
 
 type ImportLine = Extract<ToolLine, { name: "import" }>;
 
@@ -236,12 +236,4 @@ async function streamOf(
     source.close();
   }
   return `import-${hash.digest("hex").slice(0, 32)}`;
-}
-
-/** A file, or the standard input for "-". */
-async function sourceOf(file: string, { disk, terminal }: ToolHost): Promise<Reading> {
-  if (file === "-") return { size: 0, read: (into) => terminal.read(into), close() {} };
-  const reading = await orHostError(`${file} could not be opened`, () => disk.open(file));
-  if (reading === null) throw new HostError(`${file} could not be opened`, "there is no such file");
-  return reading;
 }

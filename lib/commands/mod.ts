@@ -4,8 +4,10 @@ import { parseTool, type ToolLine, UsageError } from "../cli/mod.ts";
 import { RefusedError } from "../client/mod.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import { ask } from "./ask.ts";
+import { backup } from "./backup.ts";
 import { exportTree } from "./export.ts";
 import { importFile } from "./import.ts";
+import { restore } from "./restore.ts";
 import { EXIT, type ExitCode, print, type ToolHost, toolHost } from "./tool_host.ts";
 
 /**
@@ -37,6 +39,10 @@ function run(line: ToolLine, host: ToolHost): Promise<ExitCode> {
   switch (line.name) {
     case "ask":
       return ask(line, host);
+    case "backup":
+      return backup(line, host);
+    case "restore":
+      return restore(line, host);
     case "import":
       return importFile(line, host);
     case "export":

@@ -2,7 +2,16 @@
 
 import { type ConnectionOptions, tokenOf } from "../cli/mod.ts";
 import { Client, type Connect } from "../client/mod.ts";
-import { connectTo, type Disk, HostDisk, HostTerminal, type Terminal } from "../host/mod.ts";
+import { HostError, orHostError } from "../errors.ts";
+import {
+  connectTo,
+  DirectoryLock,
+  type Disk,
+  HostDisk,
+  HostTerminal,
+  type Reading,
+  type Terminal,
+} from "../host/mod.ts";
 
 /** The world of a command; tests put another one in its place. */
 export interface ToolHost {
@@ -11,6 +20,8 @@ export interface ToolHost {
   readonly connect: Connect;
   /** Milliseconds, from some moment on. */
   now(): number;
+  /** Takes a directory for this process; returns who has it, if somebody does. */
+  lock(directory: string): Promise<string | null>;
   /** @throws what the system says */
   readFile(path: string): Uint8Array;
 }
@@ -33,6 +44,11 @@ export function toolHost(): ToolHost {
     disk,
     connect: connectTo,
     now: () => performance.now(),
+    async lock(directory) {
+      const taken = await DirectoryLock.take(directory);
+      if (!("holder" in taken)) return null;
+      return taken.holder === "" ? "another process" : `process ${taken.holder}`;
+    },
     readFile: (path) => {
       const bytes = disk.readNow(path, FILE_BYTES_MAX);
       if (bytes === null) throw new Error("there is no such file");
@@ -52,4 +68,12 @@ export function clientOf(options: ConnectionOptions, host: ToolHost): Promise<Cl
 /** Prints a line. */
 export function print(terminal: Terminal, line: string): Promise<void> {
   return terminal.write(encoder.encode(`${line}\n`));
+}
+
+/** A file, or the standard input for "-". */
+export async function sourceOf(file: string, { disk, terminal }: ToolHost): Promise<Reading> {
+  if (file === "-") return { size: 0, read: (into) => terminal.read(into), close() {} };
+  const reading = await orHostError(`${file} could not be opened`, () => disk.open(file));
+  if (reading === null) throw new HostError(`${file} could not be opened`, "there is no such file");
+  return reading;
 }

@@ -11,6 +11,7 @@ import type { Calendar, Clock, Disk } from "../host/mod.ts";
 import { AgeClock, type DedupLimits, DedupState } from "../idempotency/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import {
+  Archive,
   checkBeside,
   Checkpointer,
   FrozenDisk,
@@ -113,6 +114,7 @@ export class Database {
       statistics,
       memoryBytes: host.memoryBytes,
       replyWriter: host.replyWriter,
+      archive: () => Archive.ofLog(disk, directory, dumps, wal),
       examine: () => {
         return checkBeside(open, forest, () => FrozenDisk.of(disk, directory, wal));
       },
@@ -127,6 +129,11 @@ export class Database {
    */
   dumpAll(cause: string): Promise<number> {
     return this.#checkpointer.dumpAll(cause);
+  }
+
+  /** Gives up a backup that is under way: the dumps of a stop do not wait for it. */
+  endBackup(): void {
+    this.engine.endBackup();
   }
 
   /** Looks whether directory and log are still there; if not, `lost` is called. */

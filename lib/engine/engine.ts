@@ -17,11 +17,12 @@ import type { Calendar, Clock } from "../host/mod.ts";
 import type { AgeClock, DedupState } from "../idempotency/mod.ts";
 import { Limiter, Receipts, WindowCaches } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
-import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
+import type { Archive, Checkpointer, CheckReport } from "../recovery/mod.ts";
 import { applyRangeDeletes, type StateWriter, SweepOrder, TreeResolver } from "../state/mod.ts";
 import type { Forest, Tree } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { Administration } from "./administration.ts";
+import { Backup } from "./backup.ts";
 import { Counters } from "./counters.ts";
 import { Ingest } from "./ingest.ts";
 import {
@@ -60,6 +61,8 @@ interface EngineParts {
   readonly memoryBytes: () => number;
   /** Examines what a start would find now. */
   readonly examine: () => Promise<CheckReport>;
+  /** What a start would need to come to the state as it is now. */
+  readonly archive: () => Promise<Archive>;
   /** Writes what answers are kept as. */
   readonly replyWriter: ReplyWriter;
 }
@@ -87,6 +90,7 @@ export class Engine {
   readonly #counters: Counters;
   readonly #limiter: Limiter;
   readonly #once: Idempotency;
+  readonly #backup: Backup;
   readonly #table: readonly Execute[];
   #today = 0;
   #nowMs = 0;
@@ -137,6 +141,7 @@ export class Engine {
       bound,
       limits,
     );
+    this.#backup = new Backup({ ...parts, bound }, tell);
     const snapshots = new Snapshots({ ...parts, bound }, limits, tell);
     const administration = new Administration({
       ...parts,
@@ -171,6 +176,11 @@ export class Engine {
   execute(request: Request, reply: Reply): void {
     if (request.operation.sweeps) reply.pending = this.#sweep(request, reply);
     else this.carryOut(request, reply);
+  }
+
+  /** Gives up a backup that is under way, so that nothing has to wait for it. */
+  endBackup(): void {
+    this.#backup.end();
   }
 
   /** Resolves when all that replies may tell by now is as safe as promised. */
@@ -256,6 +266,9 @@ export class Engine {
       verify: (_, reply) => snapshots.verify(reply),
       fetch: (request, reply) => snapshots.fetch(request, reply),
       fetchChunk: (request, reply) => snapshots.fetchChunk(request, reply),
+      backupBegin: (_, reply) => this.#backup.begin(reply),
+      backupRead: (request, reply) => this.#backup.read(request, reply),
+      backupEnd: (_, reply) => this.#backup.finish(reply),
       prune: (request, reply) => administration.prune(request, reply),
       checkpoint: (request, reply) => administration.checkpoint(request, reply),
       checkpoints: (request, reply) => administration.checkpoints(request, reply),

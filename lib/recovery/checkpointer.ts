@@ -37,7 +37,8 @@ export class Checkpointer {
   readonly #dedupStore: DedupStore;
   readonly #dedup: DedupState;
   readonly #tell: (line: string) => void;
-  #run: Promise<number> = Promise.resolve(0);
+  /** The last run, or whatever else no run may go beside. */
+  #last: Promise<unknown> = Promise.resolve();
   #nextRun: Promise<number> | null = null;
   /** Who has asked for the next run. */
   #causes = new Set<string>();
@@ -87,13 +88,24 @@ export class Checkpointer {
    */
   dumpAll(cause: string): Promise<number> {
     this.#causes.add(cause);
-    this.#nextRun ??= this.#run.then(() => {
+    this.#nextRun ??= this.#next(() => {
       this.#nextRun = null;
       const causes = [...this.#causes].join(" and ");
       this.#causes.clear();
-      return this.#run = this.#dumpForest(causes);
+      return this.#dumpForest(causes);
     });
     return this.#nextRun;
+  }
+
+  /** Does something while no dump and no segment comes or goes, after what was asked for before. */
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.#next(() => this.#dumps.hold(work));
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {}); // the next one is not this one's failure
+    return done;
   }
 
   /** Dumps every tree because the log has become too large, until that helps. */

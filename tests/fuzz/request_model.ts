@@ -53,6 +53,9 @@ snapshotInfo    snapshot_info         read  : limit=0/10000 after : snapshot.inf
 verify          verify                admin :                          : snapshot.verify
 fetch           snapshot_fetch        read  : file                     : snapshot.fetch
 fetchChunk      snapshot_fetch_chunk  read  : file offset limit=262144/524288 : snapshot.fetch_chunk
+backupBegin     backup_begin          admin :                          : backup.begin
+backupRead      backup_read           admin : offset limit=262144/524288 : backup.read
+backupEnd       backup_end            admin :                          : backup.end
 prune           idempotency_prune     write : time limit=0/100000      : idempotency.prune
 checkpoint      recovery_checkpoint   write : source progress          : recovery.checkpoint
 checkpoints     recovery_status       read  : source?                  : recovery.status

@@ -67,6 +67,7 @@ const OUTSIDE = {
   calendar: new HostClock("UTC"),
   memoryBytes: () => 0,
   examine: (): Promise<never> => Promise.reject(new Error("Nothing is examined here")),
+  archive: (): Promise<never> => Promise.reject(new Error("Nothing is backed up here")),
 };
 
 export interface Settings extends WalOptions, DedupLimits {

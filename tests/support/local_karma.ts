@@ -13,6 +13,7 @@ import { JsonReplyWriter } from "../../lib/protocol/json/response.ts";
 import { DedupStore } from "../../lib/dump/dedup_store.ts";
 import { DumpStore } from "../../lib/dump/store.ts";
 import { encodeCatalog } from "../../lib/state/catalog.ts";
+import { Archive } from "../../lib/recovery/archive.ts";
 import { Checkpointer } from "../../lib/recovery/checkpointer.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import {
@@ -188,6 +189,7 @@ export class LocalKarma {
       memoryBytes: () => 0,
       replyWriter: new JsonReplyWriter(),
       examine: () => this.examine(),
+      archive: () => Archive.ofLog(disk, DIRECTORY, dumps, this.wal),
     };
     this.engine = new Engine({ ...parts, ...outside }, this.#limits, tell);
     this.#turnBudget = new TurnBudget(this.engine.statistics);

@@ -89,7 +89,14 @@ export class MemoryNames {
     this.#change([[from, null], [to, this.file(from)]]);
   }
 
+  /** Removes a file, or a directory that is empty. */
   remove(path: string): void {
+    if (this.#directories.has(path)) {
+      const names = [...this.#seen.keys()].filter((name) => directoryOf(name) === path);
+      if (names.length > 0) throw new Error(`Not empty: ${names}`);
+      this.#directories.delete(path);
+      return;
+    }
     this.file(path);
     this.#change([[path, null]]);
   }
