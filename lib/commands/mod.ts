@@ -5,9 +5,11 @@ import { RefusedError } from "../client/mod.ts";
 import { DamagedError, HostError } from "../errors.ts";
 import { ask } from "./ask.ts";
 import { backup } from "./backup.ts";
+import { bench } from "./bench.ts";
 import { exportTree } from "./export.ts";
 import { importFile } from "./import.ts";
 import { restore } from "./restore.ts";
+import { top } from "./top.ts";
 import { EXIT, type ExitCode, print, type ToolHost, toolHost } from "./tool_host.ts";
 
 /**
@@ -43,6 +45,10 @@ function run(line: ToolLine, host: ToolHost): Promise<ExitCode> {
       return backup(line, host);
     case "restore":
       return restore(line, host);
+    case "top":
+      return top(line, host);
+    case "bench":
+      return bench(line, host);
     case "import":
       return importFile(line, host);
     case "export":

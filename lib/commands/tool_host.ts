@@ -1,5 +1,6 @@
 // What a command has of the world, and how it ends.
 
+import { cpuUsage } from "node:process";
 import { type ConnectionOptions, tokenOf } from "../cli/mod.ts";
 import { Client, type Connect } from "../client/mod.ts";
 import { HostError, orHostError } from "../errors.ts";
@@ -20,6 +21,8 @@ export interface ToolHost {
   readonly connect: Connect;
   /** Milliseconds, from some moment on. */
   now(): number;
+  /** Milliseconds of processor time that this process has taken. */
+  cpuMs(): number;
   /** Takes a directory for this process; returns who has it, if somebody does. */
   lock(directory: string): Promise<string | null>;
   /** @throws what the system says */
@@ -44,6 +47,10 @@ export function toolHost(): ToolHost {
     disk,
     connect: connectTo,
     now: () => performance.now(),
+    cpuMs() {
+      const { user, system } = cpuUsage();
+      return (user + system) / 1000;
+    },
     async lock(directory) {
       const taken = await DirectoryLock.take(directory);
       if (!("holder" in taken)) return null;

@@ -99,6 +99,7 @@ export function toolHost(terminal: FakeTerminal, wire: Wire, disk = new MemoryDi
     disk,
     connect: () => Promise.resolve(wire),
     now: () => performance.now(),
+    cpuMs: () => 0,
     lock: () => Promise.resolve(null),
     readFile: (path) => {
       throw new Error(`${path} is not there`);
