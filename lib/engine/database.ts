@@ -133,7 +133,7 @@ export class Database {
 
   /** Gives up a backup that is under way: the dumps of a stop do not wait for it. */
   endBackup(): void {
-    this.engine.endBackup();
+    this.engine.backup.end();
   }
 
   /** Looks whether directory and log are still there; if not, `lost` is called. */

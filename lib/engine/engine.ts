@@ -81,6 +81,7 @@ export interface EngineLimits {
 
 export class Engine {
   readonly statistics: Statistics;
+  readonly backup: Backup;
   readonly #forest: Forest;
   readonly #wal: Wal;
   readonly #clock: Clock;
@@ -90,7 +91,6 @@ export class Engine {
   readonly #counters: Counters;
   readonly #limiter: Limiter;
   readonly #once: Idempotency;
-  readonly #backup: Backup;
   readonly #table: readonly Execute[];
   #today = 0;
   #nowMs = 0;
@@ -99,8 +99,7 @@ export class Engine {
   readonly #readingQueue = new ReadingQueue();
 
   constructor(parts: EngineParts, limits: EngineLimits, tell: (line: string) => void) {
-    const { forest, dedup, stateWriter, wal, clock } = parts;
-    const { statistics } = parts;
+    const { forest, dedup, stateWriter, wal, clock, statistics } = parts;
     this.statistics = statistics;
     this.#forest = forest;
     this.#wal = wal;
@@ -116,17 +115,11 @@ export class Engine {
       calendar,
       retentionDays,
     );
-    this.#treeResolver = new TreeResolver(forest, stateWriter);
+    const resolver = this.#treeResolver = new TreeResolver(forest, stateWriter);
     const bound = new ReplyBound(parts.replyWriter, limits.replyBytesMax);
     this.#treeList = new TreeList(forest, bound);
     const { queryTimeoutMs } = limits;
-    this.#counters = new Counters(
-      forest,
-      stateWriter,
-      this.#treeResolver,
-      statistics,
-      queryTimeoutMs,
-    );
+    this.#counters = new Counters(forest, stateWriter, resolver, statistics, queryTimeoutMs);
     this.#once = new Idempotency(dedup, stateWriter, parts.ages, statistics, parts.replyWriter);
     const receipts = new Receipts(forest, dedup, stateWriter, parts.ages, bound);
     const calendars = new WindowCaches(parts.calendar);
@@ -135,13 +128,13 @@ export class Engine {
       forest,
       dedup,
       stateWriter,
-      this.#treeResolver,
+      resolver,
       clock,
       statistics,
       bound,
       limits,
     );
-    this.#backup = new Backup({ ...parts, bound }, tell);
+    this.backup = new Backup({ ...parts, bound }, tell);
     const snapshots = new Snapshots({ ...parts, bound }, limits, tell);
     const administration = new Administration({
       ...parts,
@@ -176,11 +169,6 @@ export class Engine {
   execute(request: Request, reply: Reply): void {
     if (request.operation.sweeps) reply.pending = this.#sweep(request, reply);
     else this.carryOut(request, reply);
-  }
-
-  /** Gives up a backup that is under way, so that nothing has to wait for it. */
-  endBackup(): void {
-    this.#backup.end();
   }
 
   /** Resolves when all that replies may tell by now is as safe as promised. */
@@ -266,9 +254,9 @@ export class Engine {
       verify: (_, reply) => snapshots.verify(reply),
       fetch: (request, reply) => snapshots.fetch(request, reply),
       fetchChunk: (request, reply) => snapshots.fetchChunk(request, reply),
-      backupBegin: (_, reply) => this.#backup.begin(reply),
-      backupRead: (request, reply) => this.#backup.read(request, reply),
-      backupEnd: (_, reply) => this.#backup.finish(reply),
+      backupBegin: (_, reply) => this.backup.begin(reply),
+      backupRead: (request, reply) => this.backup.read(request, reply),
+      backupEnd: (_, reply) => this.backup.finish(reply),
       prune: (request, reply) => administration.prune(request, reply),
       checkpoint: (request, reply) => administration.checkpoint(request, reply),
       checkpoints: (request, reply) => administration.checkpoints(request, reply),

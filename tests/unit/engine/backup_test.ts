@@ -108,7 +108,7 @@ Deno.test("backup: one at a time; what it is not is told", async () => {
   assertEquals((await get(ask, "backup.read", { offset: bytes })).done, true);
   assertEquals(await ask("backup.end"), '"OK"');
   await get(ask, "backup.begin");
-  karma.engine.endBackup(); // as a stop does
+  karma.engine.backup.end(); // as a stop does
   assertEquals(await karma.checkpointer.dumpAll("the test"), 0);
   assertStringIncludes(await ask("backup.read"), "No backup is under way");
 });
