@@ -203,8 +203,7 @@ function listenOverTls(
   failed: (sentence: string, remoteAddr: object) => void,
 ): Promise<TlsListener> {
   const address = { hostname: config.host, port: Number(config.tlsPort) };
-  const handshakeTimeoutMs = 1000 * config.requestTimeoutSeconds;
-  const options = { connectionsMax: config.connectionsMax, handshakeTimeoutMs, failed };
+  const options = { connectionsMax: config.connectionsMax, failed };
   return listenTls(address, texts, options).catch(failToStart);
 }
 

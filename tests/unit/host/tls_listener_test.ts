@@ -27,7 +27,6 @@ class World {
   readonly failures: string[] = [];
   readonly options = {
     connectionsMax: 10,
-    handshakeTimeoutMs: 0,
     failed: (sentence: string) => void this.failures.push(sentence),
   };
 
