@@ -80,6 +80,7 @@ export interface EngineLimits {
 }
 
 export class Engine {
+  readonly isReady = true;
   readonly statistics: Statistics;
   readonly backup: Backup;
   readonly #forest: Forest;

@@ -115,7 +115,7 @@ export class Acceptor {
     this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
     this.#http = {
       servers: httpServers,
-      handler: new Handler(options),
+      handler: new Handler(options, () => this.#busy()),
       limits: options,
       gate: this.#gate,
       turnBudget: this.#turnBudget,
@@ -167,6 +167,12 @@ export class Acceptor {
   /** Notes that a client came over TLS, and did not show what it must. */
   handshakeFailed(sentence: string, remoteAddr: object): void {
     this.#notices.note("TLS handshake failed", `${sentence}; from ${addressOf({ remoteAddr })}`);
+  }
+
+  /** Why requests are not carried out now; null: they are. */
+  #busy(): string | null {
+    if (this.#stopping) return "stopping";
+    return this.#backend.isReady ? null : "loading";
   }
 
   /** Periodic work: timeouts, delayed notices, buffer trimming, recovery of descriptors. */

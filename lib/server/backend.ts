@@ -11,6 +11,8 @@ import type { Statistics } from "../metrics/mod.ts";
 
 /** Executes requests on behalf of sessions. */
 export interface Backend {
+  /** Whether requests are carried out. */
+  readonly isReady: boolean;
   /** Counts of requests, errors and connections. All backends of a process share one object. */
   readonly statistics: Statistics;
   /** Reads the clock. Call it when requests have arrived, before they are executed. */

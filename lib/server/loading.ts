@@ -8,6 +8,7 @@ import type { Backend } from "./backend.ts";
 import type { Statistics } from "../metrics/mod.ts";
 
 export class Loading implements Backend {
+  readonly isReady = false;
   readonly statistics: Statistics;
 
   constructor(statistics: Statistics) {

@@ -261,6 +261,26 @@ Deno.test("http: a client that ends its side still gets its answer, and one that
   );
 });
 
+Deno.test("http: probes and figures over GET, beside requests on one connection", async () => {
+  await using server = await Server.start({ args: ["--auth-token=right"] });
+  const url = (path: string) => `http://127.0.0.1:${server.port}${path}`;
+  for (const path of ["/healthz", "/readyz"]) {
+    const response = await fetch(url(path));
+    assertEquals([response.status, await response.text()], [200, "ok\n"]);
+  }
+  const refused = await fetch(url("/metrics"));
+  assertEquals([refused.status, (await refused.json()).error_code], [401, "unauthorized"]);
+  const authorization = "Bearer right";
+  for (let count = 0; count < 3; count++) {
+    const ping = await post(server, "/v2/system.ping", "", { authorization });
+    assertEquals(await ping.text(), PONG);
+    const metrics = await fetch(url("/metrics"), { headers: { authorization } });
+    assertMatch(await metrics.text(), /^karma_connections \d+$/m);
+  }
+  const { openapi, paths } = await (await fetch(url("/openapi.json"))).json();
+  assertEquals([openapi, typeof paths["/v2/limit.consume"]], ["3.1.0", "object"]);
+});
+
 Deno.test("http: --protocols leaves out what is not wanted", async () => {
   const ping = '{"v":2,"op":"system.ping"}';
   {

@@ -128,7 +128,7 @@ function typeOf(headers: Headers): string {
 }
 
 /** The bearer token; null: there is none. */
-function tokenOf(headers: Headers): Uint8Array | null {
+export function tokenOf(headers: Headers): Uint8Array | null {
   const [, token] = /^bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? [];
   return token === undefined ? null : encoder.encode(token);
 }

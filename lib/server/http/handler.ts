@@ -18,7 +18,7 @@ import {
 import { foreignPage, isWelcome } from "./admission.ts";
 import { BodyConnection } from "./body_connection.ts";
 import { isPlain, type Meaning } from "./known_heads.ts";
-import { openapi } from "./openapi.ts";
+import { readingOf } from "./readings.ts";
 import { isComplete, linesResponse, refusal, responseOf } from "./response.ts";
 
 /** Whose requests they are. */
@@ -30,17 +30,17 @@ export interface Asker {
   learn(meaning: Meaning, replyBytes: number): void;
 }
 
-/** Where the document about all that can be posted is. */
-const DOCUMENT_PATH = "/openapi.json";
-
 /** For so long a browser need not ask again whether a page may. */
 const PREFLIGHT_SECONDS = "600";
 
 export class Handler {
   readonly #options: HttpOptions;
+  readonly #busy: () => string | null;
 
-  constructor(options: HttpOptions) {
+  /** `busy`: why requests are not carried out now; null: they are. */
+  constructor(options: HttpOptions, busy: () => string | null) {
     this.#options = options;
+    this.#busy = busy;
   }
 
   /** Answers a request. */
@@ -48,23 +48,15 @@ export class Handler {
     const url = URL.parse(request.url);
     const extra = corsHeaders(request.headers, this.#options);
     if (url === null) return refusal(refused(400, "validation_error", "The URL is none"), extra);
-    if (url.pathname === DOCUMENT_PATH) return this.#document(request, extra);
     if (!isPosted(url.pathname)) {
+      const reading = await readingOf(url.pathname, request, asker, this.#busy(), extra);
+      if (reading !== null) return reading;
       return refusal(refused(404, "unknown_command", `There is nothing at ${url.pathname}`), extra);
     }
     if (request.method === "OPTIONS") return this.#preflight(request, extra);
     const admitted = admit(request, url, this.#options);
     if ("status" in admitted) return refusal(admitted, extra);
     return await this.#carryOut(request, admitted, asker, extra);
-  }
-
-  /** Gives the document about all that can be posted. */
-  #document({ method }: Request, extra: [string, string][]): Response {
-    if (method !== "GET" && method !== "HEAD") {
-      const allow = [["allow", "GET, HEAD"]] as const;
-      return refusal(refused(405, "unknown_command", "This path can only be read", allow), extra);
-    }
-    return new Response(openapi(), { headers: [["content-type", "application/json"], ...extra] });
   }
 
   /** Tells a browser whether a page may ask. */

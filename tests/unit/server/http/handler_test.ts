@@ -9,13 +9,13 @@ import { LocalKarma } from "../../../support/local_karma.ts";
 const ORIGIN = "https://app.example";
 
 /** What a Karma inside of the test answers. */
-async function world(options: { token?: string } = {}) {
+async function world(options: { token?: string } = {}, busy: string | null = null) {
   const karma = await LocalKarma.start(undefined, options);
   const asker: Asker = {
     ask: (connection: BodyConnection, envelope: Envelope) => void karma.serve(connection, envelope),
     learn: () => {},
   };
-  const handler = new Handler({ corsOrigins: [ORIGIN] });
+  const handler = new Handler({ corsOrigins: [ORIGIN] }, () => busy);
   return (path: string, init: RequestInit = {}) => {
     const headers = { "content-type": "application/json", ...init.headers };
     return handler.handle(

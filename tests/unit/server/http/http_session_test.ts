@@ -58,7 +58,7 @@ class World {
     const full = { open: () => Promise.reject(new HostError("HTTP could not be served", "full")) };
     this.session = new HttpSession(connection, encoder.encode(first), {
       servers: isFull ? full as unknown as HttpServers : this.#servers,
-      handler: new Handler({ corsOrigins: [] }),
+      handler: new Handler({ corsOrigins: [] }, () => null),
       limits: LIMITS,
       gate: this.gate,
       turnBudget: new TurnBudget(new Statistics()),
