@@ -12,6 +12,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Server } from "node:tls";
 import { HostError, sentenceOf } from "../errors.ts";
+import { sleep } from "./clock.ts";
 import { TlsConnection } from "./tls_connection.ts";
 
 /** Texts in PEM: the server's certificates and key, and the authorities of clients' certificates; null: none are wanted. */
@@ -39,6 +40,10 @@ interface TlsOptions {
  * long whether they have ended or not.
  */
 const HANDSHAKE_MS = 10_000;
+
+/** How often, and how long apart, it is tried to open a port again. */
+const OPENINGS_MAX = 200;
+const OPENING_MS = 10;
 
 type Connection = TlsConnection | Deno.TlsConn;
 
@@ -167,6 +172,8 @@ function settingsOf(texts: TlsTexts) {
 class PlainTlsListener implements TlsListener {
   readonly #address: TlsAddress;
   #listener: Deno.TlsListener;
+  /** Resolves when the port is open again; null: it is. */
+  #opening: Promise<void> | null = null;
 
   constructor(address: TlsAddress, texts: TlsTexts) {
     this.#listener = listenPlainly(address, texts);
@@ -183,20 +190,30 @@ class PlainTlsListener implements TlsListener {
       try {
         return await listener.accept();
       } catch (error) {
-        if (listener === this.#listener) throw error; // else it was replaced
+        if (this.#opening !== null) await this.#opening;
+        else if (listener === this.#listener) throw error;
       }
     }
   }
 
-  replace(texts: TlsTexts): Promise<void> {
+  async replace(texts: TlsTexts): Promise<void> {
+    this.#opening = this.#open(texts);
+    await this.#opening;
+    this.#opening = null;
+  }
+
+  async #open(texts: TlsTexts): Promise<void> {
     this.#listener.close();
-    try {
-      this.#listener = listenPlainly(this.#address, texts);
-    } catch (error) {
-      const { hostname, port } = this.#address;
-      return Promise.reject(new HostError(`Could not listen on ${hostname}:${port} again`, error));
+    for (let left = OPENINGS_MAX;; left--) {
+      try {
+        this.#listener = listenPlainly(this.#address, texts);
+        return;
+      } catch (error) {
+        const { hostname, port } = this.#address;
+        if (left === 0) throw new HostError(`Could not listen on ${hostname}:${port} again`, error);
+        await sleep(OPENING_MS); // the system may not have closed it yet
+      }
     }
-    return Promise.resolve();
   }
 
   close(): void {
