@@ -41,6 +41,11 @@ const ITEM: Schema = {
   items: { oneOf: [{ type: "integer" }, TEXT] },
 };
 
+const TIMEZONE: Schema = {
+  type: "string",
+  description: "The IANA name of the zone whose days are meant; the server's if it is left out",
+};
+
 const LIMIT: Schema = {
   type: "object",
   properties: {
@@ -53,6 +58,12 @@ const LIMIT: Schema = {
       oneOf: [{ type: "string", enum: ["day", "week", "month", "year", "total"] }, {
         type: "object",
       }],
+    },
+    carry: {
+      description: "How much of what the window before left unused is added to max, at most",
+      type: "object",
+      properties: { max: NUMBER },
+      required: ["max"],
     },
   },
   required: ["series", "max", "window"],
@@ -74,7 +85,7 @@ const MEMBERS: Readonly<Record<Field, Members>> = {
   "tree": needed("series", SERIES),
   "key": needed("key", NUMBER),
   "key?": optional("key", NUMBER),
-  "day?": optional("bucket", DAY),
+  "day?": { properties: { bucket: DAY, timezone: TIMEZONE } },
   "value?": optional("value", NUMBER),
   "range": needed("range", RANGE),
   "range?": optional("range", RANGE),
@@ -123,7 +134,10 @@ const MEMBERS: Readonly<Record<Field, Members>> = {
   },
   "subject": { properties: { key: NUMBER, keys: listOf(NUMBER) } },
   "cost?": optional("cost", NUMBER),
-  "limits": needed("limits", { type: "array", minItems: 1, items: LIMIT }),
+  "limits": {
+    properties: { limits: { type: "array", minItems: 1, items: LIMIT }, timezone: TIMEZONE },
+    required: ["limits"],
+  },
   "limitMode?": optional("mode", { type: "string", enum: ["reject", "saturate", "force"] }),
   "wantsReceipt?": optional("receipt", { type: "boolean" }),
   "receipt": needed("receipt", TEXT),

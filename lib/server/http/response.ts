@@ -117,6 +117,7 @@ interface Verdict {
   readonly limits: readonly {
     readonly series: string;
     readonly max: number | string;
+    readonly carried?: number | string;
     readonly remaining: number | string;
     readonly resets_in_ms: number | null;
   }[];
@@ -133,7 +134,9 @@ function verdictOf(line: Uint8Array): Verdict | null {
 /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and when to try again. */
 export function limitHeaders({ allowed, limits, retry_after_ms }: Verdict): Header[] {
   const names = limits.map(({ series }, index) => nameOf(series, index, limits));
-  const policies = limits.map(({ max }, index) => `${names[index]};q=${integer(max)}`);
+  const policies = limits.map(({ max, carried = 0 }, index) => {
+    return `${names[index]};q=${integer(Number(max) + Number(carried))}`;
+  });
   const rates = limits.map(({ remaining, resets_in_ms: ms }, index) => {
     return `${names[index]};r=${integer(remaining)}${ms === null ? "" : `;t=${seconds(ms)}`}`;
   });

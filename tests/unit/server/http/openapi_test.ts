@@ -30,6 +30,14 @@ Deno.test("openapi: every operation is there under all its names, with its field
   assert("idempotency_key" in schema("counter.increment").properties);
   assert(!("idempotency_key" in schema("counter.sum").properties));
   assertEquals(schema("limit.consume").required, ["limits"]);
+  const zoned = names.filter((op) => "timezone" in schema(op).properties);
+  assertEquals(zoned, [
+    "counter.increment",
+    "series.increment",
+    "counter.decrement",
+    "limit.consume",
+    "limit.check",
+  ]);
   const ids = [...parts(document)].flatMap(({ operationId }) => operationId ?? []);
   assertEquals(new Set(ids).size, ids.length, "operations have names of their own");
 });

@@ -94,7 +94,7 @@ Deno.test("response: the headers about limits, as the draft of the IETF has them
   });
   const limits = [
     LIMIT,
-    { ...LIMIT, max: "30", remaining: "7", resets_in_ms: null },
+    { ...LIMIT, max: "20", carried: "10", remaining: "7", resets_in_ms: null },
     { ...LIMIT, series: 'a"b\\', max: 2 ** 60, remaining: 2 ** 60, resets_in_ms: 1 },
     { ...LIMIT, series: "größe" },
   ];
