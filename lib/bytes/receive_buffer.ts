@@ -50,6 +50,8 @@ export class ReceiveBuffer implements Line {
   #searched = 0;
   #smallReads = 0;
   #brimful = false;
+  /** Pieces of a frame that were not there when `noteSearched` was called. */
+  wanted = 0;
   /** Whether the end of the frame that is too long has come. */
   isLineOver = false;
   /** The span of the frame that `next` found; valid until `space`. */
@@ -90,6 +92,26 @@ export class ReceiveBuffer implements Line {
   /** Whether a line feed is among what has come since `drop`. */
   hasLineFeed(): boolean {
     return this.#lineFeed(this.#head, this.#tail) < this.#tail;
+  }
+
+  /** How far the part was looked at, for protocols that tell frames by their lengths. */
+  get searched(): number {
+    return this.#searched;
+  }
+
+  /** Notes how far the part was looked at, and how many pieces of the frame begin there or behind it. */
+  noteSearched(at: number, wanted: number): void {
+    this.#searched = at;
+    this.wanted = wanted;
+  }
+
+  /** Takes what is there up to `end` for a frame. */
+  takeTo(end: number): void {
+    this.serial++;
+    this.wanted = 0;
+    this.isLineOver = true;
+    this.start = this.#head;
+    this.end = this.#head = this.#searched = end;
   }
 
   /** Where the part of a frame begins that is there. */

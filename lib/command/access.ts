@@ -8,12 +8,19 @@ import type { Reply } from "./reply.ts";
 
 type Role = "none" | "read" | "full";
 
+/** What a right token allows, for whoever is to be known by more than one request. */
+export interface Grant {
+  readonly role: Role;
+}
+
 const encoder = new TextEncoder();
 
 export class Access {
   #full: Uint8Array | null = null;
   #read: Uint8Array | null = null;
   #role: Role = "full";
+  /** What the tokens allow that are right now: other tokens bring other grants. */
+  #grants: Readonly<Record<Role, Grant>> = grants();
 
   /** The token that allows everything, and the one that allows reading only; null: not set. */
   constructor(full: string | null, read: string | null) {
@@ -24,6 +31,7 @@ export class Access {
   replace(full: string | null, read: string | null): void {
     this.#full = full === null ? null : encoder.encode(full);
     this.#read = read === null ? null : encoder.encode(read);
+    this.#grants = grants();
   }
 
   /** Whether no token is set, so that everyone may do everything. */
@@ -49,6 +57,18 @@ export class Access {
     return this.#role !== "none";
   }
 
+  /** What the token that came last allows; null: it was none of ours. */
+  get grant(): Grant | null {
+    return this.#role === "none" ? null : this.#grants[this.#role];
+  }
+
+  /** Takes a grant in place of a token, for the questions to come; false if there is none, or its token is wrong by now. */
+  resume(grant: Grant | null): boolean {
+    const isRight = grant !== null && grant === this.#grants[grant.role];
+    this.#role = this.isOpen ? "full" : isRight ? grant.role : "none";
+    return this.#role !== "none";
+  }
+
   /** Whether who was admitted may do that; if not, the reply says so. */
   allows(operation: Operation, reply: Reply): boolean {
     if (operation.access === "read" || this.#role === "full") return true;
@@ -56,6 +76,10 @@ export class Access {
     reply.fail("forbidden", `Read-only token cannot execute command ${label}`);
     return false;
   }
+}
+
+function grants(): Readonly<Record<Role, Grant>> {
+  return { none: { role: "none" }, read: { role: "read" }, full: { role: "full" } };
 }
 
 function isEqual(token: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

@@ -19,6 +19,7 @@ export {
   SUBJECT,
 } from "./limits.ts";
 export { type Field, type Operation, type OperationId, OPERATIONS } from "./operation.ts";
+export { Peer } from "./peer.ts";
 export { Reply, SUM_WORDS } from "./reply.ts";
 export { ReplyBound, type ReplyWriter } from "./reply_writer.ts";
 export {

@@ -69,6 +69,8 @@ export interface Operation {
   readonly fingerprint?: Fingerprint;
   readonly v1?: WordsV1;
   readonly v2?: WordsV2;
+  /** What the command is called in RESP. */
+  readonly resp?: string;
 }
 
 type Fingerprint =
@@ -107,10 +109,29 @@ const ROWS = [
     fields: [],
     v1: { command: "ping" },
     v2: { ops: ["system.ping"], label: "ping" },
+    resp: "KARMA.PING",
   },
-  { id: "health", access: "read", fields: [], v2: { ops: ["system.health"], label: "health" } },
-  { id: "stats", access: "read", fields: [], v2: { ops: ["system.stats"], label: "stats" } },
-  { id: "metrics", access: "read", fields: [], v2: { ops: ["system.metrics"], label: "metrics" } },
+  {
+    id: "health",
+    access: "read",
+    fields: [],
+    v2: { ops: ["system.health"], label: "health" },
+    resp: "KARMA.HEALTH",
+  },
+  {
+    id: "stats",
+    access: "read",
+    fields: [],
+    v2: { ops: ["system.stats"], label: "stats" },
+    resp: "KARMA.STATS",
+  },
+  {
+    id: "metrics",
+    access: "read",
+    fields: [],
+    v2: { ops: ["system.metrics"], label: "metrics" },
+    resp: "KARMA.METRICS",
+  },
   {
     id: "trees",
     access: "read",
@@ -118,6 +139,7 @@ const ROWS = [
     page: { max: 10_000, fallback: 0 },
     v1: { command: "trees" },
     v2: { ops: ["tree.list"], label: "trees" },
+    resp: "KARMA.TREES",
   },
   {
     id: "create",
@@ -125,6 +147,7 @@ const ROWS = [
     fields: ["tree"],
     v1: { command: "create", missing: "create" },
     v2: { ops: ["tree.create"], label: "create", missing: "create" },
+    resp: "KARMA.CREATE",
   },
   {
     id: "drop",
@@ -132,6 +155,7 @@ const ROWS = [
     fields: ["tree"],
     v1: { command: "drop", missing: "refuse", absent: "not exists" },
     v2: { ops: ["tree.drop"], label: "drop", missing: "refuse" },
+    resp: "KARMA.DROP",
   },
   {
     id: "increment",
@@ -140,6 +164,7 @@ const ROWS = [
     fingerprint: "change",
     v1: { command: "increment", missing: "create" },
     v2: { ops: ["counter.increment", "series.increment"], label: "increment", missing: "create" },
+    resp: "KARMA.ADD",
   },
   {
     id: "decrement",
@@ -148,6 +173,7 @@ const ROWS = [
     fingerprint: "change",
     v1: { command: "decrement", missing: "create" },
     v2: { ops: ["counter.decrement"], label: "decrement", missing: "create" },
+    resp: "KARMA.SUB",
   },
   {
     id: "addAll",
@@ -159,6 +185,7 @@ const ROWS = [
       label: "batch_add",
       missing: "create",
     },
+    resp: "KARMA.MADD",
   },
   {
     id: "setAll",
@@ -166,6 +193,7 @@ const ROWS = [
     fields: ["tree", "items"],
     fingerprint: "items",
     v2: { ops: ["series.batch_set"], label: "batch_set", missing: "create" },
+    resp: "KARMA.MSET",
   },
   {
     id: "sum",
@@ -173,12 +201,14 @@ const ROWS = [
     fields: ["range?", "tree", "key"],
     v1: { command: "sum", missing: "empty" },
     v2: { ops: ["counter.sum", "series.sum"], label: "sum", missing: "refuse" },
+    resp: "KARMA.SUM",
   },
   {
     id: "sumAll",
     access: "read",
     fields: ["range?", "tree", "keys"],
     v2: { ops: ["counter.batch_sum", "series.batch_sum"], label: "batch_sum", missing: "refuse" },
+    resp: "KARMA.MSUM",
   },
   {
     id: "sumAcross",
@@ -192,6 +222,7 @@ const ROWS = [
     fields: ["range", "tree", "key"],
     v1: { command: "find", missing: "empty" },
     v2: { ops: ["counter.series", "series.points"], label: "find", missing: "refuse" },
+    resp: "KARMA.SERIES",
   },
   {
     id: "findAll",
@@ -199,6 +230,7 @@ const ROWS = [
     fields: ["range", "tree"],
     v1: { command: "find", missing: "empty" },
     v2: { ops: ["tree.series"], label: "find", missing: "refuse" },
+    resp: "KARMA.TREESERIES",
   },
   {
     id: "reset",
@@ -207,6 +239,7 @@ const ROWS = [
     fingerprint: "counter",
     v1: { command: "reset", missing: "empty", touches: true },
     v2: { ops: ["counter.reset"], label: "reset", missing: "create" },
+    resp: "KARMA.RESET",
   },
   {
     id: "resetAll",
@@ -216,6 +249,7 @@ const ROWS = [
     fingerprint: "counter",
     v1: { command: "reset", missing: "empty" },
     v2: { ops: ["tree.reset"], label: "reset", missing: "create" },
+    resp: "KARMA.TREERESET",
   },
   {
     id: "resetKeys",
@@ -223,6 +257,7 @@ const ROWS = [
     fields: ["tree", "keys"],
     fingerprint: "keys",
     v2: { ops: ["counter.batch_reset"], label: "batch_reset", missing: "refuse" },
+    resp: "KARMA.MRESET",
   },
   {
     id: "delete",
@@ -231,6 +266,7 @@ const ROWS = [
     fingerprint: "counter",
     v1: { command: "delete", missing: "empty", touches: true },
     v2: { ops: ["counter.delete_range"], label: "delete", missing: "create" },
+    resp: "KARMA.DEL",
   },
   {
     id: "deleteAll",
@@ -240,6 +276,7 @@ const ROWS = [
     fingerprint: "counter",
     v1: { command: "delete", missing: "empty" },
     v2: { ops: ["tree.delete_range"], label: "delete", missing: "create" },
+    resp: "KARMA.TREEDEL",
   },
   {
     id: "deleteKeys",
@@ -247,6 +284,7 @@ const ROWS = [
     fields: ["range", "tree", "keys"],
     fingerprint: "keys",
     v2: { ops: ["counter.batch_delete_range"], label: "batch_delete_range", missing: "refuse" },
+    resp: "KARMA.MDEL",
   },
   {
     id: "compact",
@@ -254,6 +292,7 @@ const ROWS = [
     fields: ["tree"],
     sweeps: true,
     v2: { ops: ["series.compact", "tree.compact"], label: "compact", missing: "refuse" },
+    resp: "KARMA.COMPACT",
   },
   {
     id: "compactAll",
@@ -261,6 +300,7 @@ const ROWS = [
     fields: [],
     sweeps: true,
     v2: { ops: ["system.compact"], label: "compact" },
+    resp: "KARMA.COMPACTALL",
   },
   {
     id: "deleteBefore",
@@ -278,6 +318,7 @@ const ROWS = [
     access: "read",
     fields: ["tree"],
     v2: { ops: ["tree.info"], label: "tree_info", missing: "refuse" },
+    resp: "KARMA.TREEINFO",
   },
   {
     id: "treeKeys",
@@ -285,12 +326,14 @@ const ROWS = [
     fields: ["tree", "limit?", "cursor?"],
     page: { max: 10_000, fallback: 1000 },
     v2: { ops: ["tree.keys"], label: "tree_keys", missing: "refuse" },
+    resp: "KARMA.KEYS",
   },
   {
     id: "treeSummary",
     access: "read",
     fields: ["range?", "tree", "cursor?"],
     v2: { ops: ["tree.summary"], label: "tree_summary", missing: "refuse" },
+    resp: "KARMA.SUMMARY",
   },
   {
     id: "treeTop",
@@ -298,6 +341,7 @@ const ROWS = [
     fields: ["range?", "tree", "limit?", "cursor?"],
     page: { max: 1000, fallback: 100 },
     v2: { ops: ["tree.top"], label: "tree_top", missing: "refuse" },
+    resp: "KARMA.TOP",
   },
   {
     id: "consume",
@@ -452,7 +496,13 @@ const ROWS = [
 ] as const;
 
 /** All rows get the same members: objects of one shape are looked up fastest. */
-const SHAPE = { page: undefined, sweeps: undefined, fingerprint: undefined, v1: undefined };
+const SHAPE = {
+  page: undefined,
+  sweeps: undefined,
+  fingerprint: undefined,
+  v1: undefined,
+  resp: undefined,
+};
 
 export const OPERATIONS: readonly Operation[] = ROWS.map((row, index) => {
   return { ...SHAPE, ...row, index };

@@ -17,6 +17,7 @@ type Shape =
   | "true"
   | "number" // in `lanes`
   | "text" // in `text`
+  | "status" // likewise: a word about the connection
   | "cells" // in `cells`: a counter's days
   | "counters" // of a whole tree, in `walk`, or one with very many days, in `days`
   | "applied" // how many changes, in `count`
@@ -60,6 +61,8 @@ export class Reply {
   isKept = true;
   /** Bytes of the reply that no bound counts: its id, and quotes around numbers. */
   uncountedBytes = 0;
+  /** Whether the connection ends with it. */
+  isLast = false;
   /** Resolves when the reply is complete; null: it is. */
   pending: Promise<void> | null = null;
 
@@ -78,6 +81,7 @@ export class Reply {
     this.isKept = true;
     this.pending = null;
     this.uncountedBytes = 0;
+    this.isLast = false;
     this.isLong = false;
     this.data = null; // large data is not kept after it has been written
     this.verdicts = NO_VERDICTS;

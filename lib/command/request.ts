@@ -7,6 +7,7 @@
 import type { TimeZone } from "../host/mod.ts";
 import { Items } from "./items.ts";
 import { type LimitMode, Limits } from "./limits.ts";
+import type { Peer } from "./peer.ts";
 import { type Missing, type Operation, OPERATIONS } from "./operation.ts";
 
 // Where the lanes of a field are in `lanes`.
@@ -29,6 +30,10 @@ export class Request {
   operation: Operation = OPERATIONS[0];
   /** The name of the protocol that it came in, and that its reply is written in. */
   protocol = "v2";
+  /** Who asks, in protocols in which that outlasts a request. */
+  peer: Peer | null = null;
+  /** How the reply is to be written, in protocols that have several ways to write one. */
+  form: "plain" | "info" | "size" = "plain";
   /** Whether bytes and time of the reply are bounded: by `--max-response-bytes` and `--query-timeout`. */
   isBounded = true;
   /** The span of the id that the reply is to have, and whether it is a string; empty: there is none. */

@@ -6,7 +6,7 @@
 
 import { assert } from "../assert.ts";
 import { type Frame, type Line, type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
-import { Access, Reply, Request } from "../command/mod.ts";
+import { Access, type Peer, Reply, Request } from "../command/mod.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Envelope, Protocol, ProtocolOptions } from "./protocol.ts";
 import { PROTOCOLS } from "./protocols.ts";
@@ -45,14 +45,23 @@ export class Codec {
     this.#last = protocols[0];
   }
 
+  /** Who a connection's client is that begins as `received` does; null: that is for each frame to tell. */
+  meet({ bytes, partStart, partEnd }: ReceiveBuffer): Peer | null {
+    for (const protocol of this.#protocols) {
+      const peer = protocol.meet(bytes, partStart, partEnd);
+      if (peer !== null) return peer;
+    }
+    return null;
+  }
+
   /** Takes the next frame off what a connection that last spoke `spoken` has sent. */
   frame(received: ReceiveBuffer, spoken: string, isEnded: boolean): Frame {
     return this.#named(spoken).frame(received, isEnded);
   }
 
   /**
-   * Decodes a frame of a connection that last spoke `spoken`. False: `reply` tells why not. With an `envelope` the
-   * connection speaks nothing else.
+   * Decodes a frame of a connection that last spoke `spoken`. False: `reply` has the answer. With an `envelope`, or
+   * a peer in the request, the connection speaks nothing else.
    */
   decode(
     frame: Line,
@@ -62,7 +71,8 @@ export class Codec {
     envelope: Envelope | null = null,
   ): boolean {
     request.clear();
-    const recognized = envelope === null ? this.#recognized(frame) : null;
+    const isSettled = envelope !== null || request.peer !== null;
+    const recognized = isSettled ? null : this.#recognized(frame);
     const protocol = recognized ?? this.#named(spoken);
     this.#last = protocol;
     request.protocol = protocol.name;
@@ -107,8 +117,10 @@ export class Codec {
   }
 
   #recognized(frame: Line): Protocol | null {
-    if (this.#last.recognizes(frame)) return this.#last;
-    for (const protocol of this.#protocols) if (protocol.recognizes(frame)) return protocol;
+    if (this.#last.isPerFrame && this.#last.recognizes(frame)) return this.#last;
+    for (const protocol of this.#protocols) {
+      if (protocol.isPerFrame && protocol.recognizes(frame)) return protocol;
+    }
     return null;
   }
 

@@ -7,7 +7,7 @@
 // the same in all protocols.
 
 import type { Frame, Line, ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
-import type { Access, Operation, Reply, Request } from "../command/mod.ts";
+import type { Access, Operation, Peer, Reply, Request } from "../command/mod.ts";
 
 /** What is said of requests outside of their frames: by the path and the headers of HTTP. */
 export interface Envelope {
@@ -24,6 +24,13 @@ export interface Protocol {
   readonly name: string;
   /** Whether `--max-response-bytes` and `--query-timeout` bound its replies. */
   readonly isBounded: boolean;
+  /** Whether each frame of a connection may be in it, or in another; false: connections speak it or they do not. */
+  readonly isPerFrame: boolean;
+  /**
+   * What is to be remembered of a client whose connection begins with bytes[start..end), and speaks nothing else from
+   * then on. Null: it does not begin in this protocol, or that cannot be told yet, or each frame tells.
+   */
+  meet(bytes: Uint8Array, start: number, end: number): Peer | null;
   /** Takes the next frame off what was received. `isEnded`: nothing more will come. */
   frame(received: ReceiveBuffer, isEnded: boolean): Frame;
   /** Whether a frame is in this protocol for certain. */

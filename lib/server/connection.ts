@@ -11,8 +11,8 @@ export interface Connection extends Remote {
   close(): void;
 }
 
-/** The protocols of the port: JSON lines, and HTTP by the first line of a connection. */
-export const PORT_PROTOCOLS = ["json", "http"] as const;
+/** The protocols of the port: JSON lines, and RESP and HTTP by the first line of a connection. */
+export const PORT_PROTOCOLS = ["json", "resp", "http"] as const;
 export type PortProtocol = (typeof PORT_PROTOCOLS)[number];
 
 /** Limits of a session; 0: no limit. */

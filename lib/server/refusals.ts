@@ -1,6 +1,6 @@
 // Refusals: the replies to clients whose connection ends because of the memory that their requests would hold.
 
-import type { SendBuffer } from "../bytes/mod.ts";
+import { SendBuffer } from "../bytes/mod.ts";
 import type { CallContext } from "./exchange.ts";
 
 /** Its request is longer than requests may be. */
@@ -22,12 +22,13 @@ export function tooMuchAtOnce(
   records: CallContext,
   spoken: string,
   isStranger: boolean,
-  out: SendBuffer,
-) {
+): SendBuffer {
   const sentence = isStranger
     ? "Requests without a right token take too much memory: show the token in a small request first"
     : "The buffers of all connections are full: send smaller requests, or try again later";
+  const out = new SendBuffer(256);
   refuse(records, spoken, sentence, out);
+  return out;
 }
 
 function refuse(

@@ -5,7 +5,7 @@
 // that it reveals is as durable as the policy promises. One read, one commit and one write are awaited for all the
 // requests that a read brings.
 
-import { type ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
+import type { ReceiveBuffer, SendBuffer } from "../bytes/mod.ts";
 import type { Backend } from "./backend.ts";
 import type { BufferBound } from "./buffer_bound.ts";
 import type { Connection, SessionLimits } from "./connection.ts";
@@ -20,6 +20,7 @@ import { type Gate, type Stranger, STRANGER_BYTES_BUSY } from "./gate.ts";
 import { Holding, type Owner } from "./holding.ts";
 import { tooLong, tooMuchAtOnce } from "./refusals.ts";
 import { Quota } from "./round_robin.ts";
+import { Speech } from "./speech.ts";
 import { complete } from "./long_reply.ts";
 
 /**
@@ -45,13 +46,9 @@ export class Session implements Job, Owner, Stranger, Leaver {
   #worked = 0;
   #exchange: Exchange | null = null;
   #state: State = "done";
-  /** What the client spoke last. */
-  #spoken = "v2";
-  /** Whether no request has come yet, and whether it has turned out that the client speaks another protocol. */
-  #isNew = true;
+  readonly #speech: Speech;
+  /** Whether it has turned out that the client speaks another protocol. */
   #isForeign = false;
-  readonly #envelope: Envelope | null;
-  readonly #speaksJson: boolean;
   /** What came, of a client that speaks HTTP: the connection stays open at the end of `run`. */
   handedOver: Uint8Array<ArrayBuffer> | null = null;
   #closed = false;
@@ -74,8 +71,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
     envelope: Envelope | null = null,
   ) {
     this.#connection = connection;
-    this.#envelope = envelope;
-    this.#speaksJson = envelope !== null || limits.protocols.has("json");
+    this.#speech = new Speech(envelope, limits.protocols);
     this.#backend = backend;
     this.#exchanges = exchanges;
     this.#turnBudget = turnBudget;
@@ -124,9 +120,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   /** Cuts the connection for others' sake: tells the client so if that can be done at once. */
   cut(): void {
     if (this.idle && this.#received.hasPart) {
-      const out = new SendBuffer(256);
-      tooMuchAtOnce(this.#exchanges.records, this.#spoken, this.isStranger, out);
-      this.#connection.write(out.view(0)).catch(() => {});
+      this.#connection.write(this.#noRoom().view(0)).catch(() => {});
     }
     this.close();
   }
@@ -192,47 +186,51 @@ export class Session implements Job, Owner, Stranger, Leaver {
     const received = this.#received;
     const before = received.left - out.length;
     if (this.#turnBudget.begin()) this.#backend.beginTurn();
-    this.#state = this.#speaksJson ? this.#answerAll(exchange) : this.#answerOther(exchange);
+    const isServed = this.#speech.isServed(this.#exchanges.records.codec, received);
+    this.#state = isServed ? this.#answerAll(exchange) : this.#answerOther(exchange);
     const worked = before - received.left + out.length;
     this.#worked += worked;
     this.#turnBudget.spend(worked);
     this.#turnBudget.answered(exchange.requests - requests - (exchange.kept === null ? 0 : 1));
-    this.#isNew &&= exchange.requests === 0;
+    this.#speech.isNew &&= exchange.requests === 0;
   }
 
   #answerAll(exchange: Exchange): State {
     const received = this.#received;
     const { out } = exchange;
-    const envelope = this.#envelope;
+    const speech = this.#speech;
+    const { envelope } = speech;
     const { request, reply, codec } = this.#exchanges.records;
     const enough = Math.max(0, received.left - SLICE_BYTES);
+    request.peer = speech.peer;
     for (;;) {
       const frame = envelope !== null && envelope.isWhole
         ? frameWhole(received, this.#isEnded)
-        : codec.frame(received, this.#spoken, this.#isEnded);
+        : codec.frame(received, speech.spoken, this.#isEnded);
       if (frame === "none") return this.#noteRest(exchange);
       if (frame === "too long") {
-        tooLong(this.#exchanges.records, this.#spoken, received.frameBytesMax, out);
+        tooLong(this.#exchanges.records, speech.spoken, received.frameBytesMax, out);
         return "refused";
       }
       reply.clear();
       exchange.requests++;
       const isDecoded = this.isStranger
-        ? this.#gate.decode(this, codec, received, this.#spoken, request, reply, envelope)
-        : codec.decode(received, this.#spoken, request, reply, envelope);
+        ? this.#gate.decode(this, codec, received, speech.spoken, request, reply, envelope)
+        : codec.decode(received, speech.spoken, request, reply, envelope);
       if (isDecoded) {
         this.#backend.execute(request, reply);
       } else if (reply.code === "invalid_json" && envelope === null) {
         const state = this.#turnAway(exchange);
         if (state !== null) return state;
       } else if (reply.code === "unauthorized") this.#gate.unauthorized(this.#connection);
-      this.#spoken = request.protocol;
+      speech.spoken = request.protocol;
       if (reply.pending !== null || reply.isWalked) { // it is completed before the next is looked at
         this.#exchanges.keep(exchange);
         return "pause";
       }
       codec.encode(request, reply, out);
       if (reply.code !== null) this.#backend.statistics.errors++;
+      if (reply.isLast) return "refused";
       if (out.length >= SEND_BYTES || this.#turnBudget.isSliceOver) return "pause";
       if (received.left < enough) return "pause";
     }
@@ -249,7 +247,7 @@ export class Session implements Job, Owner, Stranger, Leaver {
   #turnAway(exchange: Exchange): State | null {
     const { bytes, start, end, partEnd } = this.#received;
     const foreign = foreignLine(bytes, start, end);
-    const isFirst = this.#isNew && exchange.requests === 1;
+    const isFirst = this.#speech.isNew && exchange.requests === 1;
     if (foreign !== "http" || !isFirst || !this.#limits.protocols.has("http")) {
       return foreign === null ? null : this.#refuse(foreign, exchange);
     }
@@ -301,10 +299,12 @@ export class Session implements Job, Owner, Stranger, Leaver {
 
   /** Tells the client that there is no room for its request. */
   async #deny(): Promise<void> {
-    const out = new SendBuffer(256);
-    tooMuchAtOnce(this.#exchanges.records, this.#spoken, this.isStranger, out);
-    await this.#flush({ out });
+    await this.#flush({ out: this.#noRoom() });
     await this.#linger();
+  }
+
+  #noRoom(): SendBuffer {
+    return tooMuchAtOnce(this.#exchanges.records, this.#speech.spoken, this.isStranger);
   }
 
   #beginWrite(out: SendBuffer): void {

@@ -58,6 +58,7 @@ export class JsonReplyWriter implements ReplyWriter {
       case "true":
         return out.raw(TRUE);
       case "text":
+      case "status":
         return out.jsonString(encoder.encode(reply.text));
       case "cells":
         return writeCells(reply.cells, out);

@@ -79,6 +79,7 @@ const END = encoder.encode("}\r\n");
 export class V1 implements Protocol {
   readonly name = "v1";
   readonly isBounded = false;
+  readonly isPerFrame = true;
   readonly #requestLine: RequestLine;
   readonly #replies: JsonReplyWriter;
   readonly #access: Access;
@@ -88,6 +89,10 @@ export class V1 implements Protocol {
     this.#requestLine = requestLine;
     this.#replies = replies;
     this.#access = access;
+  }
+
+  meet(): null {
+    return null;
   }
 
   frame(received: ReceiveBuffer, isEnded: boolean): Frame {

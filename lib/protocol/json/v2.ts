@@ -66,6 +66,7 @@ const TEXT = encoder.encode("text");
 export class V2 implements Protocol {
   readonly name = "v2";
   readonly isBounded = true;
+  readonly isPerFrame = true;
   readonly #requestLine: RequestLine;
   readonly #replies: JsonReplyWriter;
   readonly #access: Access;
@@ -83,6 +84,10 @@ export class V2 implements Protocol {
     this.#replies = replies;
     this.#access = access;
     this.#fields = new Fields(requestLine, itemsMax);
+  }
+
+  meet(): null {
+    return null;
   }
 
   frame(received: ReceiveBuffer, isEnded: boolean): Frame {

@@ -8,7 +8,7 @@ import type { Config, Size } from "../../../lib/cli/options.ts";
 const DEFAULTS: Config = {
   host: "0.0.0.0",
   port: 8080,
-  protocols: new Set(["json", "http"] as const),
+  protocols: new Set(["json", "resp", "http"] as const),
   corsOrigins: [],
   tlsPort: "",
   tlsCertificate: "",
@@ -217,7 +217,7 @@ const REFUSED: [args: string[], message: string][] = [
   ],
   [
     ["--protocols=json,"],
-    'Option --protocols must be one or more of json, http, with commas between them: "json,"',
+    'Option --protocols must be one or more of json, resp, http, with commas between them: "json,"',
   ],
   [
     ["--cors-origin=a.example"],

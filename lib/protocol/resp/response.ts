@@ -1,0 +1,311 @@
+// Responses in RESP 2 and 3: every shape of a reply.
+//
+//   :3 CR LF              a number; beyond 63 bits $20 ... (RESP 2) or (18446744073709551615 (RESP 3)
+//   *2 CR LF / %1 CR LF   a map: an array of names and values in RESP 2
+//
+// Invariant: lists and maps tell how many elements they have. Of a walk that is known only at its end, so its head is put
+// in front of what was written: such replies are held until they are complete (`isBounded`).
+
+import { type SendBuffer, u64ToBigInt } from "../../bytes/mod.ts";
+import {
+  type Data,
+  Real,
+  type Reply,
+  type Request,
+  ROW_WORDS,
+  Rows,
+  SUM_WORDS,
+} from "../../command/mod.ts";
+import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../../tree/mod.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const OK = encoder.encode("+OK\r\n");
+const PONG = encoder.encode("+PONG\r\n");
+const LINE_END = encoder.encode("\r\n");
+const NULL_2 = encoder.encode("$-1\r\n");
+const NULL_3 = encoder.encode("_\r\n");
+
+const COLON = 0x3a;
+const DOLLAR = 0x24;
+
+/** A number from here on, in its high lane, is beyond the signed 64 bits of RESP's integers. */
+const SIGN = 0x80000000;
+
+/** Elements of a piece of a long list. */
+const PIECE_ELEMENTS = 256;
+
+export class RespReplyWriter {
+  /** What is left of a long list; null: nothing. */
+  #pieces: Iterator<void> | null = null;
+  /** Where a walked reply begins in its buffer, and the counters in it so far. */
+  #start = 0;
+  #counters = 0;
+  /** Likewise of a counter with many days. */
+  #daysStart = 0;
+  #days = 0;
+
+  /** Writes the response of a reply without an error; of a walked one only the beginning. */
+  write(request: Request, reply: Reply, out: SendBuffer): void {
+    const version = versionOf(request);
+    switch (reply.shape) {
+      case "number":
+        return writeNumber(reply.lanes[0], reply.lanes[1], version, out);
+      case "pong":
+        return out.raw(PONG);
+      case "ok":
+        return out.raw(OK);
+      case "true":
+        return writeData(true, version, out);
+      case "text":
+        return writeData(reply.text, version, out);
+      case "status":
+        return out.text(`+${reply.text}\r\n`);
+      case "cells":
+        return writeCells(reply.cells, version, out);
+      case "counters":
+        return this.#begin(reply, out);
+      case "applied":
+      case "tally":
+        return writeTally(reply, version, out);
+      case "sums":
+        return writeSums(reply, version, out);
+      case "data":
+        return this.#writeData(request, reply, version, out);
+      case "stored":
+        return writeStored(dataOf(reply.stored), version, out);
+      case "verdict":
+      case "verdicts":
+        return; // no command of this protocol asks for one
+    }
+  }
+
+  /** Writes the next piece of a walked reply. "end": it was the last one. */
+  more(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
+    if (this.#pieces === null) return this.#writeCounters(request, reply, out);
+    if (!this.#pieces.next().done) return "more";
+    this.#pieces = null;
+    return "end";
+  }
+
+  #writeData(request: Request, reply: Reply, version: number, out: SendBuffer): void {
+    if (request.form === "size") return writeData(memberOf(reply.data, "keys"), version, out);
+    if (request.form === "info") return writeData(infoOf(reply.data), version, out);
+    if (!reply.isLong) return writeData(reply.data, version, out);
+    this.#pieces = writePieces(reply.data, version, out);
+  }
+
+  #begin(reply: Reply, out: SendBuffer): void {
+    this.#start = out.length;
+    this.#counters = this.#days = 0;
+    this.#daysStart = reply.walk === null ? out.length : -1;
+  }
+
+  /** Writes a branch, or some days of a counter that has many. */
+  #writeCounters(request: Request, reply: Reply, out: SendBuffer): "more" | "end" {
+    const version = versionOf(request);
+    const { walk } = reply;
+    if (reply.days !== null) {
+      const isMore = reply.days.next(reply.cells);
+      writeDays(reply.cells, version, out);
+      this.#days += reply.cells.count;
+      if (isMore) return "more";
+      reply.days = null;
+      insertHead(this.#days, version, out, this.#daysStart);
+      return walk === null ? "end" : "more";
+    }
+    const branch = walk!.next();
+    if (branch === null) {
+      insertHead(this.#counters, version, out, this.#start);
+      return "end";
+    }
+    const keys = walk!.keys(branch);
+    for (let at = 0; at < keys.length; at += 2) {
+      const [lo, hi] = [keys[at], keys[at + 1]];
+      const slot = branch.locate(lo, hi);
+      this.#counters++;
+      writeNumber(lo, hi, version, out);
+      if (branch.count(slot) > STEP_CELLS) {
+        reply.days = new DayWalk(walk!.tree, lo, hi, request.dayFrom, request.dayTo);
+        this.#days = 0;
+        this.#daysStart = out.length;
+        walk!.goOnBehind(lo, hi);
+        return "more";
+      }
+      writeCounter(branch, slot, request, version, out);
+    }
+    return "more";
+  }
+}
+
+/** The version that the client wants replies in. */
+export function versionOf({ peer }: Request): number {
+  return peer === null ? 2 : peer.version;
+}
+
+/** Writes the head of a list or a map, and its elements are next. */
+export function writeHead(kind: "*" | "%", count: number, version: number, out: SendBuffer): void {
+  const isMap = kind === "%";
+  out.byte((isMap && version < 3 ? "*" : kind).charCodeAt(0));
+  out.decimal(isMap && version < 3 ? 2 * count : count, 0);
+  out.raw(LINE_END);
+}
+
+/** Writes an unsigned number of 64 bits. */
+function writeNumber(lo: number, hi: number, version: number, out: SendBuffer): void {
+  if (hi >= SIGN) return writeData(u64ToBigInt(lo, hi), version, out);
+  out.byte(COLON);
+  out.decimal(lo, hi);
+  out.raw(LINE_END);
+}
+
+/** Writes a string. */
+export function writeString(bytes: Uint8Array, out: SendBuffer): void {
+  out.byte(DOLLAR);
+  out.decimal(bytes.length, 0);
+  out.raw(LINE_END);
+  out.raw(bytes);
+  out.raw(LINE_END);
+}
+
+/** Writes any value. */
+export function writeData(data: Data, version: number, out: SendBuffer): void {
+  for (const _piece of writePieces(data, version, out));
+}
+
+function* writePieces(data: Data, version: number, out: SendBuffer): Generator<void> {
+  if (data === null) return out.raw(version < 3 ? NULL_2 : NULL_3);
+  if (typeof data === "string") return writeString(encoder.encode(data), out);
+  if (typeof data === "boolean") return out.text(booleanOf(data, version));
+  if (typeof data === "number") return out.text(`:${data}\r\n`);
+  if (typeof data === "bigint") return out.text(bigOf(data, version));
+  if (data instanceof Real) return out.text(realOf(data, version));
+  if (data instanceof Rows) return yield* writeRows(data, version, out);
+  let count = 0;
+  if (Array.isArray(data)) {
+    writeHead("*", data.length, version, out);
+    for (const element of data) {
+      yield* writePieces(element, version, out);
+      if (++count % PIECE_ELEMENTS === 0) yield;
+    }
+    return;
+  }
+  const members = Object.entries(data as { readonly [name: string]: Data });
+  writeHead("%", members.length, version, out);
+  for (const [name, member] of members) {
+    writeString(encoder.encode(name), out);
+    yield* writePieces(member, version, out);
+  }
+}
+
+function booleanOf(data: boolean, version: number): string {
+  return version < 3 ? `:${data ? 1 : 0}\r\n` : `#${data ? "t" : "f"}\r\n`;
+}
+
+function bigOf(data: bigint, version: number): string {
+  if (BigInt.asIntN(64, data) === data) return `:${data}\r\n`;
+  return version < 3 ? `$${String(data).length}\r\n${data}\r\n` : `(${data}\r\n`;
+}
+
+function realOf(data: Real, version: number): string {
+  const text = String(data);
+  return version < 3 ? `$${text.length}\r\n${text}\r\n` : `,${text}\r\n`;
+}
+
+/** Counters with a number each, as a map; those of equal keys do not occur. */
+function* writeRows({ words }: Rows, version: number, out: SendBuffer): Generator<void> {
+  writeHead("%", words.length / ROW_WORDS, version, out);
+  for (let at = 0; at < words.length; at += ROW_WORDS) {
+    writeNumber(words[at + 2], words[at + 3], version, out);
+    writeNumber(words[at], words[at + 1], version, out);
+    if (at % (PIECE_ELEMENTS * ROW_WORDS) === 0) yield;
+  }
+}
+
+/** The sums alone, in the order of the keys that were asked for. */
+function writeSums({ sums, count }: Reply, version: number, out: SendBuffer): void {
+  writeHead("*", count, version, out);
+  for (let at = 0; at < SUM_WORDS * count; at += SUM_WORDS) {
+    writeNumber(sums[at + 2], sums[at + 3], version, out);
+  }
+}
+
+/** How many changes there were, and what they are together where that is told. */
+function writeTally(reply: Reply, version: number, out: SendBuffer): void {
+  const { lanes } = reply;
+  const applied = { applied: reply.count };
+  const hasTotal = reply.shape === "tally";
+  writeData(
+    hasTotal ? { ...applied, total: u64ToBigInt(lanes[0], lanes[1]) } : applied,
+    version,
+    out,
+  );
+}
+
+function writeCells(cells: Cells, version: number, out: SendBuffer): void {
+  writeHead("%", cells.count, version, out);
+  writeDays(cells, version, out);
+}
+
+function writeDays({ words, count }: Cells, version: number, out: SendBuffer): void {
+  for (let at = 0; at < 3 * count; at += 3) {
+    writeNumber(words[at], 0, version, out);
+    writeNumber(words[at + 1], words[at + 2], version, out);
+  }
+}
+
+function writeCounter(
+  branch: Branch,
+  slot: number,
+  { dayFrom, dayTo }: Request,
+  version: number,
+  out: SendBuffer,
+): void {
+  const from = branch.seek(slot, dayFrom);
+  let to = from;
+  while (to < branch.count(slot) && branch.day(slot, to) <= dayTo) to++;
+  writeHead("%", to - from, version, out);
+  for (let index = from; index < to; index++) {
+    writeNumber(branch.day(slot, index), 0, version, out);
+    writeNumber(branch.valueLo(slot, index), branch.valueHi(slot, index), version, out);
+  }
+}
+
+/** Puts the head of a map in front of what was written from `start` on. */
+function insertHead(count: number, version: number, out: SendBuffer, start: number): void {
+  const end = out.length;
+  writeHead("%", count, version, out);
+  const head = out.bytes.slice(end, out.length);
+  out.bytes.copyWithin(start + head.length, start, end);
+  out.bytes.set(head, start);
+}
+
+function memberOf(data: Data, name: string): Data {
+  return (data as { readonly [name: string]: Data })[name];
+}
+
+/** Statistics as lines of `name:value`. */
+function infoOf(data: Data): string {
+  const members = Object.entries(data as { readonly [name: string]: Data });
+  const lines = members.map(([name, value]) => `${name}:${value ?? ""}`);
+  return ["# Server", "server_name:karma", "redis_mode:standalone", "loading:0", ...lines, ""]
+    .join("\r\n");
+}
+
+/** Writes a repeated answer as the first one was written: the word OK, or sums as they are alone. */
+function writeStored(data: Data, version: number, out: SendBuffer): void {
+  if (data === "OK") return out.raw(OK);
+  const isOfSums = Array.isArray(data);
+  writeData(isOfSums ? data.map((sum) => memberOf(sum, "value")) : data, version, out);
+}
+
+/** What an answer says that was kept as JSON. */
+function dataOf(stored: Uint8Array): Data {
+  return JSON.parse(decoder.decode(stored), exact) as Data;
+}
+
+/** Numbers beyond 2^53 as they were written. */
+function exact(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const isExact = typeof value !== "number" || Number.isSafeInteger(value);
+  return isExact || context?.source === undefined ? value : BigInt(context.source);
+}
