@@ -24,10 +24,6 @@ export function isOpenCommand(command: ConnectionCommand): boolean {
 
 const encoder = new TextEncoder();
 
-/**
- * Answers a command about the connection. Its words are text, the first one the command's name in any case.
- * True: it is an operation, which `request` then names by its form.
- */
 export class ConnectionCommands {
   readonly #access: Access;
 
@@ -35,7 +31,10 @@ export class ConnectionCommands {
     this.#access = access;
   }
 
-  /** Fills the reply; or returns the operation that answers: "ping", or "stats" in the form that `request` then has. */
+  /**
+   * Answers a command, whose words are text, its name among them. Fills the reply; or returns the operation that answers:
+   * "ping", or "stats" in the form that `request` then has.
+   */
   answer(
     command: ConnectionCommand,
     words: readonly string[],

@@ -1,6 +1,7 @@
 // Responses in RESP 2 and 3: every shape of a reply.
 //
-//   :3 CR LF              a number; beyond 63 bits $20 ... (RESP 2) or (18446744073709551615 (RESP 3)
+//   :3 CR LF              a number; beyond 63 bits a string of its digits, in both versions, because redis-cli 7.0 does
+//                         not read the big numbers of RESP 3
 //   *2 CR LF / %1 CR LF   a map: an array of names and values in RESP 2
 //
 // Invariant: lists and maps tell how many elements they have. Of a walk that is known only at its end, so its head is put
@@ -178,7 +179,7 @@ function* writePieces(data: Data, version: number, out: SendBuffer): Generator<v
   if (typeof data === "string") return writeString(encoder.encode(data), out);
   if (typeof data === "boolean") return out.text(booleanOf(data, version));
   if (typeof data === "number") return out.text(`:${data}\r\n`);
-  if (typeof data === "bigint") return out.text(bigOf(data, version));
+  if (typeof data === "bigint") return out.text(bigOf(data));
   if (data instanceof Real) return out.text(realOf(data, version));
   if (data instanceof Rows) return yield* writeRows(data, version, out);
   let count = 0;
@@ -202,9 +203,9 @@ function booleanOf(data: boolean, version: number): string {
   return version < 3 ? `:${data ? 1 : 0}\r\n` : `#${data ? "t" : "f"}\r\n`;
 }
 
-function bigOf(data: bigint, version: number): string {
+function bigOf(data: bigint): string {
   if (BigInt.asIntN(64, data) === data) return `:${data}\r\n`;
-  return version < 3 ? `$${String(data).length}\r\n${data}\r\n` : `(${data}\r\n`;
+  return `$${String(data).length}\r\n${data}\r\n`;
 }
 
 function realOf(data: Real, version: number): string {

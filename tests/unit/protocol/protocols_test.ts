@@ -10,6 +10,7 @@ import { Tree } from "../../../lib/tree/tree.ts";
 import { Walk } from "../../../lib/tree/walk.ts";
 import type { Protocol } from "../../../lib/protocol/protocol.ts";
 import { PROTOCOLS } from "../../../lib/protocol/protocols.ts";
+import { valuesOf } from "../../support/resp.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -36,6 +37,12 @@ const SAMPLES: Record<string, {
     unknown: '{"v":2,"op":"no.such","series":"t","key":7}',
     foreign: '{"command":"ping"}',
     end: "\n",
+  },
+  resp: {
+    sum: "KARMA.SUM t 7",
+    unknown: "KARMA.NOSUCH t 7",
+    foreign: '{"v":2,"op":"system.ping"}',
+    end: "\r\n",
   },
 };
 
@@ -132,7 +139,14 @@ Deno.test("protocols: a walked reply is what its pieces are, one after the other
     while (protocol.more(request, reply, out) === "more") pieces++;
     protocol.encodeEnd(request, reply, out);
     assert(pieces > 1, protocol.name);
-    const { response } = JSON.parse(decoder.decode(out.view(0)));
+    const text = decoder.decode(out.view(0));
+    if (protocol.name === "resp") {
+      const counters = valuesOf(text)[0] as unknown[];
+      assertEquals(counters.length, 10_000);
+      assertEquals(counters.slice(-2), [5000n, [20260101n, 5000n]]);
+      continue;
+    }
+    const { response } = JSON.parse(text);
     assertEquals(Object.keys(response).length, 5000);
     assertEquals(response[5000], { 20260101: 5000 });
   }
