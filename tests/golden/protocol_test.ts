@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { OPERATIONS } from "../../lib/command/operation.ts";
 import { Client } from "../support/client.ts";
+import { printed, RespClient } from "../support/resp.ts";
 import { Server } from "../support/server.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -64,8 +65,24 @@ Deno.test("protocol.md and README.md: every call of curl prints what it says", a
   }
 });
 
+Deno.test("protocol.md and README.md: every command of RESP is answered as it says", async () => {
+  const readme = Deno.readTextFileSync(new URL("README.md", ROOT));
+  for (const [document, atLeast] of [[text, 7], [readme, 1]] as const) {
+    await using server = await Server.start();
+    using client = await RespClient.connect(server.port);
+    const found = [
+      ...document.matchAll(/^(?:karma>|\$ redis-cli -p 8080) (.*)\n((?:[^k`$].*\n)+)/gm),
+    ];
+    assert(found.length >= atLeast);
+    for (const [, command, answer] of found) {
+      assertEquals(printed(await client.ask(...command.split(" "))) + "\n", answer, command);
+    }
+  }
+});
+
 Deno.test("protocol.md: every operation is there under all its names, every command, every code", () => {
-  for (const { v1, v2 } of OPERATIONS) {
+  for (const { v1, v2, resp } of OPERATIONS) {
+    if (resp) assertMatch(text, new RegExp(`^\\| .*\`${resp}[ \`]`, "m"));
     for (const op of v2?.ops ?? []) assert(text.includes(`\`${op}\``), `${op} is missing`);
     if (v1) assert(text.includes(`\`${v1.command}\``), `${v1.command} is missing`);
   }

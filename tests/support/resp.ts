@@ -77,3 +77,50 @@ export function printed(value: Value): string {
   if (value.length === 0) return "(empty array)";
   return value.map((element, index) => `${index + 1}) ${printed(element)}`).join("\n");
 }
+
+/** A connection that speaks RESP. */
+export class RespClient implements Disposable {
+  readonly #connection: Deno.TcpConn;
+
+  private constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  static async connect(port: number): Promise<RespClient> {
+    return new RespClient(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+
+  /** The reply to a command. */
+  async ask(...words: readonly string[]): Promise<Value> {
+    const [value] = await this.exchange(commandOf(...words), 1);
+    return value;
+  }
+
+  /** Sends text and returns so many replies to it. */
+  async exchange(sent: string, replies: number): Promise<Value[]> {
+    const bytes = new TextEncoder().encode(sent);
+    for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
+    const decoder = new TextDecoder();
+    const part = new Uint8Array(65536);
+    for (let received = "";;) {
+      const count = await this.#connection.read(part);
+      if (count === null) throw new Error(`The server closed after: ${received}`);
+      received += decoder.decode(part.subarray(0, count), { stream: true });
+      const values = wholeValuesOf(received);
+      if (values.length >= replies) return values;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection.close();
+  }
+}
+
+/** The values of a text; none, if the last one is not whole. */
+function wholeValuesOf(text: string): Value[] {
+  try {
+    return valuesOf(text);
+  } catch {
+    return [];
+  }
+}

@@ -140,12 +140,12 @@ export class RespReplyWriter {
 }
 
 /** The version that the client wants replies in. */
-export function versionOf({ peer }: Request): number {
+function versionOf({ peer }: Request): number {
   return peer === null ? 2 : peer.version;
 }
 
 /** Writes the head of a list or a map, and its elements are next. */
-export function writeHead(kind: "*" | "%", count: number, version: number, out: SendBuffer): void {
+function writeHead(kind: "*" | "%", count: number, version: number, out: SendBuffer): void {
   const isMap = kind === "%";
   out.byte((isMap && version < 3 ? "*" : kind).charCodeAt(0));
   out.decimal(isMap && version < 3 ? 2 * count : count, 0);
@@ -161,7 +161,7 @@ function writeNumber(lo: number, hi: number, version: number, out: SendBuffer): 
 }
 
 /** Writes a string. */
-export function writeString(bytes: Uint8Array, out: SendBuffer): void {
+function writeString(bytes: Uint8Array, out: SendBuffer): void {
   out.byte(DOLLAR);
   out.decimal(bytes.length, 0);
   out.raw(LINE_END);
@@ -170,7 +170,7 @@ export function writeString(bytes: Uint8Array, out: SendBuffer): void {
 }
 
 /** Writes any value. */
-export function writeData(data: Data, version: number, out: SendBuffer): void {
+function writeData(data: Data, version: number, out: SendBuffer): void {
   for (const _piece of writePieces(data, version, out));
 }
 
