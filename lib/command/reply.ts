@@ -18,6 +18,7 @@ type Shape =
   | "number" // in `lanes`
   | "text" // in `text`
   | "status" // likewise: a word about the connection
+  | "echo" // in `subject`: what the client sent
   | "cells" // in `cells`: a counter's days
   | "counters" // of a whole tree, in `walk`, or one with very many days, in `days`
   | "applied" // how many changes, in `count`

@@ -59,6 +59,7 @@ export class JsonReplyWriter implements ReplyWriter {
         return out.raw(TRUE);
       case "text":
       case "status":
+      case "echo":
         return out.jsonString(encoder.encode(reply.text));
       case "cells":
         return writeCells(reply.cells, out);

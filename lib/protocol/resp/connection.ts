@@ -32,7 +32,7 @@ export class ConnectionCommands {
   }
 
   /**
-   * Answers a command, whose words are text, its name among them. Fills the reply; or returns the operation that answers:
+   * Answers a command, whose words are text, its name among them, and the second one is in `reply.subject` as it came. Fills the reply; or returns the operation that answers:
    * "ping", or "stats" in the form that `request` then has.
    */
   answer(
@@ -45,9 +45,9 @@ export class ConnectionCommands {
     switch (command) {
       case "PING":
         if (words.length === 1) return "ping";
-        return words.length > 2 ? arity(command, reply) : tell(words[1], reply);
+        return words.length > 2 ? arity(command, reply) : echo(reply);
       case "ECHO":
-        return tell(words[1], reply);
+        return echo(reply);
       case "SELECT":
         return words[1] === "0" ? ok(reply) : fail("DB index is out of range", reply);
       case "QUIT":
@@ -225,6 +225,12 @@ function docOf({ name, operation }: (typeof COMMANDS)[number]): [string, Data] {
 
 function tell(data: Data, reply: Reply): null {
   reply.object(data);
+  return null;
+}
+
+/** The argument comes back as it is: it need not be text. */
+function echo(reply: Reply): null {
+  reply.shape = "echo";
   return null;
 }
 

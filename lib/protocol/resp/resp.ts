@@ -119,6 +119,7 @@ export class Resp implements Protocol {
     for (let at = 0; at < count; at++) {
       words.push(decoder.decode(request.bytes.subarray(starts[at], ends[at])));
     }
+    if (count > 1) reply.subject = request.bytes.slice(starts[1], ends[1]);
     const peer = request.peer ?? new Peer(this.name, 0);
     const asked = this.#connection.answer(command.name, words, peer, request, reply);
     if (asked === null) return false;

@@ -62,6 +62,8 @@ export class RespReplyWriter {
         return writeData(reply.text, version, out);
       case "status":
         return out.text(`+${reply.text}\r\n`);
+      case "echo":
+        return writeString(reply.subject, out);
       case "cells":
         return writeCells(reply.cells, version, out);
       case "counters":
