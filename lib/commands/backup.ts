@@ -16,8 +16,8 @@ import { clientOf, EXIT, type ExitCode, print, type ToolHost } from "./tool_host
 type BackupLine = Extract<ToolLine, { name: "backup" }>;
 type Out = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
 
-/** What is asked for at once; in base64 it fits a reply. */
-const PART_BYTES = 1 << 19;
+/** What is asked for at once: the server makes it into a reply in one go, in a millisecond or two. */
+const PART_BYTES = 1 << 16;
 
 /** A part of a backup, as a server gives it. */
 interface Part {

@@ -28,6 +28,9 @@ interface Frozen {
 /** A client that reads nothing for so long has gone. */
 const PATIENCE_MS = 60_000;
 
+/** More than all else in a reply that has a part. */
+const REST_BYTES_MAX = 512;
+
 const NONE = "No backup is under way";
 
 export class Backup {
@@ -103,6 +106,8 @@ export class Backup {
     const { archive, moment } = frozen;
     try {
       const bytes = await archive.read(offset, limit);
+      const replyBytes = 4 * Math.ceil(bytes.length / 3) + REST_BYTES_MAX;
+      if (!this.#parts.bound.fitsBytes(reply, replyBytes)) return;
       const next = offset + bytes.length;
       reply.object({
         moment,
@@ -114,7 +119,6 @@ export class Backup {
         done: next === archive.bytes,
         data_base64: bytes.toBase64(),
       });
-      this.#parts.bound.fits(reply);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#tell(error.message);
