@@ -27,6 +27,9 @@ export class Real {
   }
 }
 
+/** Where names begin in a tree, behind the last number: the place of a name is this and its id. */
+export const NAMES_START = 1n << 64n;
+
 /** Words of a row: value lo, value hi, key lo, key hi. */
 export const ROW_WORDS = 4;
 
@@ -35,10 +38,17 @@ export class Rows {
   readonly words: Uint32Array;
   /** What the number is called. */
   readonly valueName: "value" | "total";
+  /** The keys that are names, each at the index of its row; null: all are numbers. */
+  readonly names: readonly (Uint8Array | undefined)[] | null;
 
   /** `words` are ROW_WORDS for each counter. The list owns them. */
-  constructor(words: Uint32Array, valueName: "value" | "total") {
+  constructor(
+    words: Uint32Array,
+    valueName: "value" | "total",
+    names: readonly (Uint8Array | undefined)[] | null = null,
+  ) {
     this.words = words;
     this.valueName = valueName;
+    this.names = names;
   }
 }

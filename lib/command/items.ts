@@ -4,6 +4,8 @@
 //   key       key (2)
 //   counter   start and end of the tree's name in the request | key (2)
 //
+// A key that is a name has its span in the request in place of the two lanes (`markName`, `isName`).
+//
 // Invariant: the first `count` items are complete and of one kind; `total` is the sum of their values.
 
 import { LANE, LANE_MAX } from "../bytes/mod.ts";
@@ -24,14 +26,35 @@ export class Items {
   isBeyond = false;
   /** Whether some value is zero. */
   hasZero = false;
+  /** Whether some key is a name. */
+  hasNames = false;
+  #named = new Uint8Array(0);
   #length = 0;
 
   clear(): void {
     this.count = 0;
+    this.hasNames = false;
     this.#length = 0;
     this.total[0] = this.total[1] = 0;
     this.isBeyond = this.hasZero = false;
     if (this.words.length > KEPT_WORDS) this.words = new Uint32Array(BEGIN_WORDS);
+  }
+
+  /** Notes that the key of the last item is a name. */
+  markName(): void {
+    if (!this.hasNames) this.#named.fill(0);
+    this.hasNames = true;
+    if (this.#named.length < this.count) {
+      const larger = new Uint8Array(2 * this.count);
+      larger.set(this.#named);
+      this.#named = larger;
+    }
+    this.#named[this.count - 1] = 1;
+  }
+
+  /** Whether the key of an item is a name. */
+  isName(index: number): boolean {
+    return this.hasNames && this.#named[index] === 1;
   }
 
   /** Appends a change of a counter's day. */

@@ -7,7 +7,7 @@ export { Access } from "./access.ts";
 export { readBatch } from "./batch_reading.ts";
 export { dayOf, isDay, ordinal } from "./day.ts";
 export { COUNTER_WORDS, ITEM_WORDS, Items, KEY_WORDS } from "./items.ts";
-export { type Data, Real, ROW_WORDS, Rows } from "./data.ts";
+export { type Data, NAMES_START, Real, ROW_WORDS, Rows } from "./data.ts";
 export {
   COST,
   type Limit,

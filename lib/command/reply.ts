@@ -42,6 +42,8 @@ export class Reply {
   subject: Uint8Array = NONE;
   readonly cells = new Cells();
   walk: Walk | null = null;
+  /** Of a walk: whether the named counters of its tree come behind it. */
+  isNamedNext = false;
   /** Of a walk, or instead of one: the counter whose days are being written, as they are many. */
   days: DayWalk | null = null;
   /** When a walk must end, in milliseconds of performance.now(). */
@@ -49,6 +51,8 @@ export class Reply {
   count = 0;
   /** `count` sums. */
   sums = new Uint32Array(0);
+  /** The keys of sums that are names, each at the index of its sum; null: all are numbers. */
+  sumNames: Uint8Array[] | null = null;
   /** The engine's: to be written before the next request. */
   verdict: Verdict | null = null;
   verdicts = NO_VERDICTS;
@@ -77,6 +81,7 @@ export class Reply {
     this.code = null;
     this.subject = NONE;
     this.walk = null;
+    this.isNamedNext = false;
     this.days = null;
     this.isRepeated = null;
     this.isKept = true;
@@ -84,6 +89,7 @@ export class Reply {
     this.uncountedBytes = 0;
     this.isLast = false;
     this.isLong = false;
+    this.sumNames = null;
     this.data = null; // large data is not kept after it has been written
     this.verdicts = NO_VERDICTS;
     this.stored = NONE;

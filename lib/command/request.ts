@@ -4,6 +4,7 @@
 // needs is there and valid; spans are of `bytes`, the receive buffer, and so good until the next read.
 // Trade-off: what only cold operations need is in `details`, by its field, as strings and bigints.
 
+import { u64ToBigInt } from "../bytes/mod.ts";
 import type { TimeZone } from "../host/mod.ts";
 import { Items } from "./items.ts";
 import { type LimitMode, Limits } from "./limits.ts";
@@ -52,7 +53,11 @@ export class Request {
   /** The span of the tree's name, or of the dump's file name. */
   nameStart = 0;
   nameEnd = 0;
-  /** The low and high lane of each number: `lanes[KEY]`, `lanes[KEY + 1]`. */
+  /** Whether the key is a name, and the span of that. */
+  isNamed = false;
+  keyStart = 0;
+  keyEnd = 0;
+  /** The low and high lane of each number: `lanes[KEY]`, `lanes[KEY + 1]`, where the key is one. */
   readonly lanes = new Uint32Array(4);
   /** The day of a change; 0: today. */
   day = 0;
@@ -90,6 +95,7 @@ export class Request {
     this.isAwaited = true;
     this.day = 0;
     this.zone = null;
+    this.isNamed = false;
     this.hasRange = false;
     this.dayFrom = 0;
     this.dayTo = DAY_MAX;
@@ -103,6 +109,13 @@ export class Request {
 
   get hasIdempotencyKey(): boolean {
     return this.idempotencyKeyEnd > this.idempotencyKeyStart;
+  }
+
+  /** The key as texts for people have it. */
+  get keyText(): string {
+    const { lanes, bytes, keyStart, keyEnd } = this;
+    if (!this.isNamed) return String(u64ToBigInt(lanes[KEY], lanes[KEY + 1]));
+    return JSON.stringify(new TextDecoder().decode(bytes.subarray(keyStart, keyEnd)));
   }
 
   /** A detail that is a text. */

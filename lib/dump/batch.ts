@@ -15,7 +15,7 @@ import { join } from "@std/path";
 import { orHostError } from "../errors.ts";
 import { AssertionFailed } from "../assert.ts";
 import { type Clock, type Disk, nextTurn, type Writing } from "../host/mod.ts";
-import type { Tree } from "../tree/mod.ts";
+import { partsOf, type Tree } from "../tree/mod.ts";
 import { type DumpFile, dumpFileName, parseDumpFileName, temporaryName } from "./file_name.ts";
 import type { Entry } from "./files.ts";
 import type { DumpHead } from "./format.ts";
@@ -60,10 +60,14 @@ export function batchFrom(trees: readonly Tree[], from: number): readonly Tree[]
   let branches = 0;
   let to = from;
   for (; to < trees.length; to++) {
-    branches += trees[to].branches.length;
+    branches += branchesOf(trees[to]);
     if (branches > BATCH_BRANCHES && to > from) break;
   }
   return trees.slice(from, to);
+}
+
+function branchesOf(tree: Tree): number {
+  return partsOf(tree).reduce((sum, { branches }) => sum + branches.length, 0);
 }
 
 export class BatchWriter {
@@ -110,7 +114,7 @@ export class BatchWriter {
       const draft = this.#draft(tree, index);
       drafts.push(draft);
       // A small one is encoded at once, as of one record; a large one a branch at a time, as it is written.
-      if (tree.branches.length > 1) await this.#attempt(draft, () => this.#stream(draft, wal));
+      if (branchesOf(tree) > 1) await this.#attempt(draft, () => this.#stream(draft, wal));
       else {
         const chunks: Uint8Array<ArrayBuffer>[] = [];
         await this.#attempt(draft, () => this.#encode(draft, inMemory(chunks), wal));
@@ -225,6 +229,7 @@ export class BatchWriter {
   async #discard({ tree, temporary, markLsn, entry, error }: Draft): Promise<void> {
     tree.isChanged = true;
     tree.markLsn = markLsn;
+    if (tree.named !== null) tree.named.isChanged = true;
     if (error instanceof AssertionFailed) throw error;
     // What is on a full disk in vain must not stay there. That it can't be removed tells nothing new.
     if (entry === null) await this.#disk.remove(temporary).catch(() => {});

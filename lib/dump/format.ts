@@ -5,11 +5,14 @@
 //   branch  {start: bin 8, lsn: bin 8, keys: bin 8n, counts: bin 4n, days: bin 4c, lows: bin 4c,
 //            highs: bin 4c or 0}                                     columns of little-endian lanes
 //   ...     one a branch, in ascending order of the first keys of their ranges, the first being 0
+//   branch  {..., names: bin}     likewise, behind all others: counters whose keys are ids of names
 //   end     {branches: bin 8, keys: bin 8, cells: bin 8}             how many came before
 //
 // `log` is the id of the log that `lsn` counts in, 16 hexadecimal digits, `serial` the tree's number
 // in it; dumps of Karma without a log had neither. `lsn` is the number of the last record that a
 // branch holds; in the head, of the last one when the dump was begun, which older dumps don't tell.
+// `names` are those of the keys, in their order, each as a byte with its length and its bytes. A dump that may have some
+// has version 2, all others 1, as before there were any.
 // Only strings, bins and integers below 2^32 are used, so that every MessagePack encoder writes the
 // same bytes and every decoder reads them back exactly. Invariant: reading gives what was written, or
 // a DamagedError.
@@ -22,6 +25,7 @@ import { dumpableName } from "./file_name.ts";
 
 const FORMAT = "karma-dump";
 const VERSION = 1;
+const VERSION_WITH_NAMES = 2;
 
 /** Columns of so many words are copied word by word. */
 const WORDS_ONE_BY_ONE_MAX = 16;
@@ -43,12 +47,15 @@ export interface Counts {
   cells: number;
 }
 
-export function encodeHead({ tree, seconds, log, serial, lsn }: DumpHead): Uint8Array {
+export function encodeHead(
+  { tree, seconds, log, serial, lsn }: DumpHead,
+  hasNames = false,
+): Uint8Array {
   // As bytes: @std/msgpack drops a byte order mark from the beginning of a string.
   const name = new TextEncoder().encode(tree);
   return encode({
     format: FORMAT,
-    version: VERSION,
+    version: hasNames ? VERSION_WITH_NAMES : VERSION,
     tree: name,
     seconds: seconds >>> 0,
     log,
@@ -60,8 +67,8 @@ export function encodeHead({ tree, seconds, log, serial, lsn }: DumpHead): Uint8
 export function decodeHead(payload: Uint8Array): DumpHead {
   const map = decodeMap(payload);
   if (map.format !== FORMAT) throw new DamagedError("it does not begin as a dump of Karma does");
-  if (map.version !== VERSION) {
-    throw new DamagedError(`it has version ${map.version}; this Karma reads version ${VERSION}`);
+  if (map.version !== VERSION && map.version !== VERSION_WITH_NAMES) {
+    throw new DamagedError(`it has version ${map.version}; this Karma reads versions 1 and 2`);
   }
   const { tree, seconds, log = "" } = map;
   const isComplete = tree instanceof Uint8Array && typeof seconds === "number" &&
@@ -80,9 +87,10 @@ export function encodeBranch(
   startHi: number,
   columns: Columns,
   lsn: number,
+  names: Uint8Array | null = null,
 ): Uint8Array {
   const { keyCount, cellCount } = columns;
-  return encode({
+  const branch = {
     start: lanes(startLo, startHi),
     lsn: lanesOf(lsn),
     keys: bytesOf(columns.keys, 2 * keyCount),
@@ -90,7 +98,8 @@ export function encodeBranch(
     days: bytesOf(columns.days, cellCount),
     lows: bytesOf(columns.lows, cellCount),
     highs: bytesOf(columns.highs, columns.hasHighs ? cellCount : 0),
-  });
+  };
+  return encode(names === null ? branch : { ...branch, names });
 }
 
 /** A branch as it is in a dump: its counters, the first key of its range, its last record. */
@@ -99,6 +108,8 @@ export interface BranchPart {
   readonly startLo: number;
   readonly startHi: number;
   readonly lsn: number;
+  /** The names of the keys, in their order; null: the keys are numbers. */
+  readonly names: readonly Uint8Array[] | null;
 }
 
 /** The branch in a payload; null when the payload is the end's. */
@@ -121,7 +132,23 @@ export function decodeBranch(payload: Uint8Array): BranchPart | null {
   if (columns.hasHighs && columns.highs.length !== columns.cellCount) {
     throw new DamagedError('its column "highs" has the wrong length');
   }
-  return { columns, startLo, startHi, lsn };
+  const names = map.names === undefined ? null : namesOf(map.names, columns.keyCount);
+  return { columns, startLo, startHi, lsn, names };
+}
+
+/** The names of so many keys. */
+function namesOf(bytes: unknown, count: number): Uint8Array[] {
+  if (!(bytes instanceof Uint8Array)) throw new DamagedError("its names are no bytes");
+  const names: Uint8Array[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const end = at + 1 + bytes[at];
+    if (end === at + 1 || end > bytes.length) throw new DamagedError("a name is incomplete");
+    names.push(bytes.subarray(at + 1, end));
+    at = end;
+  }
+  if (names.length !== count) throw new DamagedError("it has more or fewer names than keys");
+  return names;
 }
 
 export function encodeEnd({ branches, keys, cells }: Counts): Uint8Array {

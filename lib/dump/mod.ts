@@ -9,4 +9,4 @@ export type { Description } from "./files.ts";
 export { decodeBranch } from "./format.ts";
 export { firstBehind } from "./ordered_set.ts";
 export { DumpStore, type NewestDump } from "./store.ts";
-export { parts, TreeBuilder, type WalSource } from "./tree_io.ts";
+export { type Dumped, parts, TreeBuilder, type WalSource } from "./tree_io.ts";

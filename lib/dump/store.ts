@@ -12,7 +12,7 @@ import { assert, AssertionFailed } from "../assert.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
 import { type Clock, type Disk, pace, type ReadWindow } from "../host/mod.ts";
 import { readOriginalDump } from "../legacy/mod.ts";
-import { isHidden, Tree } from "../tree/mod.ts";
+import { isHidden, namedTreeName, Tree } from "../tree/mod.ts";
 import { Coverage } from "./coverage.ts";
 import { BatchWriter, type DumpOutcome, Lanes } from "./batch.ts";
 import {
@@ -131,7 +131,7 @@ export class DumpStore {
       // Opened once: at a start there may be ten thousand of them.
       const dumped = await this.dumpIndex.openNow(entry.file, async (window) => {
         return isIt(await describeFile(window, entry))
-          ? await readTree(window, this.#makeTree(tree), nobodyWaits)
+          ? await readTree(window, this.#makeTree(tree), nobodyWaits, () => this.#makeNamed(serial))
           : null;
       });
       if (dumped === null) continue;
@@ -158,7 +158,8 @@ export class DumpStore {
         const dumped = await this.dumpIndex.open(file, async (window) => {
           const head = await beginDump(window, null);
           const isIt = head?.log === log && head.serial === serial && head.tree === tree;
-          return isIt ? await readTree(window, this.#makeTree(tree), nobodyWaits) : null;
+          const makeNamed = () => this.#makeNamed(serial);
+          return isIt ? await readTree(window, this.#makeTree(tree), nobodyWaits, makeNamed) : null;
         });
         if (dumped !== null) yield { ...dumped, file };
       } catch (error) {
@@ -224,7 +225,7 @@ export class DumpStore {
 
   /** Whether the newest dump of a tree is of this log and holds all of it. */
   #holds(tree: Tree, wal: WalSource): boolean {
-    if (tree.isChanged) return false;
+    if (tree.isChanged || tree.named?.isChanged) return false;
     const { head, leastLsn = -1 } = this.dumpIndex.group(groupOf(tree.name))[0] ?? {};
     return head?.log === wal.id && head.serial === tree.serial && head.tree === tree.name &&
       leastLsn >= tree.markLsn;
@@ -304,10 +305,16 @@ export class DumpStore {
     if (head !== null) {
       const isShortened = dump?.tree === null;
       // A dump that was given another name is a dump of another tree.
-      return await readTree(window, makeTree(isShortened ? head.tree : name), pause);
+      const empty = makeTree(isShortened ? head.tree : name);
+      return await readTree(window, empty, pause, () => makeTree(namedTreeName(0)));
     }
     const tree = makeTree(name);
     await readOriginalDump(window, file, tree, this.#tell, pause);
-    return { tree, coverage: new Coverage() };
+    return { tree, coverage: new Coverage(), named: null };
+  }
+
+  /** For the named counters of a tree in this log. */
+  #makeNamed(ownerSerial: number): Tree {
+    return this.#makeTree(namedTreeName(ownerSerial));
   }
 }

@@ -4,9 +4,9 @@
 // it was written, and every counter exactly once. For each branch it says which record of the WAL was the last that
 // the branch held then.
 
-import { compareU64 } from "../bytes/mod.ts";
+import { compareU64, SendBuffer } from "../bytes/mod.ts";
 import type { ReadWindow, Writing } from "../host/mod.ts";
-import { Columns, HollowTree, type Tree, Walk } from "../tree/mod.ts";
+import { Columns, HollowTree, NamedTree, namedTreeName, partsOf, Tree, Walk } from "../tree/mod.ts";
 import { DamagedError, MemoryFullError } from "../errors.ts";
 import { Coverage } from "./coverage.ts";
 import {
@@ -43,7 +43,7 @@ export async function writeTree(
   name = tree.name,
 ): Promise<{ head: DumpHead; bytes: number } | null> {
   const counts: Counts = { branches: 0, keys: 0, cells: 0 };
-  const { serial } = tree;
+  const { serial, named } = tree;
   const head = { tree: name, seconds, log: wal.id, serial, lsn: wal.lsn };
   let bytes = 0;
   const write = async (payload: Uint8Array) => {
@@ -51,12 +51,14 @@ export async function writeTree(
     bytes += frame.length;
     await file.write(frame);
   };
-  await write(encodeHead(head));
-  for (const { payload, columns } of parts(tree, () => wal.lsn)) {
-    counts.branches++;
-    counts.keys += columns.keyCount;
-    counts.cells += columns.cellCount;
-    await write(payload);
+  await write(encodeHead(head, named !== null));
+  for (const part of partsOf(tree)) {
+    for (const { payload, columns } of parts(part, () => wal.lsn)) {
+      counts.branches++;
+      counts.keys += columns.keyCount;
+      counts.cells += columns.cellCount;
+      await write(payload);
+    }
   }
   // A tree that goes is emptied at once, so the walk ended early. Without its end a file is no dump.
   if (tree.isGone) return null;
@@ -73,8 +75,20 @@ export function* parts(
   const walk = new Walk(tree);
   for (let branch = walk.next(); branch !== null; branch = walk.next()) {
     columns.take(walk, branch);
-    yield { payload: encodeBranch(walk.startLo, walk.startHi, columns, lsn()), columns };
+    const names = tree instanceof NamedTree ? namesOf(tree, columns) : null;
+    yield { payload: encodeBranch(walk.startLo, walk.startHi, columns, lsn(), names), columns };
   }
+}
+
+/** The names of all keys in columns, each behind its length. */
+function namesOf({ names }: NamedTree, { keys, keyCount }: Columns): Uint8Array {
+  const bytes = new SendBuffer(1024);
+  for (let at = 0; at < 2 * keyCount; at += 2) {
+    const name = names.nameOf(keys[at], keys[at + 1]);
+    bytes.byte(name.length);
+    bytes.raw(name);
+  }
+  return bytes.bytes.slice(0, bytes.length);
 }
 
 /** Reads the head of a dump. */
@@ -124,12 +138,18 @@ export class TreeBuilder {
 
   #append(endLo: number, endHi: number): void {
     if (this.#part === null) return;
-    const { columns, startLo, startHi, lsn } = this.#part;
+    const { columns, startLo, startHi, lsn, names } = this.#part;
     const words = WORDS_PER_KEY * columns.keyCount + WORDS_PER_CELL * columns.cellCount;
     if (!this.tree.blocks.hasRoom(words)) throw new MemoryFullError("no memory for a dump");
     const branch = columns.branch(this.tree.blocks, startLo, startHi, endLo, endHi);
     if (this.tree instanceof HollowTree) this.tree.blocks.release(branch);
     else this.tree.append({ branch, startLo, startHi });
+    if (this.tree instanceof NamedTree) {
+      const { names: kept } = this.tree;
+      names!.forEach((name, at) =>
+        kept.retain(columns.keys[2 * at], columns.keys[2 * at + 1], name)
+      );
+    }
     this.coverage.push(startLo, startHi, lsn);
     this.found.branches++;
     this.found.keys += columns.keyCount;
@@ -141,30 +161,40 @@ export class TreeBuilder {
 export interface Dumped {
   readonly tree: Tree;
   readonly coverage: Coverage;
+  /** Its named tree, if it has one, which is not beside it yet. */
+  readonly named: Omit<Dumped, "named"> | null;
 }
 
-/** Reads what comes after the head into an empty tree. */
+/** Reads what comes after the head into an empty tree, and its named counters into that of `makeNamed`. */
 export async function readTree(
   window: ReadWindow,
   empty: Tree,
   pause: () => Promise<void> = () => Promise.resolve(),
+  makeNamed = () => new Tree(namedTreeName(0)),
 ): Promise<Dumped> {
   const builder = new TreeBuilder(empty);
+  let namedBuilder: TreeBuilder | null = null;
   let payload = await payloadOf(window);
   for (let part = decodeBranch(payload); part !== null; part = decodeBranch(payload)) {
-    builder.add(part);
+    if (part.names !== null) (namedBuilder ??= new TreeBuilder(makeNamed())).add(part);
+    else if (namedBuilder === null) builder.add(part);
+    else throw new DamagedError("numbers come behind names");
     payload = await payloadOf(window);
     await pause();
   }
   const tree = builder.finish();
+  const namedTree = namedBuilder?.finish();
   const counts = decodeEnd(payload);
-  const { found, coverage } = builder;
   for (const count of ["branches", "keys", "cells"] as const) {
-    if (counts[count] === found[count]) continue;
-    throw new DamagedError(`it should hold ${counts[count]} ${count} and holds ${found[count]}`);
+    const found = builder.found[count] + (namedBuilder?.found[count] ?? 0);
+    if (counts[count] === found) continue;
+    throw new DamagedError(`it should hold ${counts[count]} ${count} and holds ${found}`);
   }
   if (await window.fill(1)) throw new DamagedError("something follows its end");
-  return { tree, coverage };
+  const named = namedTree === undefined
+    ? null
+    : { tree: namedTree, coverage: namedBuilder!.coverage };
+  return { tree, coverage: builder.coverage, named };
 }
 
 async function payloadOf(window: ReadWindow): Promise<Uint8Array> {

@@ -89,7 +89,9 @@ export class Database {
     const forest = new Forest(budget, options.treesMax);
     const dedup = new DedupState(options.dedup, budget);
     budget.isLenient = true;
-    const dumps = new DumpStore(directory, disk, clock, options.engine.dumpsKept, tell);
+    const makeTree = (name: string) => forest.makeTree(name);
+    const kept = options.engine.dumpsKept;
+    const dumps = new DumpStore(directory, disk, clock, kept, tell, makeTree);
     const dedupStore = new DedupStore(directory, disk, clock);
     const recovery = new Recovery(directory, disk, dumps, forest, dedupStore, dedup, clock);
     const position = await recover(recovery, options.restore, tell);

@@ -19,10 +19,11 @@ import { Limiter, Receipts, WindowCaches } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import type { Archive, Checkpointer, CheckReport } from "../recovery/mod.ts";
 import { applyRangeDeletes, type StateWriter, SweepOrder, TreeResolver } from "../state/mod.ts";
-import type { Forest, Tree } from "../tree/mod.ts";
+import { type Forest, partsOf, type Tree } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { Administration } from "./administration.ts";
 import { Backup } from "./backup.ts";
+import { Batches } from "./batches.ts";
 import { Counters } from "./counters.ts";
 import { Ingest } from "./ingest.ts";
 import {
@@ -121,6 +122,7 @@ export class Engine {
     this.#treeList = new TreeList(forest, bound);
     const { queryTimeoutMs } = limits;
     this.#counters = new Counters(forest, stateWriter, resolver, statistics, queryTimeoutMs);
+    const batches = new Batches(forest, stateWriter, resolver, statistics);
     this.#once = new Idempotency(dedup, stateWriter, parts.ages, statistics, parts.replyWriter);
     const receipts = new Receipts(forest, dedup, stateWriter, parts.ages, bound);
     const calendars = new WindowCaches(parts.calendar);
@@ -144,7 +146,7 @@ export class Engine {
       bound,
     });
     const functions = {
-      ...this.#functions(this.#counters, ingest, snapshots, administration),
+      ...this.#functions(this.#counters, batches, ingest, snapshots, administration),
       consume: (request: Request, reply: Reply) => this.#limiter.consume(request, reply),
       checkLimits: (request: Request, reply: Reply) => this.#limiter.check(request, reply),
       refund: (request: Request, reply: Reply) => receipts.refund(request, reply),
@@ -200,6 +202,7 @@ export class Engine {
 
   #functions(
     counters: Counters,
+    batches: Batches,
     ingest: Ingest,
     snapshots: Snapshots,
     administration: Administration,
@@ -214,19 +217,19 @@ export class Engine {
       drop: (request, reply) => counters.drop(request, reply),
       increment: (request, reply) => counters.increment(request, reply),
       decrement: (request, reply) => counters.decrement(request, reply),
-      addAll: (request, reply) => counters.addAll(request, reply),
-      setAll: (request, reply) => counters.setAll(request, reply),
+      addAll: (request, reply) => batches.addAll(request, reply),
+      setAll: (request, reply) => batches.setAll(request, reply),
       sum: (request, reply) => counters.sum(request, reply),
-      sumAll: (request, reply) => counters.sumAll(request, reply),
-      sumAcross: (request, reply) => counters.sumAcross(request, reply),
+      sumAll: (request, reply) => batches.sumAll(request, reply),
+      sumAcross: (request, reply) => batches.sumAcross(request, reply),
       find: (request, reply) => counters.find(request, reply),
       findAll: (request, reply) => counters.findAll(request, reply),
       reset: (request, reply) => counters.removeDays(request, reply, "ok"),
       resetAll: (request, reply) => counters.sweep(request, reply, "ok"),
-      resetKeys: (request, reply) => counters.removeKeys(request, reply),
+      resetKeys: (request, reply) => batches.removeKeys(request, reply),
       delete: (request, reply) => counters.removeDays(request, reply, "true"),
       deleteAll: (request, reply) => counters.sweep(request, reply, "true"),
-      deleteKeys: (request, reply) => counters.removeKeys(request, reply),
+      deleteKeys: (request, reply) => batches.removeKeys(request, reply),
       compact: (request, reply) => counters.compact(request, reply),
       compactAll: (_, reply) => counters.compactAll(reply),
       deleteBefore: (request, reply) => counters.deleteBefore(request, reply),
@@ -297,7 +300,7 @@ export class Engine {
     const { details } = request;
     const cursor = (details.get("cursor") ?? null) as bigint | null;
     const span = { cursor, isPartial: details.has("cursor"), deadline };
-    const told = isCounted && tree.isSettled()
+    const told = isCounted && partsOf(tree).every((part) => part.isSettled())
       ? read(tree, span)
       : this.#readingQueue.run(deadline, () => read(tree, span));
     reply.pending = told.then((told) => {

@@ -22,6 +22,7 @@ const COMMAND = line("command:s:");
 const SERIES = line("series:s:");
 const STREAM = line("stream_id:s:");
 const KEY_LINE = line("key:u:");
+const NAME_LINE = line("key:s:");
 const NO_KEY = line("key:n\n");
 const BUCKET = line("bucket:u:");
 const VALUE_LINE = line("value:u:");
@@ -30,8 +31,10 @@ const TO = line("range_to:u:");
 const SEQUENCE = line("chunk_seq:u:");
 const KEYS_COUNT = line("keys_count:i:");
 const KEY_VALUE = line("key_value:u:");
+const KEY_NAME = line("key_value:s:");
 const ITEMS_COUNT = line("items_count:i:");
 const ITEM_KEY = line("item_key:u:");
+const ITEM_NAME = line("item_key:s:");
 const ITEM_BUCKET = line("item_bucket:u:");
 const ITEM_VALUE = line("item_value:u:");
 
@@ -54,7 +57,7 @@ export function fingerprintOf(request: Request, day: number): Uint8Array {
   const { operation, lanes } = request;
   switch (operation.fingerprint) {
     case "change":
-      number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
+      key(request);
       number(BUCKET, request.day === 0 ? day : request.day, 0);
       number(VALUE_LINE, lanes[VALUE], lanes[VALUE + 1]);
       if (request.day === 0) zone(request);
@@ -73,7 +76,7 @@ export function fingerprintOf(request: Request, day: number): Uint8Array {
       text(RECEIPT, encoder.encode(request.text("receipt")));
       return end();
     default:
-      if (operation.fields.includes("key")) number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
+      if (operation.fields.includes("key")) key(request);
       else lines.raw(NO_KEY);
   }
   if (request.hasRange) {
@@ -100,19 +103,31 @@ function begin({ operation, bytes, nameStart, nameEnd }: Request): void {
   if (operation.fields.includes("tree")) text(SERIES, bytes.subarray(nameStart, nameEnd));
 }
 
-function items({ items: { count, words } }: Request): void {
+/** A name is a text, so it is never the same as a number. */
+function key({ isNamed, bytes, keyStart, keyEnd, lanes }: Request): void {
+  if (isNamed) text(NAME_LINE, bytes.subarray(keyStart, keyEnd));
+  else number(KEY_LINE, lanes[KEY], lanes[KEY + 1]);
+}
+
+function items({ bytes, items }: Request): void {
+  const { count, words } = items;
   number(ITEMS_COUNT, count, 0);
-  for (let at = 0; at < ITEM_WORDS * count; at += ITEM_WORDS) {
-    number(ITEM_KEY, words[at], words[at + 1]);
+  for (let index = 0; index < count; index++) {
+    const at = ITEM_WORDS * index;
+    if (items.isName(index)) text(ITEM_NAME, bytes.subarray(words[at], words[at + 1]));
+    else number(ITEM_KEY, words[at], words[at + 1]);
     number(ITEM_BUCKET, words[at + 2], 0);
     number(ITEM_VALUE, words[at + 3], words[at + 4]);
   }
 }
 
-function keys({ items: { count, words } }: Request): void {
+function keys({ bytes, items }: Request): void {
+  const { count, words } = items;
   number(KEYS_COUNT, count, 0);
-  for (let at = 0; at < KEY_WORDS * count; at += KEY_WORDS) {
-    number(KEY_VALUE, words[at], words[at + 1]);
+  for (let index = 0; index < count; index++) {
+    const at = KEY_WORDS * index;
+    if (items.isName(index)) text(KEY_NAME, bytes.subarray(words[at], words[at + 1]));
+    else number(KEY_VALUE, words[at], words[at + 1]);
   }
 }
 

@@ -90,7 +90,7 @@ export class Idempotency {
     const { bytes, idempotencyKeyStart, idempotencyKeyEnd, items } = request;
     // All that the change may need, and the answer: it must not be the one of them without space.
     const size = idempotencyKeyEnd - idempotencyKeyStart + RESPONSE_BYTES_MAX;
-    if (!isApplied(this.#stateWriter.reserve(4, size, items.count) ? "done" : "full", reply)) {
+    if (!isApplied(this.#stateWriter.reserve(8, size, items.count) ? "done" : "full", reply)) {
       return;
     }
     const words = answerWords(idempotencyKeyEnd - idempotencyKeyStart, RESPONSE_BYTES_MAX);

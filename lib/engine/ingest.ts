@@ -23,7 +23,13 @@ import {
   type StreamChange,
 } from "../idempotency/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
-import { isApplied, overflow, type StateWriter, type TreeResolver } from "../state/mod.ts";
+import {
+  batchRecords,
+  isApplied,
+  overflow,
+  type StateWriter,
+  type TreeResolver,
+} from "../state/mod.ts";
 import { type Forest, HIDDEN, type Tree, TREE_NAME_RULE, treeName } from "../tree/mod.ts";
 import { chunkFingerprintOf } from "./fingerprint.ts";
 
@@ -148,7 +154,7 @@ export class Ingest {
     }
     const total = u64ToBigInt(items.total[0], items.total[1]);
     reply.object({ ...told, applied: items.count, total });
-    if (!this.#bound.fits(reply) || !this.#hasRoom(reply, items.count)) return;
+    if (!this.#bound.fits(reply) || !this.#hasRoom(reply, items.count, batchRecords(items))) return;
     if (!this.#hasMemory(reply, stream)) return;
     if (!this.#take(stream, request, reply, print)) return;
     this.#statistics.ingestChunksApplied++;
@@ -206,12 +212,11 @@ export class Ingest {
     if (tree === null) return false;
     const isNew = staged === null ? this.#treeResolver.isNew : stream.staged === null;
     const change = mode === "add" ? "addAll" : "setAll";
-    const outcome = this.#stateWriter[change](tree, items);
+    const work = () => this.#stateWriter[change](tree, items);
+    const outcome = this.#treeResolver.change(tree, request, reply, work);
     if (outcome === "overflow") {
-      const [keyLo, keyHi, day] = items.words.subarray(
-        ITEM_WORDS * this.#stateWriter.overflowIndex,
-      );
-      overflow(reply, "in batch item ", keyLo, keyHi, day);
+      const day = items.words[ITEM_WORDS * this.#stateWriter.overflowIndex + 2];
+      overflow(reply, "in batch item ", this.#treeResolver.overflowKey, day);
     }
     if (outcome !== "done" && isNew) this.#stateWriter.drop(tree);
     if (!isApplied(outcome, reply)) return false;
@@ -241,8 +246,9 @@ export class Ingest {
   }
 
   /** Makes room for a tree, a stream's change and so many items; if there is none, the reply says so. */
-  #hasRoom(reply: Reply, items: number): boolean {
-    return isApplied(this.#stateWriter.reserve(3, NOTE_BYTES_MAX, items) ? "done" : "full", reply);
+  #hasRoom(reply: Reply, items: number, records = 0): boolean {
+    const isRoom = this.#stateWriter.reserve(3 + records, NOTE_BYTES_MAX, items);
+    return isApplied(isRoom ? "done" : "full", reply);
   }
 
   #hasMemory(reply: Reply, stream: Stream | null): boolean {

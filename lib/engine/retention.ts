@@ -10,7 +10,7 @@ import { dayOf, ordinal } from "../command/mod.ts";
 import { type Calendar, pace } from "../host/mod.ts";
 import type { AgeClock } from "../idempotency/mod.ts";
 import { applyRangeDeletes, type StateWriter, type SweepOrder } from "../state/mod.ts";
-import { DayRange, type Forest, type Tree, Walk } from "../tree/mod.ts";
+import { DayRange, type Forest, partsOf, type Tree, Walk } from "../tree/mod.ts";
 
 export class Retention {
   readonly #forest: Forest;
@@ -75,11 +75,14 @@ export class Retention {
     let isApplied = true;
     await this.#sweeps.run(tree.name, async () => {
       if (this.#forest.named(tree.name) !== tree) return; // it was dropped or replaced meanwhile
-      isApplied = this.#stateWriter.reserve(2, 0, 0);
+      isApplied = this.#stateWriter.reserve(4, 0, 0);
       if (!isApplied) return;
-      this.#stateWriter.sweep(tree, 0, day - 1);
-      this.#stateWriter.compact(tree);
-      await applyRangeDeletes(tree);
+      const parts = partsOf(tree);
+      for (const part of parts) {
+        this.#stateWriter.sweep(part, 0, day - 1);
+        this.#stateWriter.compact(part);
+      }
+      for (const part of parts) await applyRangeDeletes(part);
     });
     return isApplied;
   }
@@ -88,13 +91,15 @@ export class Retention {
 /** Whether a tree has a counter with a day before one. */
 async function hasDaysBefore(tree: Tree, day: number): Promise<boolean> {
   const range = new DayRange(0, day - 1);
-  const walk = new Walk(tree);
   const rest = pace();
-  for (let branch = walk.next(); branch !== null; branch = walk.next()) {
-    for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
-      if (range.sum(branch, slot) > 0) return true;
+  for (const part of partsOf(tree)) {
+    const walk = new Walk(part);
+    for (let branch = walk.next(); branch !== null; branch = walk.next()) {
+      for (let slot = branch.next(0); slot >= 0; slot = branch.next(branch.after(slot))) {
+        if (range.sum(branch, slot) > 0) return true;
+      }
+      await rest();
     }
-    await rest();
   }
   return false;
 }

@@ -5,9 +5,10 @@
 
 import type { Data, Reply, ReplyBound, Request } from "../command/mod.ts";
 import { type DedupStore, type Description, dumpedName, type DumpStore } from "../dump/mod.ts";
+import { pace } from "../host/mod.ts";
 import type { Checkpointer, CheckReport } from "../recovery/mod.ts";
 import { isApplied, type StateWriter } from "../state/mod.ts";
-import type { Forest, Tree } from "../tree/mod.ts";
+import { copyNamed, type Forest, NamedTree, namedTreeName, type Tree } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { DamagedError, HostError, MemoryFullError } from "../errors.ts";
 import { dedupDumpData, nextOf, type Page, SnapshotLists } from "./snapshot_lists.ts";
@@ -83,13 +84,19 @@ export class Snapshots {
     const file = decoder.decode(nameOf(request));
     reply.shape = "text";
     reply.pending = this.#told(reply, async () => {
-      const made: Tree[] = []; // one at most
+      const made: Tree[] = []; // one at most, and one for its names
       const makeTree = (name: string) => made[made.push(forest.makeTree(name)) - 1];
       try {
         const dumped = await dumps.load(file, makeTree);
         if (dumped === null) return reply.notFound("Dump", encoder.encode(dumpedName(file)));
         reply.text = `Tree "${dumped.tree.name}" loaded`;
-        isApplied(await stateWriter.put(dumped.tree), reply);
+        const from = dumped.named?.tree;
+        const named = from === undefined ? null : makeTree(namedTreeName(forest.nextSerial));
+        if (from instanceof NamedTree && named instanceof NamedTree) {
+          await copyNamed(from, named, () => forest.nextSerial++, pace());
+          forest.discard(from);
+        }
+        isApplied(await stateWriter.put(dumped.tree, named), reply);
       } catch (error) {
         if (!(error instanceof HostError && error.cause instanceof MemoryFullError)) throw error;
         isApplied("memory", reply);

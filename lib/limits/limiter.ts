@@ -195,6 +195,7 @@ export class Limiter {
       }
       undo.added(tree, keyLo, keyHi, this.#day, lo, hi);
     }
+    undo.end();
     return true;
   }
 
@@ -228,7 +229,8 @@ export class Limiter {
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
       if (slot < 0 || fits(this.#branches[index]!, slot, lo, hi)) continue;
-      overflow(reply, "", limits.lo(index, SUBJECT), limits.hi(index, SUBJECT), this.#day);
+      const key = u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
+      overflow(reply, "", key, this.#day);
       return false;
     }
     if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;

@@ -8,11 +8,17 @@
 // once. If there is a WAL, it alone says which trees there are, and dumps of other trees are left alone.
 
 import { join } from "@std/path";
-import { batchFrom, type DedupStore, type DumpStore, type WalSource } from "../dump/mod.ts";
+import {
+  batchFrom,
+  type DedupStore,
+  type Dumped,
+  type DumpStore,
+  type WalSource,
+} from "../dump/mod.ts";
 import type { Clock, Disk } from "../host/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
 import { encodeCatalog } from "../state/mod.ts";
-import type { Forest } from "../tree/mod.ts";
+import { copyNamed, type Forest, NamedTree, namedTreeName } from "../tree/mod.ts";
 import {
   idText,
   removeMark,
@@ -107,7 +113,7 @@ export class Recovery {
     }
     if (reader === null) {
       for (const dump of newest) {
-        this.#forest.put((await this.#dumps.restore(dump)).tree);
+        await this.#take(await this.#dumps.restore(dump));
       }
       return;
     }
@@ -176,7 +182,7 @@ export class Recovery {
       if (done.has(group)) continue;
       try {
         if (log !== null && (await this.#dumps.dumpIndex.head(dump))?.log !== log) continue;
-        this.#forest.put((await this.#dumps.restore({ file })).tree);
+        await this.#take(await this.#dumps.restore({ file }));
         done.add(group);
       } catch (error) {
         if (!(error instanceof DamagedError)) throw error;
@@ -184,6 +190,18 @@ export class Recovery {
         rescue.files.add(file);
       }
     }
+  }
+
+  /** Puts a tree there from a dump of whatever log: the ids of its names mean nothing here. */
+  async #take({ tree, named }: Dumped): Promise<void> {
+    this.#forest.put(tree);
+    if (named === null) return;
+    const forest = this.#forest;
+    const own = forest.makeTree(namedTreeName(tree.serial));
+    if (named.tree instanceof NamedTree && own instanceof NamedTree) {
+      await copyNamed(named.tree, own, () => forest.nextSerial++);
+    }
+    forest.put(own);
   }
 
   /** What a log that goes on from here begins with. */

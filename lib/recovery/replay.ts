@@ -27,9 +27,10 @@ import {
   STAGE,
   StateMachine,
 } from "../state/mod.ts";
-import { type Forest, Tree } from "../tree/mod.ts";
+import { type Forest, ownerSerialOf } from "../tree/mod.ts";
 import type { WalReader } from "../wal/mod.ts";
 import { DamagedError, sentenceOf } from "../errors.ts";
+import { DumpFinder } from "./dump_finder.ts";
 import type { Progress } from "./progress.ts";
 import type { Rescue } from "./rescue.ts";
 
@@ -41,7 +42,7 @@ const REST_RECORDS = 256;
 
 export class Replay {
   readonly #reader: WalReader;
-  readonly #dumps: DumpStore;
+  readonly #dumps: DumpFinder;
   readonly #forest: Forest;
   readonly #stateMachine: StateMachine;
   /** The last record that the registry's dump holds; null: there is no dump of it. */
@@ -72,7 +73,7 @@ export class Replay {
     this.#progress = progress;
     this.#reader = reader;
     this.#rescue = rescue;
-    this.#dumps = dumps;
+    this.#dumps = new DumpFinder(dumps, reader.id, rescue);
     this.#forest = forest;
     this.#stateMachine = new StateMachine(forest, dedup);
     this.#registryLsn = registryLsn;
@@ -90,6 +91,7 @@ export class Replay {
         return this.#replay(words, from, to, lsn, records);
       },
     );
+    this.#stateMachine.unstageAll();
     if (this.#rescue !== null) return;
     for (const fault of this.#absent.values()) throw this.#incomplete(fault);
     const { file, lsn } = this.#latest;
@@ -140,9 +142,7 @@ export class Replay {
     isNeeded = false,
   ): Promise<string | null> {
     const reader = this.#reader;
-    const dumped = this.#rescue === null
-      ? await this.#dumps.find(name, reader.id, serial)
-      : await this.#rescue.find(name, reader.id, serial, held, isNeeded);
+    const dumped = await this.#dumps.find(name, serial, held, isNeeded);
     const goesOn = `and the log goes on at ${reader.lsn + 1}`;
     if (dumped === null) return `No dump of tree ${JSON.stringify(name)} is there, ${goesOn}`;
     const { file, tree, coverage } = dumped;
@@ -160,7 +160,7 @@ export class Replay {
 
   /** An empty tree takes the place of one that can't be had. If the log drops it, that is no fault. */
   #miss(name: string, number: number, serial: number, fault: string): void {
-    this.#forest.put(new Tree(name), number, serial);
+    this.#forest.put(this.#forest.makeTree(name), number, serial);
     if (this.#rescue === null) this.#absent.set(number, fault);
     else this.#rescue.lose(`What came before in tree ${JSON.stringify(name)} is lost: ${fault}`);
   }
@@ -234,8 +234,11 @@ export class Replay {
   #replayOfTreesNow(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): boolean {
     const kind = words[at] & 0xff;
     const number = words[at] >>> 8;
-    if (kind === DROP) this.#absent.delete(number);
-    else if (kind !== CREATE || !this.#dumps.hasNone(nameAt(words, at))) return false;
+    if (kind === DROP) {
+      this.#absent.delete(number);
+      const named = this.#forest.at(number)?.named;
+      if (named) this.#absent.delete(named.number);
+    } else if (kind !== CREATE || !this.#dumps.hasNone(nameAt(words, at))) return false;
     this.#coverages[number] = null;
     this.#applyOfTrees(words, at, lsn);
     return true;
@@ -251,8 +254,14 @@ export class Replay {
     this.#applyOfTrees(words, at, lsn);
     if (kind !== ADOPT) return;
     // Dumps under the name that it has from now on hold more of it than those under the hidden one.
+    const named = this.#forest.at(number)?.named ?? null;
     const fault = await this.#restore(nameAt(words, at), number, serialAt(words, at));
     if (fault === null) this.#absent.delete(number);
+    if (fault === null && named !== null) {
+      const missing = await this.#restore(named.name, named.number, named.serial);
+      if (missing !== null) this.#miss(named.name, named.number, named.serial, missing);
+      else this.#absent.delete(named.number);
+    }
   }
 
   #applyOfTrees(words: Uint32Array<ArrayBuffer>, at: number, lsn: number): void {
@@ -292,7 +301,11 @@ export class Replay {
   /** A tree that can't be had is not needed if another one takes its name. */
   #replaced(name: string): void {
     for (const number of this.#absent.keys()) {
-      if (this.#forest.at(number)?.name === name) this.#absent.delete(number);
+      const tree = this.#forest.at(number);
+      const owner = tree === null ? -1 : ownerSerialOf(tree.name);
+      const isReplaced = tree?.name === name ||
+        owner >= 0 && this.#forest.named(name)?.serial === owner;
+      if (isReplaced) this.#absent.delete(number);
     }
   }
 }

@@ -22,4 +22,4 @@ export {
 } from "./record.ts";
 export { type Outcome, StateWriter } from "./state_writer.ts";
 export { isApplied, overflow } from "./outcome.ts";
-export { TreeResolver } from "./tree_resolver.ts";
+export { batchRecords, TreeResolver } from "./tree_resolver.ts";

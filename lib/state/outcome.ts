@@ -1,6 +1,5 @@
 // Outcomes: what becomes of a reply when the state writer could not make a change.
 
-import { u64ToBigInt } from "../bytes/mod.ts";
 import type { Reply } from "../command/mod.ts";
 import type { Outcome } from "./state_writer.ts";
 
@@ -16,10 +15,8 @@ export function isApplied(outcome: Outcome, reply: Reply): boolean {
 export function overflow(
   reply: Reply,
   where: string,
-  keyLo: number,
-  keyHi: number,
+  key: bigint | string,
   day: number,
 ): void {
-  const key = u64ToBigInt(keyLo, keyHi);
   reply.fail("validation_error", `Counter overflow ${where}key=${key} bucket=${day}`);
 }

@@ -15,6 +15,7 @@
 //   compact                                         removes counters without days
 //   adopt    serial (2) | bytes of the name | name ...    gives a hidden tree a name, and replaces its tree
 //   note     kind (2) | bytes | ...                       changes the idempotency state
+//   name     id (2) | bytes of the name | name ...        creates a counter without days under an id, and a name
 //
 // Invariant: the table below is the only place that says how long a record is and what it concerns. A number
 // is never given to another kind: segments of older versions are replayed.
@@ -35,6 +36,7 @@ export const SET = 11;
 export const COMPACT = 12;
 export const ADOPT = 13;
 export const NOTE = 14;
+export const NAME = 15;
 
 interface RecordKind {
   readonly kind: number;
@@ -64,6 +66,7 @@ const KINDS: readonly RecordKind[] = [
   { kind: COMPACT, words: 1, scope: "tree" },
   { kind: ADOPT, words: 4, hasBytes: true, scope: "forest" },
   { kind: NOTE, words: 4, hasBytes: true, scope: "idempotency" },
+  { kind: NAME, words: 4, hasBytes: true, scope: "counter" },
 ];
 
 // The table by kind, in arrays that replay reads for every record.

@@ -7,7 +7,7 @@
 import { assert } from "../assert.ts";
 import { decodeBranch, TreeBuilder } from "../dump/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
-import type { Forest, Tree } from "../tree/mod.ts";
+import { type Forest, HollowTree, NamedTree, type Tree } from "../tree/mod.ts";
 import {
   ADD,
   ADOPT,
@@ -15,6 +15,7 @@ import {
   COMPACT,
   CREATE,
   DROP,
+  NAME,
   nameAt,
   NOTE,
   PUT,
@@ -51,7 +52,14 @@ export class StateMachine {
 
   /** Discards a staged tree. */
   unstage(serial: number): void {
+    const staged = this.#staged.get(serial);
     this.#staged.delete(serial);
+    if (staged instanceof TreeBuilder) this.#forest.discard(staged.tree);
+  }
+
+  /** Discards all staged trees: nothing is to come of them. */
+  unstageAll(): void {
+    for (const serial of this.#staged.keys()) this.unstage(serial);
   }
 
   /**
@@ -87,6 +95,12 @@ export class StateMachine {
         const tree = this.#tree(head);
         const lo = words[at + 4];
         return tree.set(words[at + 1], words[at + 2], words[at + 3], lo, words[at + 5]);
+      }
+      case NAME: {
+        const tree = this.#tree(head);
+        if (tree instanceof HollowTree) return true;
+        assert(tree instanceof NamedTree, "names belong to named trees");
+        return tree.nameCounter(words[at + 1], words[at + 2], bytesAt(words, at));
       }
       case NOTE:
         this.#dedup.apply(words[at + 1], words, at + 4, words[at + 3]);

@@ -7,8 +7,6 @@
 // out (`isCounted`): they are then as lasting as the last dump.
 
 import { ITEM_WORDS, type Items } from "../command/mod.ts";
-import { parts } from "../dump/mod.ts";
-import { pace } from "../host/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
 import { type Forest, isHidden, type Refusal, type Tree, treeBytes } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -19,19 +17,18 @@ import {
   COMPACT,
   CREATE,
   DROP,
+  NAME,
   NOTE,
-  PUT,
   RECORD_WORDS_MAX,
   REMOVE,
-  ROWS,
   SET,
-  STAGE,
   SUBTRACT,
   SWEEP,
   TOUCH,
   writeRecord,
 } from "./record.ts";
 import { reclaim } from "./range_delete_sweeper.ts";
+import { Staging } from "./staging.ts";
 import { Undo } from "./undo.ts";
 
 /** Why a change did not happen; "full": no space for the log; "crowded": no more trees. */
@@ -53,8 +50,7 @@ export class StateWriter {
   /** Whether what is counted is in the log. */
   readonly isCounted: boolean;
   readonly #stateMachine: StateMachine;
-  /** For each tree that is on its way into the log, the first of its records. */
-  readonly #stagings = new Set<number>();
+  readonly #staging: Staging;
   /** Of a batch: one for each item that created its counter, and what the items' days held before. */
   #created = new Uint8Array(0);
   #before = new Uint32Array(0);
@@ -69,11 +65,16 @@ export class StateWriter {
     this.isCounted = isCounted;
     this.#stateMachine = new StateMachine(forest, dedup);
     this.undo = new Undo(forest, wal);
+    this.#staging = new Staging(forest, wal, this.#stateMachine, {
+      reserve: (records, bytes, amounts) => this.reserve(records, bytes, amounts),
+      isCrowded: (name) => this.#isCrowded(name),
+      record: (head, serial, bytes, isApplied) => this.#record(head, serial, bytes, isApplied),
+    });
   }
 
   /** The first record that a tree needs which is on its way; all others are in the forest. */
   get firstStaged(): number {
-    return Math.min(...this.#stagings);
+    return this.#staging.first;
   }
 
   /** Makes room for changes that belong together: so many records, with so many bytes and changes of days. */
@@ -109,6 +110,14 @@ export class StateWriter {
     if (this.isCounted && !this.#wal.hasRoom(3)) return "full";
     this.#keyed(TOUCH, tree, keyLo, keyHi);
     return this.#count(3) ? "done" : tree.refusal;
+  }
+
+  /** Creates a counter without days under an id and its name, unless there is one. */
+  name(tree: Tree, id: number, name: Uint8Array): Outcome {
+    if (this.isCounted && !this.#wal.hasRoom(RECORD_WORDS_MAX)) return "full";
+    const { words, at } = this.#wal;
+    const size = writeRecord(words, at, NAME | tree.number << 8, id, name);
+    return this.#count(size) ? "done" : tree.refusal;
   }
 
   /** Takes away the days in [dayFrom, dayTo] of a counter. */
@@ -155,8 +164,13 @@ export class StateWriter {
     const number = this.#forest.freeNumber();
     if (number === null || this.#isCrowded(name)) return "crowded";
     const bytes = new TextEncoder().encode(name);
-    if (!this.#forest.budget.fits(treeBytes(name) + FIRST_BYTES)) return "memory";
+    if (!this.hasRoomFor(name)) return "memory";
     return this.#record(CREATE | number << 8, this.#forest.nextSerial, bytes, true);
+  }
+
+  /** Whether there is memory for something that is called so, and for its first counter. */
+  hasRoomFor(name: string): boolean {
+    return this.#forest.budget.fits(treeBytes(name) + FIRST_BYTES);
   }
 
   drop(tree: Tree): Outcome {
@@ -176,28 +190,9 @@ export class StateWriter {
     return this.#record(ADOPT | tree.number << 8, tree.serial, bytes, true);
   }
 
-  /** Puts a tree in the place of its name: into the log branch by branch, then for all at once. */
-  async put(tree: Tree): Promise<Outcome> {
-    if (this.#isCrowded(tree.name)) return "crowded";
-    const wal = this.#wal;
-    const serial = this.#forest.nextSerial++;
-    const first = wal.lsn + 1;
-    this.#stagings.add(first);
-    try {
-      if (this.#record(STAGE, serial, tree.nameBytes, false) === "full") return "full";
-      const rest = pace();
-      for (const { payload } of parts(tree, () => 0)) {
-        if (this.#record(ROWS, serial, payload, false) === "full") return "full";
-        await rest();
-      }
-      const number = this.#forest.freeNumber();
-      if (number === null || this.#isCrowded(tree.name)) return "crowded";
-      this.#stateMachine.stage(serial, tree);
-      return this.#record(PUT | number << 8, serial, tree.nameBytes, true);
-    } finally {
-      this.#stateMachine.unstage(serial);
-      this.#stagings.delete(first);
-    }
+  /** Puts a tree in the place of its name, and its named tree beside it (staging.ts). */
+  put(tree: Tree, named: Tree | null = null): Promise<Outcome> {
+    return this.#staging.put(tree, named);
   }
 
   /** Whether a tree of that name would be one too many. Hidden ones are as many as there are streams. */
@@ -220,7 +215,8 @@ export class StateWriter {
   /** Lets all items of a batch happen, each as a record; at one that overflows takes all back. */
   #all(kind: number, tree: Tree, items: Items): Outcome {
     const wal = this.#wal;
-    const { count, words: from } = items;
+    const { count, words: from, hasNames } = items;
+    let part = tree;
     if (!wal.hasRoom(AMOUNT_WORDS * count)) return "full";
     if (this.#created.length < count) {
       this.#created = new Uint8Array(2 * count);
@@ -229,22 +225,23 @@ export class StateWriter {
     const { words } = wal;
     let at = wal.at;
     for (let index = 0, item = 0; index < count; index++, item += ITEM_WORDS) {
-      words[at] = kind | tree.number << 8;
+      if (hasNames) part = items.isName(index) ? tree.named! : tree;
+      words[at] = kind | part.number << 8;
       words[at + 1] = from[item];
       words[at + 2] = from[item + 1];
       words[at + 3] = from[item + 2];
       words[at + 4] = from[item + 3];
       words[at + 5] = from[item + 4];
       if (!this.#stateMachine.apply(words, at)) {
-        const { refusal } = tree;
+        const { refusal } = part;
         this.overflowIndex = index;
         this.#forest.budget.leniently(() => this.#takeBack(kind, tree, items));
         return refusal;
       }
-      this.#created[index] = tree.created ? 1 : 0;
+      this.#created[index] = part.created ? 1 : 0;
       if (kind === SET) {
-        this.#before[2 * index] = tree.old[0];
-        this.#before[2 * index + 1] = tree.old[1];
+        this.#before[2 * index] = part.old[0];
+        this.#before[2 * index + 1] = part.old[1];
       }
       at += AMOUNT_WORDS;
     }
@@ -253,12 +250,13 @@ export class StateWriter {
   }
 
   /** Undoes the items before the culprit, from the last to the first. */
-  #takeBack(kind: number, tree: Tree, { words }: Items): void {
+  #takeBack(kind: number, tree: Tree, items: Items): void {
     for (let index = this.overflowIndex - 1; index >= 0; index--) {
-      const [keyLo, keyHi, day, lo, hi] = words.subarray(ITEM_WORDS * index);
-      if (kind === ADD) tree.subtract(keyLo, keyHi, day, lo, hi);
-      else tree.set(keyLo, keyHi, day, this.#before[2 * index], this.#before[2 * index + 1]);
-      if (this.#created[index] === 1) tree.forget(keyLo, keyHi);
+      const [keyLo, keyHi, day, lo, hi] = items.words.subarray(ITEM_WORDS * index);
+      const part = items.isName(index) ? tree.named! : tree;
+      if (kind === ADD) part.subtract(keyLo, keyHi, day, lo, hi);
+      else part.set(keyLo, keyHi, day, this.#before[2 * index], this.#before[2 * index + 1]);
+      if (this.#created[index] === 1) part.forget(keyLo, keyHi);
     }
   }
 

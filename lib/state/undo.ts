@@ -20,13 +20,22 @@ interface Added {
   readonly created: boolean;
 }
 
+interface Named {
+  readonly tree: Tree;
+  readonly idLo: number;
+  readonly idHi: number;
+}
+
 export class Undo {
   readonly #forest: Forest;
   readonly #wal: Wal;
   #at = 0;
   #lsn = 0;
   #added: Added[] = [];
+  #named: Named[] = [];
   #made: Tree[] = [];
+  /** Whether changes may be taken back. */
+  #isOpen = false;
 
   constructor(forest: Forest, wal: Wal) {
     this.#forest = forest;
@@ -38,7 +47,19 @@ export class Undo {
     this.#at = this.#wal.at;
     this.#lsn = this.#wal.lsn;
     this.#added = [];
+    this.#named = [];
     this.#made = [];
+    this.#isOpen = true;
+  }
+
+  /** From here on all that was noted stays. */
+  end(): void {
+    this.#isOpen = false;
+  }
+
+  /** Notes that a named counter was created. */
+  named(tree: Tree, idLo: number, idHi: number): void {
+    if (this.#isOpen) this.#named.push({ tree, idLo, idHi });
   }
 
   /** Notes what the last `add` to a tree did. */
@@ -48,7 +69,7 @@ export class Undo {
 
   /** Notes that a tree was created. */
   made(tree: Tree): void {
-    this.#made.push(tree);
+    if (this.#isOpen) this.#made.push(tree);
   }
 
   /** Takes back all that was noted, the last first. */
@@ -58,8 +79,10 @@ export class Undo {
         tree.subtract(keyLo, keyHi, day, lo, hi);
         if (created) tree.forget(keyLo, keyHi);
       }
+      for (const { tree, idLo, idHi } of this.#named) tree.forget(idLo, idHi);
     });
-    for (const tree of this.#made) this.#forest.remove(tree);
+    for (const tree of this.#made.reverse()) if (this.#forest.has(tree)) this.#forest.remove(tree);
+    this.end();
     const wal = this.#wal;
     wal.append(this.#at - wal.at, this.#lsn - wal.lsn);
   }

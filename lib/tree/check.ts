@@ -3,9 +3,10 @@
 // Tests end with it; it costs a pass over all cells.
 
 import { assert } from "../assert.ts";
-import { compareU64, u64ToBigInt } from "../bytes/mod.ts";
+import { compareU64, LANE, u64ToBigInt } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import { sortedKeys } from "./layout.ts";
+import type { Names } from "./names.ts";
 import { LONG } from "./run.ts";
 import { type Tree, treeBytes } from "./tree.ts";
 
@@ -52,6 +53,26 @@ export function checkTree(tree: Tree): void {
 /** Throws when what is counted is not what a tree takes all of whose branches were made in its blocks. */
 export function checkMemory(tree: Tree): void {
   tree.blocks.check(tree.own, treeBytes(tree.name));
+}
+
+/** Throws when names are not counted as often as there are counters of them in some trees. */
+export function checkNames(names: Names, trees: readonly Tree[]): void {
+  const counters = new Map<number, number>();
+  for (const tree of trees) {
+    if (tree.names !== names) continue;
+    for (const branch of tree.own) {
+      const keys = sortedKeys(branch);
+      for (let at = 0; at < keys.length; at += 2) {
+        const id = keys[at + 1] * LANE + keys[at];
+        counters.set(id, (counters.get(id) ?? 0) + 1);
+      }
+    }
+  }
+  const counted = names.check();
+  assert(counted.size === counters.size, "every name has a counter");
+  for (const [id, count] of counters) {
+    assert(counted.get(id) === count, "a name is counted with each of its counters");
+  }
 }
 
 /** Returns what all cells add up to. */

@@ -11,16 +11,16 @@
 import { assert } from "../assert.ts";
 import { Budget, HashIndex, NameIndex } from "../bytes/mod.ts";
 import { Ages } from "./ages.ts";
-import { free } from "./block_pool.ts";
+import { checkNames } from "./check.ts";
+import { GoneTrees } from "./gone_trees.ts";
+import { NamedTree, partsOf } from "./named_tree.ts";
+import { Names } from "./names.ts";
 import { type KeyCount, UNCOUNTED } from "./ranges.ts";
 import { RecentTrees } from "./recent_trees.ts";
 import { Tree } from "./tree.ts";
-import { HIDDEN, isHidden } from "./tree_name.ts";
+import { HIDDEN, isHidden, ownerSerialOf } from "./tree_name.ts";
 
 const HIDDEN_BYTE = HIDDEN.charCodeAt(0);
-
-/** Words of dropped trees that are freed in one go: a megabyte takes some 80 µs. */
-const FREED_AT_ONCE_WORDS = 1 << 20;
 
 /** How many trees there can be: records of the log have 24 bits for a number. */
 const TREES_MAX = 1 << 24;
@@ -44,18 +44,29 @@ export class Forest {
   readonly #recent = new RecentTrees();
   /** Numbers below the highest that no tree has, and some that one has again. */
   #free: number[] = [];
-  /** Arrays of trees that are gone. */
-  #gone: Uint32Array<ArrayBuffer>[] = [];
   /** Changes whenever a tree comes or goes, or gets another name. */
   version = 0;
-  /** The serial that the next new tree will have. */
-  nextSerial = 1;
+  #nextSerial = 1;
+  /** All keys that are names. */
+  readonly names: Names;
+  readonly #gone: GoneTrees;
   /** What the trees may take, and all that is kept beside them. */
   readonly budget: Budget;
 
   constructor(budget = new Budget(), treesMax = TREES_MAX) {
     this.budget = budget;
+    this.names = new Names(budget);
+    this.#gone = new GoneTrees(this.names);
     this.#treesMax = treesMax;
+  }
+
+  /** The serial that the next new tree will have, or the id of the next new name. */
+  get nextSerial(): number {
+    return Math.max(this.#nextSerial, this.names.lastId + 1);
+  }
+
+  set nextSerial(serial: number) {
+    this.#nextSerial = serial;
   }
 
   /** How many trees clients know of. */
@@ -91,10 +102,15 @@ export class Forest {
     return tree;
   }
 
-  /** All trees, oldest first. Of many this takes long: who can be interrupted goes by `after`. */
+  /**
+   * All trees but the named ones, which are with their owners, oldest first. Of many this takes long: who can be
+   * interrupted goes by `after`, and comes by the named ones too.
+   */
   trees(): Tree[] {
     const trees: Tree[] = [];
-    for (let tree = this.after(0); tree !== null; tree = this.after(tree.serial)) trees.push(tree);
+    for (let tree = this.after(0); tree !== null; tree = this.after(tree.serial)) {
+      if (ownerSerialOf(tree.name) < 0) trees.push(tree);
+    }
     return trees;
   }
 
@@ -157,7 +173,10 @@ export class Forest {
 
   /** An empty tree that is not in the forest yet. */
   makeTree(name: string): Tree {
-    return new Tree(name, this.budget);
+    const ownerSerial = ownerSerialOf(name);
+    if (ownerSerial < 0) return new Tree(name, this.budget);
+    const names = ownerSerial > 0 ? this.names : new Names(this.budget);
+    return new NamedTree(name, names, this.budget);
   }
 
   /** Puts a tree there, and removes the one that has its name. */
@@ -176,6 +195,8 @@ export class Forest {
     this.#byNumber[number] = tree;
     this.#ages.add(serial, number);
     this.#enter(tree);
+    const ownerSerial = ownerSerialOf(tree.name);
+    if (ownerSerial >= 0) this.#join(tree, this.after(ownerSerial - 1));
   }
 
   /** Gives a tree another name, and removes the one that has it. */
@@ -189,6 +210,8 @@ export class Forest {
 
   remove(tree: Tree): void {
     assert(this.has(tree), "a tree that is removed is there");
+    if (tree.named !== null) this.remove(tree.named);
+    tree.named = null;
     this.#leave(tree);
     this.#ages.remove(tree.serial);
     this.#byNumber[tree.number] = null;
@@ -198,27 +221,17 @@ export class Forest {
 
   /** Frees the memory of a tree that is not, or not any more, in the forest. */
   discard(tree: Tree): void {
-    this.#gone.push(...tree.clear());
-    tree.blocks.charge(new Budget());
-    this.reclaim();
+    this.#gone.add(tree);
   }
 
-  /**
-   * Frees some of the memory of trees that are gone; true: there is more. It counts in no budget any more, but
-   * a dropped reference alone would wait for the collector.
-   */
+  /** Frees some of the memory of trees that are gone; true: there is more. */
   reclaim(): boolean {
-    for (let words = 0; words < FREED_AT_ONCE_WORDS && this.#gone.length > 0;) {
-      const array = this.#gone.pop()!;
-      words += array.length;
-      free(array);
-    }
-    return this.#gone.length > 0;
+    return this.#gone.reclaim();
   }
 
   /** Asserts the invariant. */
   check(): void {
-    const trees = this.trees();
+    const trees = this.trees().flatMap((tree) => partsOf(tree));
     this.#names.check();
     this.#places.check(trees.length);
     for (const tree of trees) {
@@ -227,8 +240,10 @@ export class Forest {
     }
     const visible = this.visible();
     assert(this.visibleCount === visible.length, "visible trees are counted");
-    const keys = visible.reduce((sum, tree) => sum + tree.keys, 0);
+    const keys = visible.reduce((sum, { keys, named }) => sum + keys + (named?.keys ?? 0), 0);
     assert(this.keys === keys, "the counters of visible trees are counted");
+    while (this.reclaim());
+    checkNames(this.names, trees);
   }
 
   /** Lets a tree be found by its name. */
@@ -241,9 +256,22 @@ export class Forest {
     if (isHidden(name)) {
       this.#hidden++;
     } else {
-      tree.tally = this.#tally;
-      tree.tally.keys += tree.keys;
+      this.#tell(tree);
     }
+  }
+
+  /** Puts a named tree beside its owner. */
+  #join(tree: Tree, owner: Tree | null): void {
+    assert(owner?.serial === ownerSerialOf(tree.name), "a named tree has an owner");
+    owner.named = tree;
+    if (!isHidden(owner.name)) this.#tell(tree);
+  }
+
+  /** Lets the counters of a tree count among those that clients know of. */
+  #tell(tree: Tree): void {
+    tree.tally = this.#tally;
+    tree.tally.keys += tree.keys;
+    if (tree.named !== null) this.#tell(tree.named);
   }
 
   #leave(tree: Tree): void {
@@ -251,7 +279,8 @@ export class Forest {
     const { number, name } = tree;
     if (isHidden(name)) {
       this.#hidden--;
-    } else {
+    }
+    if (tree.tally !== UNCOUNTED) {
       tree.tally.keys -= tree.keys;
       tree.tally = UNCOUNTED;
     }

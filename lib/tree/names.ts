@@ -131,10 +131,24 @@ export class Names {
     this.#charge();
   }
 
-  /** How an id is called: a view, valid until the next call. */
+  /** Takes all names away. */
+  clear(): void {
+    this.count = 0;
+    this.#end();
+    this.#charge();
+  }
+
+  /** What an id is called: a view, valid until the next call. */
   nameOf(idLo: number, idHi: number): Uint8Array<ArrayBuffer> {
+    const name = this.peek(idLo, idHi);
+    assert(name !== null, "an id that a counter has is that of a name");
+    return name;
+  }
+
+  /** As `nameOf`, of an id that no counter may have any more; null: none has. */
+  peek(idLo: number, idHi: number): Uint8Array<ArrayBuffer> | null {
     const place = this.#placeOf(idLo, idHi);
-    assert(place !== 0, "an id that a counter has is that of a name");
+    if (place === 0) return null;
     const { words, bytes } = this.#pageOf(place);
     const at = wordOf(place);
     return text.subarray(0, unpack(words[at], bytes, 4 * (at + BYTES), text));

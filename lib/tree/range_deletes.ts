@@ -10,6 +10,7 @@
 import { compareU64 } from "../bytes/mod.ts";
 import type { Branch } from "./branch.ts";
 import type { Counts } from "./counts.ts";
+import type { Names } from "./names.ts";
 
 export interface Days {
   readonly from: number;
@@ -50,10 +51,10 @@ export class RangeDeletes {
     return this.#noted.length === 0;
   }
 
-  /** Does to a branch what is still before it. */
-  catchUp(branch: Branch, counts: Counts): void {
+  /** Does to a branch what is still before it; its keys are ids of `names`, null being none. */
+  catchUp(branch: Branch, counts: Counts, names: Names | null): void {
     for (const sweep of this.#noted) {
-      if (sweep.serial > branch.swept) carryOut(sweep, branch, counts);
+      if (sweep.serial > branch.swept) carryOut(sweep, branch, counts, names);
     }
     branch.swept = this.serial;
   }
@@ -69,13 +70,22 @@ function covers(days: Days | null, older: Days | null): boolean {
   return days.from <= older.from && older.to <= days.to;
 }
 
-function carryOut({ days, endLo, endHi }: Sweep, branch: Branch, counts: Counts): void {
+function carryOut(
+  { days, endLo, endHi }: Sweep,
+  branch: Branch,
+  counts: Counts,
+  names: Names | null,
+): void {
   const toEnd = endLo === 0 && endHi === 0;
   const isBelow = (slot: number) =>
     toEnd || compareU64(branch.keyLo(slot), branch.keyHi(slot), endLo, endHi) < 0;
   if (days === null) {
     counts.keys -= branch.keys;
-    branch.sift((slot) => branch.count(slot) === 0 && isBelow(slot));
+    branch.sift((slot) => {
+      const isGone = branch.count(slot) === 0 && isBelow(slot);
+      if (isGone && names !== null) names.release(branch.keyLo(slot), branch.keyHi(slot));
+      return isGone;
+    });
     counts.keys += branch.keys;
     return;
   }

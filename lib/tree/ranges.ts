@@ -21,6 +21,7 @@ import { Branch } from "./branch.ts";
 import { Counts } from "./counts.ts";
 import { RadixTable } from "./radix_table.ts";
 import { LongRuns } from "./long_runs.ts";
+import type { Names } from "./names.ts";
 import {
   chooseWindow,
   compacted,
@@ -81,6 +82,8 @@ export class Ranges {
   counts = NO_COUNTS;
   /** Where the counters of all trees are counted that clients know of; the forest sets it. */
   tally = UNCOUNTED;
+  /** What its keys are the ids of; null: they are numbers. */
+  names: Names | null = null;
   /** The memory of the branches. */
   readonly blocks: BlockPool;
   /** Whether it was cleared. */
@@ -145,7 +148,7 @@ export class Ranges {
 
   #catchUp(branch: Branch): void {
     const { keys } = this.counts;
-    this.#sweeps.catchUp(branch, this.counts);
+    this.#sweeps.catchUp(branch, this.counts, this.names);
     this.tally.keys += this.counts.keys - keys;
   }
 

@@ -33,6 +33,8 @@ export class Tree extends Ranges {
   isChanged = true;
   /** The last record of the log when it was marked; -1: it never was. */
   markLsn = -1;
+  /** Its counters whose keys are names (named_tree.ts); null: there were none yet. */
+  named: Tree | null = null;
   /** After `add`, `subtract`, `set` and `touch`: whether it created the counter. */
   created = false;
 
@@ -67,6 +69,7 @@ export class Tree extends Ranges {
   mark(lsn: number): void {
     this.isChanged = false;
     this.markLsn = lsn;
+    this.named?.mark(lsn);
   }
 
   /** Adds a value to a day of a counter, which it creates. False: refused, no change. */

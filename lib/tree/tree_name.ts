@@ -21,6 +21,29 @@ export function treeName(bytes: Uint8Array, start: number, end: number): string 
   return /\p{Cc}/u.test(name) ? null : name;
 }
 
+const NAMED = `${HIDDEN}names-`;
+
+/** What the named tree of the tree with a serial is called; 0: of one that is in no forest, which has names of its own. */
+export function namedTreeName(ownerSerial: number): string {
+  return NAMED + ownerSerial;
+}
+
+/** The serial of the tree whose named counters a tree of that name has; -1: it is no named tree. */
+export function ownerSerialOf(name: string): number {
+  return name.startsWith(NAMED) ? Number(name.slice(NAMED.length)) : -1;
+}
+
+/** Whether bytes[start..end) may be a key that is no number: by the rule for names of trees. */
+export function isKeyName(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end === start || end - start > NAME_BYTES_MAX) return false;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at];
+    if (byte >= 0x80) return treeName(bytes, start, end) !== null;
+    if (byte < 0x20 || byte === 0x7f) return false;
+  }
+  return true;
+}
+
 /** Whether a name is that of a tree that clients don't know of. */
 export function isHidden(name: string): boolean {
   return name.startsWith(HIDDEN);

@@ -22,9 +22,10 @@ export class Walk {
   /** How many keys `keys` has told so far. */
   met = 0;
 
-  /** A walk over the keys from `startLo`, `startHi` on. */
-  constructor(tree: Tree, startLo = 0, startHi = 0) {
+  /** A walk over the keys from `startLo`, `startHi` on; `met` were told of another tree before. */
+  constructor(tree: Tree, startLo = 0, startHi = 0, met = 0) {
     this.tree = tree;
+    this.met = met;
     this.nextLo = startLo;
     this.nextHi = startHi;
   }

@@ -12,6 +12,7 @@ import { Random } from "../support/random.ts";
 import { needsOf, V1Lines } from "../support/v1.ts";
 import { JsonLines } from "./json_lines.ts";
 import { bytesOf, tokensOf } from "./json_text.ts";
+import { keyTextOf } from "./key_model.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
 
@@ -74,7 +75,10 @@ function decided(members: Member[]): string {
     return refuse("tree_name must be a string");
   }
   for (const name of ["key", "time_from", "time_to"]) {
-    if (named(name).every((value) => isU64(value) || value === "null")) continue;
+    const isGood = (value: string) => {
+      return isU64(value) || value === "null" || name === "key" && isString(value);
+    };
+    if (named(name).every(isGood)) continue;
     return refuse(`${name} must be an integer from 0 to ${U64_MAX}`);
   }
   const last = (name: string) => {
@@ -96,6 +100,14 @@ function asked(operations: Record<string, string>, last: (name: string) => strin
   const [id, needs] = rows[last("key") === null && rows.length > 1 ? 1 : 0];
   const required = (name: string) => `validation_error Field ${name} is required`;
   const [name, key, from, to] = ["tree_name", "key", "time_from", "time_to"].map(last);
+  const keyText = key?.startsWith('"')
+    ? keyTextOf(bytesOf(key))
+    : key === null
+    ? ""
+    : String(BigInt(key));
+  if (needs.includes("k") && keyText === null) {
+    return "validation_error Field key must be 1 to 255 bytes of UTF-8 without control characters";
+  }
   if (/[tf]/.test(needs) && name === null) return required("tree_name");
   if (needs.includes("f") && bytesOf(name!) === "") {
     return "validation_error Field tree_name must name a dump file";
@@ -107,7 +119,7 @@ function asked(operations: Record<string, string>, last: (name: string) => strin
   return [
     id,
     /[tf]/.test(needs) ? bytesOf(name!) : "",
-    needs.includes("k") ? BigInt(key!) : "",
+    needs.includes("k") ? keyText : "",
     /r/i.test(needs) ? range(BigInt(from ?? 0), BigInt(to ?? U64_MAX), ranged) : "",
   ].join(" ");
 }
@@ -141,7 +153,9 @@ function decoded(line: Uint8Array): string {
     return `${reply.code} ${reply.text}`;
   }
   const { operation, lanes, dayFrom, dayTo, nameStart, nameEnd } = request;
-  const key = u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
+  const key = request.isNamed
+    ? JSON.stringify(latin1(bytes.subarray(request.keyStart, request.keyEnd)))
+    : u64ToBigInt(lanes[KEY], lanes[KEY + 1]);
   const needs = needsOf(operation);
   return [
     operation.id,
@@ -199,7 +213,9 @@ class Lines {
       add("tree_name", random.chance(0.9) ? json.anyString() : json.value(1));
     }
     for (const name of ["key", "time_from", "time_to"]) {
-      if (random.chance(0.7)) add(name, random.chance(0.9) ? json.integer() : json.value(1));
+      if (!random.chance(0.7)) continue;
+      if (name === "key" && random.chance(0.3)) add(name, json.anyString());
+      else add(name, random.chance(0.9) ? json.integer() : json.value(1));
     }
     while (random.chance(0.2)) {
       const names = ["command", "tree_name", "key", "time_from", "time_to", "other", "", "keys"];

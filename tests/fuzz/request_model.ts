@@ -3,6 +3,7 @@
 //
 // It gives up on operations about limits ("limit.*"), whose lists have rules of their own.
 
+import { keyTextOf } from "./key_model.ts";
 import { bytesOf, tokensOf } from "./json_text.ts";
 
 const U64_MAX = 2n ** 64n - 1n;
@@ -247,7 +248,7 @@ class Reader {
         return JSON.stringify(tree.bytes);
       }
       case "key":
-        return `key=${this.#number("key", this.#required("key"))}`;
+        return `key=${this.#key("key", this.#required("key"))}`;
       case "value": {
         const value = this.#of("value");
         const amount = value === undefined ? 1n : this.#number("value", value);
@@ -272,6 +273,8 @@ class Reader {
       case "cursor": {
         const cursor = this.#of("cursor");
         if (cursor === undefined) return "";
+        const id = cursor instanceof Str && /^@(\d{1,16})$/.exec(cursor.bytes);
+        if (id) return `cursor=${(1n << 64n) + BigInt(id[1])}`;
         return `cursor=${cursor === null ? null : this.#number("cursor", cursor)}`;
       }
       case "after": {
@@ -307,6 +310,14 @@ class Reader {
     if (integer === null) throw new Refusal(`Field ${name} ${WHOLE}`);
     if (integer < 0n) throw new Refusal(`Field ${name} ${AT_LEAST_0}`);
     return integer;
+  }
+
+  /** A number, or a string that is the digits of one, or a name. */
+  #key(name: string, value: Value): string {
+    if (!(value instanceof Str)) return String(this.#integer(name, value));
+    const text = keyTextOf(value.bytes);
+    if (text !== null) return text;
+    throw new Refusal(`Field ${name} must be 1 to 255 bytes of UTF-8 without control characters`);
   }
 
   /** The same, or up to twenty digits in a string. */
@@ -362,12 +373,12 @@ class Reader {
     let total = 0n;
     let hasZero = false;
     const items = list.map((item) => {
-      if (field === "keys") return this.#number("keys[]", item);
+      if (field === "keys") return this.#key("keys[]", item);
       if (field === "counters") return this.#counter(item);
       if (!Array.isArray(item)) throw new Refusal("Field items[] must be an array");
       const form = new Refusal("Each item must be [key, bucket, value]");
       if (item.length < 1) throw form;
-      const key = this.#number("items[][0]", item[0]);
+      const key = this.#key("items[][0]", item[0]);
       if (item.length < 2) throw form;
       const day = this.#day("items[][1]", item[1]);
       if (item.length < 3) throw form;
@@ -394,7 +405,7 @@ class Reader {
     if (!(series instanceof Str)) throw new Refusal("Field items[].series is required");
     if (series.bytes === "") this.#later.push("Field items[].series must not be empty");
     if (!Object.hasOwn(item, "key")) throw new Refusal("Field items[].key is required");
-    return `${JSON.stringify(series.bytes)}/${this.#number("items[].key", item.key)}`;
+    return `${JSON.stringify(series.bytes)}/${this.#key("items[].key", item.key)}`;
   }
 
   #limit(limits: string): string {

@@ -81,6 +81,7 @@ function fieldOf(field: Field, request: Request): string {
       return spanOf(request, request.nameStart, request.nameEnd);
     case "key":
     case "key?":
+      if (request.isNamed) return `key=${spanOf(request, request.keyStart, request.keyEnd)}`;
       return `key=${lanesOf(request, KEY)}`;
     case "day?":
       return `day=${request.day}`;
@@ -144,9 +145,12 @@ function listOf(request: Request, words: number): string {
   const of = (at: number) => u64ToBigInt(items.words[at], items.words[at + 1]);
   const list = Array.from({ length: items.count }, (_, index) => {
     const at = words * index;
-    if (words === KEY_WORDS) return of(at);
-    if (words === ITEM_WORDS) return `${of(at)}/${items.words[at + 2]}/${of(at + 3)}`;
-    return `${spanOf(request, items.words[at], items.words[at + 1])}/${of(at + 2)}`;
+    const keyOf = (at: number) => {
+      return items.isName(index) ? spanOf(request, items.words[at], items.words[at + 1]) : of(at);
+    };
+    if (words === KEY_WORDS) return keyOf(at);
+    if (words === ITEM_WORDS) return `${keyOf(at)}/${items.words[at + 2]}/${of(at + 3)}`;
+    return `${spanOf(request, items.words[at], items.words[at + 1])}/${keyOf(at + 2)}`;
   });
   return `[${list.join(",")}]`;
 }

@@ -122,7 +122,8 @@ export class LocalKarma {
     this.forest = new Forest(new Budget(this.#limits.memoryBytesMax), this.#limits.treesMax);
     const tell = (line: string) => (line.startsWith("Dumped ") ? this.dumped : this.log).push(line);
     const { dumpsKept, batchItemsMax, replyBytesMax } = this.#limits;
-    this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell);
+    const makeTree = (name: string) => this.forest.makeTree(name);
+    this.#dumps = new DumpStore(DIRECTORY, this.disk, this.#clock, dumpsKept, tell, makeTree);
     this.dedup = new DedupState(this.#limits, this.forest.budget);
     this.#dedupStore = new DedupStore(DIRECTORY, disk, this.#clock);
     const access = new Access(options.token ?? null, options.readToken ?? null);

@@ -10,7 +10,7 @@ import {
   STRING,
   u64ToBigInt,
 } from "../../bytes/mod.ts";
-import type { Detail, Field } from "../../command/mod.ts";
+import { type Detail, type Field, NAMES_START } from "../../command/mod.ts";
 import { timestampOf } from "./timestamp.ts";
 import type { MEMBER } from "./request_line.ts";
 import type { Value } from "./value.ts";
@@ -40,6 +40,8 @@ const READERS: Partial<Record<Field, Read>> = {
     const value = of("cursor");
     if (value.kind === ABSENT) return GOOD; // whoever gives none, not even null, knows of no parts
     if (value.kind === NULL) return put(details, "cursor", null);
+    const place = namePlaceOf(value.text());
+    if (place !== null) return put(details, "cursor", place);
     const fault = value.number("cursor");
     return fault === null ? put(details, "cursor", bigintOf(value)) : { fault };
   },
@@ -172,6 +174,13 @@ function moment(details: Map<string, Detail>, value: Value): FieldResult {
   }
   const fault = value.integer("before");
   return fault === null ? put(details, "time", Number(bigintOf(value))) : { valueError: fault };
+}
+
+/** The place of a name in a tree, from `@` and its id; null: it is none. */
+function namePlaceOf(cursor: string | null): bigint | null {
+  return cursor !== null && /^@\d{1,16}$/.test(cursor)
+    ? NAMES_START + BigInt(cursor.slice(1))
+    : null;
 }
 
 function report(details: Map<string, Detail>, of: (name: Name) => Value): FieldResult {

@@ -2,6 +2,7 @@
 
 import { highLane, LANE, lowLane, type SendBuffer } from "../../bytes/mod.ts";
 import { type Data, Real, ROW_WORDS, Rows } from "../../command/mod.ts";
+import { writeKey } from "./key.ts";
 
 const encoder = new TextEncoder();
 const KEY = encoder.encode('{"key":');
@@ -63,7 +64,7 @@ export function* writePieces(data: Data, out: SendBuffer): Generator<void> {
 }
 
 /** `[{"key":42,"value":12},{"key":43,"value":0}]` */
-function* writeRows({ words, valueName }: Rows, out: SendBuffer): Generator<void> {
+function* writeRows({ words, valueName, names }: Rows, out: SendBuffer): Generator<void> {
   const between = valueName === "value" ? VALUE : TOTAL;
   out.byte(OPEN_BRACKET);
   for (let at = 0; at < words.length; at += ROW_WORDS) {
@@ -72,7 +73,7 @@ function* writeRows({ words, valueName }: Rows, out: SendBuffer): Generator<void
       if (at % (PIECE_ROWS * ROW_WORDS) === 0) yield;
     }
     out.raw(KEY);
-    out.decimal(words[at + 2], words[at + 3]);
+    writeKey(names?.[at / ROW_WORDS] ?? null, words[at + 2], words[at + 3], out);
     out.raw(between);
     out.decimal(words[at], words[at + 1]);
     out.byte(CLOSE_BRACE);

@@ -57,7 +57,7 @@ export class Fields {
       case "tree":
         return this.#tree(request);
       case "key":
-        return this.#number(MEMBER.key, request, KEY);
+        return this.#key(request);
       case "day?":
         return this.#day(request);
       case "value?":
@@ -107,6 +107,18 @@ export class Fields {
     request.nameEnd = ends[member];
     if (starts[member] === ends[member]) this.valueError ??= "Field tree_name is required";
     return null;
+  }
+
+  #key(request: Request): string | null {
+    const value = this.#of(MEMBER.key, request);
+    if (value.kind === ABSENT) return "Field key is required";
+    const fault = value.key("key");
+    request.isNamed = value.isName;
+    request.keyStart = value.start;
+    request.keyEnd = value.end;
+    request.lanes[KEY] = value.lanes[0];
+    request.lanes[KEY + 1] = value.lanes[1];
+    return fault;
   }
 
   #number(member: number, request: Request, lane: number): string | null {

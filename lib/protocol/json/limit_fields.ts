@@ -26,6 +26,8 @@ const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
 
 const RECEIPT_BYTES_MAX = 256;
 
+const NO_NAMES = "Field keys[] must be a number here, and no name";
+
 export class LimitFields {
   readonly #requestLine: RequestLine;
   readonly #value = new Value();
@@ -70,7 +72,7 @@ export class LimitFields {
     request.lanes[KEY] = request.lanes[KEY + 1] = 0;
     this.#hasKey = value.kind !== ABSENT;
     if (value.kind === ABSENT) return isRequired ? "Field key or keys is required" : null;
-    const fault = value.number("key");
+    const fault = value.numberKey("key");
     request.lanes[KEY] = value.lanes[0];
     request.lanes[KEY + 1] = value.lanes[1];
     return fault;
@@ -83,6 +85,7 @@ export class LimitFields {
     if (value.kind !== ARRAY) return "Field keys must be an array";
     const { items, lanes } = request;
     const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
+    if (fault === null && items.hasNames) return NO_NAMES;
     if (items.count > KEYS_MAX) this.valueError = "Field keys exceeds max size";
     request.hasKeys = true;
     lanes[KEY] = lanes[KEY + 1] = 0;

@@ -111,7 +111,8 @@ export class LimitList {
       case "carry":
         return this.#carry(draft);
       default: {
-        const fault = value.number(`limits[].${member}`);
+        const field = `limits[].${member}`;
+        const fault = member === "key" ? value.numberKey(field) : value.number(field);
         draft[member] = [value.lanes[0], value.lanes[1]];
         return fault;
       }

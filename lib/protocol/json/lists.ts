@@ -39,9 +39,10 @@ export class Lists {
     const scanner = this.#begin(bytes, start, end, items);
     const value = this.#value;
     for (let more = scanner.element(true); more > 0; more = scanner.element(false)) {
-      const fault = value.next(scanner).number("keys[]");
+      const fault = value.next(scanner).key("keys[]");
       if (fault !== null) return fault;
       items.pushKey(value.lanes[0], value.lanes[1]);
+      if (value.isName) items.markName();
     }
     return null;
   }
@@ -68,8 +69,9 @@ export class Lists {
   #item(scanner: JsonScanner, items: Items): string | null {
     const value = this.#value;
     if (scanner.element(true) === 0) return ITEM_FORM;
-    let fault = value.next(scanner).number("items[][0]");
+    let fault = value.next(scanner).key("items[][0]");
     if (fault !== null) return fault;
+    const { isName } = value;
     const keyLo = value.lanes[0];
     const keyHi = value.lanes[1];
     if (scanner.element(false) === 0) return ITEM_FORM;
@@ -81,6 +83,7 @@ export class Lists {
     if (fault !== null) return fault;
     if (scanner.element(false) !== 0) return ITEM_FORM;
     items.pushItem(keyLo, keyHi, value.day, value.lanes[0], value.lanes[1]);
+    if (isName) items.markName();
     return null;
   }
 
@@ -91,6 +94,7 @@ export class Lists {
     let keyFault: string | null = "Field items[].key is required";
     let keyLo = 0;
     let keyHi = 0;
+    let isName = false;
     scanner.openObject();
     for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
       const member = COUNTER_MEMBERS.find(scanner.bytes, scanner.start, scanner.end);
@@ -99,7 +103,8 @@ export class Lists {
         nameStart = value.isText ? value.start : -1;
         nameEnd = value.end;
       } else if (member === KEY) {
-        keyFault = value.number("items[].key");
+        keyFault = value.key("items[].key");
+        isName = value.isName;
         keyLo = value.lanes[0];
         keyHi = value.lanes[1];
       }
@@ -107,6 +112,7 @@ export class Lists {
     if (nameStart < 0) return "Field items[].series is required";
     if (nameStart === nameEnd) this.valueError ??= "Field items[].series must not be empty";
     if (keyFault === null) items.pushCounter(nameStart, nameEnd, keyLo, keyHi);
+    if (keyFault === null && isName) items.markName();
     return keyFault;
   }
 }

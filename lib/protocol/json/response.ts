@@ -12,8 +12,9 @@ import {
   type Request,
   SUM_WORDS,
 } from "../../command/mod.ts";
-import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../../tree/mod.ts";
+import { type Branch, type Cells, DayWalk, STEP_CELLS, Walk } from "../../tree/mod.ts";
 import { writeData, writePieces } from "./data.ts";
+import { writeKey, writeKeyName } from "./key.ts";
 import { VerdictWriter } from "./verdict.ts";
 
 const encoder = new TextEncoder();
@@ -132,12 +133,12 @@ function writeTally(reply: Reply, out: SendBuffer): void {
 }
 
 /** `[{"key":42,"value":12},{"key":43,"value":0}]` */
-function writeSums({ sums, count }: Reply, out: SendBuffer): void {
+function writeSums({ sums, count, sumNames }: Reply, out: SendBuffer): void {
   out.byte(OPEN_BRACKET);
   for (let at = 0; at < SUM_WORDS * count; at += SUM_WORDS) {
     if (at > 0) out.byte(COMMA);
     out.raw(KEY);
-    out.decimal(sums[at], sums[at + 1]);
+    writeKey(sumNames?.[at / SUM_WORDS] ?? null, sums[at], sums[at + 1], out);
     out.raw(VALUE);
     out.decimal(sums[at + 2], sums[at + 3]);
     out.byte(CLOSE_BRACE);
@@ -183,8 +184,11 @@ function writeCounters(
   }
   const branch = walk!.next();
   if (branch === null) {
-    out.byte(CLOSE_BRACE);
-    return "end";
+    const named = reply.isNamedNext ? walk!.tree.named : null;
+    if (named === null) out.byte(CLOSE_BRACE);
+    else reply.walk = new Walk(named, 0, 0, walk!.met);
+    reply.isNamedNext = false;
+    return named === null ? "end" : "more";
   }
   const first = walk!.met === 0;
   const keys = walk!.keys(branch);
@@ -192,9 +196,7 @@ function writeCounters(
     if (!first || at > 0) out.byte(COMMA);
     const [lo, hi] = [keys[at], keys[at + 1]];
     const slot = branch.locate(lo, hi);
-    out.byte(QUOTE);
-    out.decimal(lo, hi);
-    out.byte(QUOTE);
+    writeKeyName(walk!.tree, lo, hi, out);
     out.byte(COLON);
     out.byte(OPEN_BRACE);
     if (branch.count(slot) > STEP_CELLS) {

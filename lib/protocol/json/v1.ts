@@ -30,6 +30,7 @@ import { isAuthenticated } from "./authenticate.ts";
 import { frameLine } from "./frame_line.ts";
 import { MEMBER, RequestLine } from "./request_line.ts";
 import type { JsonReplyWriter } from "./response.ts";
+import { Value } from "./value.ts";
 
 const { command: COMMAND, tree_name: TREE_NAME, key: MEMBER_KEY } = MEMBER;
 const { time_from: TIME_FROM, time_to: TIME_TO } = MEMBER;
@@ -83,6 +84,7 @@ export class V1 implements Protocol {
   readonly #requestLine: RequestLine;
   readonly #replies: JsonReplyWriter;
   readonly #access: Access;
+  readonly #value = new Value();
 
   /** `requestLine` and `replies` may be shared with other protocols of the same codec. */
   constructor(requestLine: RequestLine, replies: JsonReplyWriter, access: Access) {
@@ -120,7 +122,8 @@ export class V1 implements Protocol {
       reply.subject = bytes.slice(commandStart, commandEnd);
       return false;
     }
-    const row = (requestLine.kinds[MEMBER_KEY] === INTEGER ? WITH_KEY : WITHOUT_KEY)[command];
+    const kind = requestLine.kinds[MEMBER_KEY];
+    const row = (kind === INTEGER || kind === STRING ? WITH_KEY : WITHOUT_KEY)[command];
     if (!this.#access.allows(row.operation, reply)) return false;
     request.operation = row.operation;
     request.missing = row.words.missing ?? "refuse";
@@ -130,6 +133,10 @@ export class V1 implements Protocol {
     // Not as good as absent: a client that lost the key would reset or delete the whole tree.
     if (row.takesKey && (requestLine.seen[MEMBER_KEY] & 1 << NULL) !== 0) {
       return refuse(reply, mustBeInteger("key"));
+    }
+    if (row.hasKey && kind === STRING) {
+      const fault = this.#value.of(requestLine, MEMBER_KEY, bytes).key("key");
+      if (fault !== null) return refuse(reply, fault);
     }
     const missing = this.#fill(row, request);
     const nameBytes = request.nameEnd - request.nameStart;
@@ -148,7 +155,8 @@ export class V1 implements Protocol {
       return "Field tree_name must be a string";
     }
     for (let member = MEMBER_KEY; member <= TIME_TO; member++) {
-      if ((seen[member] & ~(1 << INTEGER | 1 << NULL)) !== 0) {
+      const other = member === MEMBER_KEY ? 1 << STRING : 0;
+      if ((seen[member] & ~(1 << INTEGER | 1 << NULL | other)) !== 0) {
         return mustBeInteger(RequestLine.nameOf(member));
       }
     }
@@ -161,9 +169,13 @@ export class V1 implements Protocol {
     if (hasName && kinds[TREE_NAME] !== STRING) return "tree_name";
     request.nameStart = starts[TREE_NAME];
     request.nameEnd = ends[TREE_NAME];
-    if (hasKey && kinds[MEMBER_KEY] !== INTEGER) return "key";
-    request.lanes[KEY] = lanes[2 * MEMBER_KEY];
-    request.lanes[KEY + 1] = lanes[2 * MEMBER_KEY + 1];
+    const hasText = kinds[MEMBER_KEY] === STRING;
+    if (hasKey && !hasText && kinds[MEMBER_KEY] !== INTEGER) return "key";
+    request.lanes[KEY] = hasText ? this.#value.lanes[0] : lanes[2 * MEMBER_KEY];
+    request.lanes[KEY + 1] = hasText ? this.#value.lanes[1] : lanes[2 * MEMBER_KEY + 1];
+    request.isNamed = hasKey && hasText && this.#value.isName;
+    request.keyStart = starts[MEMBER_KEY];
+    request.keyEnd = ends[MEMBER_KEY];
     request.lanes[VALUE] = 1;
     request.lanes[VALUE + 1] = 0;
     if (range === "no") return null;

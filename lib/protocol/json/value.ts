@@ -15,6 +15,7 @@ import {
   STRING,
 } from "../../bytes/mod.ts";
 import { isDay } from "../../command/mod.ts";
+import { isKeyName, TREE_NAME_RULE } from "../../tree/mod.ts";
 import type { RequestLine } from "./request_line.ts";
 
 export const BAD_DAY = "Invalid bucket date";
@@ -36,6 +37,8 @@ export class Value {
   start = 0;
   end = 0;
   readonly lanes = new Uint32Array(2);
+  /** After `key`: whether it is a name, which the span is of. */
+  isName = false;
   day = 0;
 
   /** Takes the next value of a scanner. */
@@ -69,6 +72,27 @@ export class Value {
     if (this.kind === INTEGER) return null;
     if (this.kind === STRING && parseU64(this.bytes, this.start, this.end, this.lanes)) return null;
     return this.integer(name);
+  }
+
+  /** Reads a key: a number, which may be its digits as they are written, or a name, whose span goes to the lanes. */
+  key(name: string): string | null {
+    this.isName = false;
+    if (this.kind === INTEGER) return null;
+    if (this.kind !== STRING) return this.integer(name);
+    const { bytes, start, end } = this;
+    const isCanonical = bytes[start] !== ZERO || end - start === 1;
+    if (isCanonical && parseU64(bytes, start, end, this.lanes)) return null;
+    this.isName = true;
+    this.lanes[0] = start;
+    this.lanes[1] = end;
+    return isKeyName(bytes, start, end) ? null : `Field ${name} ${TREE_NAME_RULE}`;
+  }
+
+  /** Reads a key where names are not taken. */
+  numberKey(name: string): string | null {
+    const fault = this.key(name);
+    if (fault === null && this.isName) return `Field ${name} must be a number here, and no name`;
+    return fault;
   }
 
   /** Reads an unsigned 64-bit integer. */

@@ -160,7 +160,11 @@ const REFUSED: [fault: string, decode: Decode, ...values: Value[]][] = [
     decodeHead,
     ...[{}, BRANCH, END, { ...HEAD, format: "other" }, { ...HEAD, format: null }],
   ],
-  ["it has version 2; this Karma reads version 1", decodeHead, { ...HEAD, version: 2 }],
+  ["it has version 3; this Karma reads versions 1 and 2", decodeHead, { ...HEAD, version: 3 }],
+  ["its names are no bytes", decodeBranch, { ...BRANCH, names: 5 }, { ...BRANCH, names: "a" }],
+  ["a name is incomplete", decodeBranch, { ...BRANCH, names: Uint8Array.of(1) }],
+  ["a name is incomplete", decodeBranch, { ...BRANCH, names: Uint8Array.of(0) }],
+  ["more or fewer names than keys", decodeBranch, { ...BRANCH, names: bin(0) }],
   ["it has version 1; this Karma", decodeHead, { ...HEAD, version: "1" }, { ...HEAD, version: 1n }],
   ["it has version undefined", decodeHead, { format: "karma-dump" }],
   [

@@ -14,6 +14,7 @@ import {
   isBelow,
   isOfAll,
   isOfTrees,
+  NAME,
   nameAt,
   NOTE,
   PUT,
@@ -228,10 +229,10 @@ Deno.test("change: names, serials and keys are read back from where they were wr
       return is(Uint32Array.of(kind | 0xffffff << 8), 0);
     });
   };
-  assertEquals(isOne(hasKey), [ADD, SUBTRACT, TOUCH, REMOVE, SET]);
+  assertEquals(isOne(hasKey), [ADD, SUBTRACT, TOUCH, REMOVE, SET, NAME]);
   assertEquals(isOne(isOfAll), [SWEEP, COMPACT]);
   assertEquals(isOne(isOfTrees), [CREATE, DROP, STAGE, ROWS, PUT, ADOPT]);
-  for (const none of [0, 15, 255]) assertEquals(recordWords(Uint32Array.of(none, 1, 1, 1), 0), 0);
+  for (const none of [0, 16, 255]) assertEquals(recordWords(Uint32Array.of(none, 1, 1, 1), 0), 0);
 });
 
 Deno.test("change: each kind has its words, and what follows a count of bytes fills whole ones", () => {
@@ -242,7 +243,7 @@ Deno.test("change: each kind has its words, and what follows a count of bytes fi
     words[2] = kind | 0xffffff << 8;
     assertEquals(recordWords(words, 2), size, `kind ${kind}`);
   }
-  for (const kind of [CREATE, STAGE, ROWS, PUT, ADOPT, NOTE]) {
+  for (const kind of [CREATE, STAGE, ROWS, PUT, ADOPT, NOTE, NAME]) {
     for (let length = 0; length <= 9; length++) {
       const words = new Uint32Array(20).fill(0xffffffff);
       const bytes = new Uint8Array(length).fill(0x61);

@@ -57,6 +57,7 @@ const numbers = (name: string): Row[] => [
 ];
 
 const T = ',"tree":"t"';
+const NAME = "must be 1 to 255 bytes of UTF-8 without control characters";
 
 Deno.test("fields: the name of a tree, as tree or else as series", () => {
   const rows: [members: string, answer: string][] = [
@@ -83,7 +84,21 @@ Deno.test("fields: the name of a tree, as tree or else as series", () => {
 });
 
 Deno.test("fields: key", () => {
-  check("counter.reset", T, "key", numbers("key"), 'reset "t" key=');
+  const isDecimal = (value: string) => /^"(0|[1-9]\d*|\\u0034\\u0032)"$/.test(value);
+  const rows = numbers("key").map(([value, answer]): Row => {
+    const isNumber = !value.startsWith('"') ||
+      isDecimal(value) && BigInt(JSON.parse(value)) < 1n << 64n;
+    if (isNumber) return [value, answer];
+    const name = latin1(new TextEncoder().encode(JSON.parse(value)));
+    return [value, name === "" ? bad(`Field key ${NAME}`) : JSON.stringify(name)];
+  });
+  check("counter.reset", T, "key", rows, 'reset "t" key=');
+  check("counter.reset", T, "key", [
+    [`"${"x".repeat(255)}"`, JSON.stringify("x".repeat(255))],
+    ...[`"${"x".repeat(256)}"`, '"\\u0000"', '"a\\u007f"', '"\\u009f"'].map((value): Row => {
+      return [value, bad(`Field key ${NAME}`)];
+    }),
+  ], 'reset "t" key=');
   check("counter.reset", T, "key", [["", bad("Field key is required")]]);
 });
 

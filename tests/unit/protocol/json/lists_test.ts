@@ -31,6 +31,8 @@ const noLists = (name: string): Row[] => [
   ]),
 ];
 
+const NAME = "must be 1 to 255 bytes of UTF-8 without control characters";
+
 const ITEMS: Row[] = [
   ...noLists("items"),
   ["[]", "[]=0"],
@@ -59,12 +61,17 @@ const ITEMS: Row[] = [
     `[${item},1]`,
     FORM,
   ]),
-  ...["null", "1.0", "[]", "{}", "true", '"a"', '""', '"-1"', '"18446744073709551616"'].flatMap(
-    (value): Row[] => [
-      [`[[${value},20260101,5]]`, `Field items[][0] ${WHOLE}`],
-      [`[[1,20260101,${value}]]`, `Field items[][2] ${WHOLE}`],
-    ],
+  ...["null", "1.0", "[]", "{}", "true"].map((value): Row => {
+    return [`[[${value},20260101,5]]`, `Field items[][0] ${WHOLE}`];
+  }),
+  ...["null", "1.0", "[]", "{}", "true", '"a"', '""', '"-1"', '"18446744073709551616"'].map(
+    (value): Row => [`[[1,20260101,${value}]]`, `Field items[][2] ${WHOLE}`],
   ),
+  ['[["",20260101,5]]', `Field items[][0] ${NAME}`],
+  [
+    '[["a",20260101,5],["7",20260101,1],["07",20260101,1]]',
+    '["a"/20260101/5,7/20260101/1,"07"/20260101/1]=7',
+  ],
   ["[[-1,20260101,5]]", "Field items[][0] must be greater than or equal to 0"],
   ["[[1,-1,5]]", "Field items[][1] must be greater than or equal to 0"],
   ["[[1,20260101,-1]]", "Field items[][2] must be greater than or equal to 0"],
@@ -114,7 +121,9 @@ const KEYS: Row[] = [
   ['[0,-0,"18446744073709551615",18446744073709551615,"\\u0031\\u0032",5]', "[0,0,x]"],
   ["[-1]", "Field keys[] must be greater than or equal to 0"],
   ["[1,[2]]", `Field keys[] ${WHOLE}`],
-  ...["null", "1.5", "1e3", '"a"', '""', "{}", "false"].map((value): Row => [
+  ['["a",1,"1","01"]', '["a",1,1,"01"]'],
+  ['[1,""]', `Field keys[] ${NAME}`],
+  ...["null", "1.5", "1e3", "{}", "false"].map((value): Row => [
     `[1,${value},-1]`,
     `Field keys[] ${WHOLE}`,
   ]),

@@ -101,17 +101,20 @@ const REFUSED: [sentence: string, ...lines: string[]][] = [
     "Field tree_name must be a string",
     ...["1", "false", "[]", "{}", "-1.5"].map((value) => `{"command":"ping","tree_name":${value}}`),
     '{"command":"ping","tree_name":5,"tree_name":"t"}',
-    '{"key":"a","tree_name":5,"command":"ping"}', // in the order of the fields, not of the line
+    '{"key":true,"tree_name":5,"command":"ping"}', // in the order of the fields, not of the line
     '{"command":"nonsense","tree_name":5}', // before the command is looked up
   ],
   ...["key", "time_from", "time_to"].map((name): [string, ...string[]] => [
     `Field ${name} ${U64}`,
-    ...['"1"', "-1", "-0", "1.0", "1e3", "18446744073709551616", "true", "[1]", "{}", '""'].map(
+    ...["-1", "-0", "1.0", "1e3", "18446744073709551616", "true", "[1]", "{}"].map(
       (value) => `{"command":"ping","${name}":${value}}`,
     ),
+    ...(name === "key"
+      ? []
+      : ['"1"', '""'].map((value) => `{"command":"ping","${name}":${value}}`)),
     `{"command":"ping","${name}":-1,"${name}":1}`,
   ]),
-  [`Field key ${U64}`, '{"command":"ping","time_to":"a","time_from":"b","key":"c"}'],
+  [`Field key ${U64}`, '{"command":"ping","time_to":"a","time_from":"b","key":true}'],
   ["Unknown command ", '{"command":""}'],
   ["Unknown command PING", '{"command":"PING"}'],
   ["Unknown command pin", '{"command":"pin"}'],
