@@ -7,7 +7,7 @@
 // Invariant: `first` of a limit is the first one on the same counter, perhaps itself: a counter is
 // charged once, for its first limit.
 
-import { equals, LANE_MAX } from "../bytes/mod.ts";
+import { equals, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
 import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */
@@ -26,12 +26,15 @@ export interface Limit {
   readonly carry: readonly [lo: number, hi: number] | null;
   readonly cost: readonly [lo: number, hi: number] | null;
   readonly key: readonly [lo: number, hi: number] | null;
+  /** Its key if that is a name; `key` is zero then. */
+  readonly keyName?: Uint8Array | null;
 }
 
 export class LimitSet {
   readonly limits: readonly Limit[];
   readonly hasOwnKeys: boolean;
   readonly hasOwnCosts: boolean;
+  readonly hasOwnNames: boolean;
   /** Whether every limit has a key of its own. */
   readonly areKeyed: boolean;
   /** The first limit on the same tree, for each. */
@@ -44,6 +47,7 @@ export class LimitSet {
   constructor(limits: readonly Limit[]) {
     this.limits = limits;
     this.hasOwnKeys = limits.some(({ key }) => key !== null);
+    this.hasOwnNames = limits.some(({ keyName = null }) => keyName !== null);
     this.hasOwnCosts = limits.some(({ cost }) => cost !== null);
     this.areKeyed = limits.every(({ key }) => key !== null);
     this.firsts = limits.map(({ name }) => {
@@ -66,6 +70,10 @@ export class Limits {
   #set = EMPTY;
   readonly #words = new Uint32Array(WORDS * LIMITS_MAX);
   #firsts: readonly number[] = EMPTY.firsts;
+  /** The request's key if that is a name. */
+  #keyName: Uint8Array | null = null;
+  /** Whether some key is a name: its id is in the lanes once it was found, zero before. */
+  hasNames = false;
 
   get count(): number {
     return this.#set.limits.length;
@@ -85,7 +93,14 @@ export class Limits {
   }
 
   /** Takes a set for a request with that key and cost. */
-  use(set: LimitSet, keyLo: number, keyHi: number, costLo: number, costHi: number): void {
+  use(
+    set: LimitSet,
+    keyLo: number,
+    keyHi: number,
+    costLo: number,
+    costHi: number,
+    keyName: Uint8Array | null = null,
+  ): void {
     const words = this.#words;
     if (set !== this.#set) { // which the next request mostly has again
       this.#set = set;
@@ -97,12 +112,14 @@ export class Limits {
       words[at] = cost === null ? costLo : cost[0];
       words[at + 1] = cost === null ? costHi : cost[1];
     }
-    this.useKey(keyLo, keyHi);
+    this.useKey(keyLo, keyHi, keyName);
   }
 
-  /** Takes another key, for the limits that have none of their own. */
-  useKey(lo: number, hi: number): void {
-    const { limits, hasOwnKeys, firsts } = this.#set;
+  /** Takes another key, a number or a name, for the limits that have none of their own. */
+  useKey(lo: number, hi: number, name: Uint8Array | null = null): void {
+    const { limits, hasOwnKeys, hasOwnNames, firsts } = this.#set;
+    this.#keyName = name;
+    this.hasNames = name !== null || hasOwnNames;
     const words = this.#words;
     for (let index = 0; index < limits.length; index++) {
       const { key } = limits[index];
@@ -133,6 +150,29 @@ export class Limits {
     return this.#set.limits[index].name;
   }
 
+  /** The name that the key of a limit is; null: it is a number. */
+  keyName(index: number): Uint8Array | null {
+    if (!this.hasNames) return null;
+    const { key, keyName = null } = this.#set.limits[index];
+    return key === null ? this.#keyName : keyName;
+  }
+
+  /** Puts the id of a name there, for all limits on the counter of the first one. */
+  identify(first: number, idLo: number, idHi: number): void {
+    for (let index = first; index < this.count; index++) {
+      if (this.#firsts[index] !== first) continue;
+      this.#words[WORDS * index + SUBJECT] = idLo;
+      this.#words[WORDS * index + SUBJECT + 1] = idHi;
+    }
+  }
+
+  /** The key of a limit, as texts for people have it. */
+  keyText(index: number): string {
+    const name = this.keyName(index);
+    if (name !== null) return JSON.stringify(new TextDecoder().decode(name));
+    return String(u64ToBigInt(this.lo(index, SUBJECT), this.hi(index, SUBJECT)));
+  }
+
   window(index: number): LimitWindow {
     return this.#set.limits[index].window;
   }
@@ -147,9 +187,15 @@ export class Limits {
     for (let other = 0; other < index; other++) {
       const isSame = firsts[other] === firsts[index] &&
         this.lo(other, SUBJECT) === this.lo(index, SUBJECT) &&
-        this.hi(other, SUBJECT) === this.hi(index, SUBJECT);
+        this.hi(other, SUBJECT) === this.hi(index, SUBJECT) &&
+        isSameName(this.keyName(other), this.keyName(index));
       if (isSame) return other;
     }
     return index;
   }
+}
+
+function isSameName(name: Uint8Array | null, other: Uint8Array | null): boolean {
+  if (name === null || other === null) return name === other;
+  return equals(name, other, 0, other.length);
 }

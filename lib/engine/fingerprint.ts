@@ -137,7 +137,9 @@ function limits({ limits, mode, wantsReceipt }: Request): void {
   number(LIMITS_COUNT, limits.count, 0);
   for (let index = 0; index < limits.count; index++) {
     text(SERIES, limits.name(index));
-    number(KEY_LINE, limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
+    const name = limits.keyName(index);
+    if (name !== null) text(NAME_LINE, name);
+    else number(KEY_LINE, limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
     number(VALUE_LINE, limits.lo(index, COST), limits.hi(index, COST));
     const { max, carry } = limits.set.limits[index];
     number(MAXIMUM, max[0], max[1]);

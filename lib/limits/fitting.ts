@@ -3,7 +3,7 @@
 // Invariant: numbers are two lanes, and sums beyond 64 bits are found out. Nothing is allocated.
 
 import { LANE, LANE_MAX } from "../bytes/mod.ts";
-import { COST, type Limits, MAX } from "../command/mod.ts";
+import { COST, type Limits, MAX, type Request, type Verdict } from "../command/mod.ts";
 
 /** Whether what is used and the cost fit under a limit together. */
 export function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number): boolean {
@@ -31,4 +31,14 @@ export function reduce(
     applied[0] = restLo;
     applied[1] = restHi;
   }
+}
+
+/** Whether any counter is charged. */
+export function isCharged({ limits, mode }: Request, { isAllowed, applied }: Verdict): boolean {
+  if (!isAllowed) return false;
+  if (mode === "saturate") return applied[0] !== 0 || applied[1] !== 0;
+  for (let index = 0; index < limits.count; index++) {
+    if (limits.lo(index, COST) !== 0 || limits.hi(index, COST) !== 0) return true;
+  }
+  return false;
 }

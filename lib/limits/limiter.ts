@@ -18,7 +18,8 @@ import {
   treeName,
 } from "../tree/mod.ts";
 import { carryOver } from "./carry_over.ts";
-import { fitsUnder, reduce } from "./fitting.ts";
+import { fitsUnder, isCharged, reduce } from "./fitting.ts";
+import { LimitCounters } from "./limit_counters.ts";
 import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";
@@ -35,6 +36,7 @@ export class Limiter {
   #verdict = new Verdict();
   readonly #bound: ReplyBound;
   readonly #sum = new Uint32Array(2);
+  readonly #counters: LimitCounters;
   // For each limit, the counter (of the first limit on it) and the current window. A slot is negative where
   // there is no counter; slots are valid until something is charged.
   readonly #trees: (Tree | null)[] = [];
@@ -61,6 +63,7 @@ export class Limiter {
     this.#calendars = calendars;
     this.#spans = calendars.of(null);
     this.#bound = bound;
+    this.#counters = new LimitCounters(forest, stateWriter);
   }
 
   /** Charges the cost if the limits allow it. */
@@ -84,7 +87,8 @@ export class Limiter {
 
   /** Gives the verdict that `consume` would give, and charges nothing. */
   check(request: Request, reply: Reply): void {
-    const { hasKeys, limits, items: { count, words } } = request;
+    const { hasKeys, limits, items, bytes } = request;
+    const { count, words } = items;
     if (!hasKeys) {
       reply.shape = "verdict";
       this.#judge(request);
@@ -94,7 +98,9 @@ export class Limiter {
     }
     const verdicts: Verdict[] = []; // other requests run before all of these are complete
     const read = (index: number) => {
-      limits.useKey(words[KEY_WORDS * index], words[KEY_WORDS * index + 1]);
+      const [lo, hi] = words.subarray(KEY_WORDS * index);
+      if (items.isName(index)) limits.useKey(0, 0, bytes.slice(lo, hi));
+      else limits.useKey(lo, hi);
       this.#verdict = new Verdict();
       this.#judge(request);
       this.#tellTimes(request);
@@ -167,8 +173,13 @@ export class Limiter {
     this.#trees[index] = tree;
     this.#slots[index] = -1;
     if (tree === null) return;
-    this.#slots[index] = tree.locate(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
-    this.#branches[index] = tree.located;
+    const keyName = limits.keyName(index);
+    const counters = keyName === null
+      ? tree
+      : this.#counters.locateName(tree, index, limits, keyName);
+    if (counters === null) return;
+    this.#slots[index] = counters.locate(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
+    this.#branches[index] = counters.located;
   }
 
   /** Charges each counter once, or none; then it returns false and the reply says why. */
@@ -179,14 +190,15 @@ export class Limiter {
     undo.begin();
     for (let index = 0; index < limits.count; index++) {
       if (limits.first(index) < index) continue;
-      const tree = this.#trees[index] ?? this.#create(limits.name(index), reply);
+      const owner = this.#trees[index] ?? this.#counters.create(limits.name(index), reply);
+      const lo = isPart ? applied[0] : limits.lo(index, COST);
+      const hi = isPart ? applied[1] : limits.hi(index, COST);
+      if (owner !== null && lo === 0 && hi === 0) continue;
+      const tree = owner && this.#counters.countersOf(owner, index, limits, reply);
       if (tree === null) {
         undo.takeBack();
         return false;
       }
-      const lo = isPart ? applied[0] : limits.lo(index, COST);
-      const hi = isPart ? applied[1] : limits.hi(index, COST);
-      if (lo === 0 && hi === 0) continue;
       const keyLo = limits.lo(index, SUBJECT);
       const keyHi = limits.hi(index, SUBJECT);
       if (!isApplied(this.#stateWriter.add(tree, keyLo, keyHi, this.#day, lo, hi), reply)) {
@@ -197,17 +209,6 @@ export class Limiter {
     }
     undo.end();
     return true;
-  }
-
-  /** The tree of a name, which is created unless an earlier limit of this request created it. */
-  #create(bytes: Uint8Array, reply: Reply): Tree | null {
-    const name = treeName(bytes, 0, bytes.length)!;
-    const tree = this.#forest.named(name);
-    if (tree !== null) return tree;
-    if (!isApplied(this.#stateWriter.create(name), reply)) return null;
-    const made = this.#forest.named(name)!;
-    this.#stateWriter.undo.made(made);
-    return made;
   }
 
   /** Whether the charge will succeed: valid names, no total beyond 64 bits, disk space and memory. */
@@ -229,8 +230,7 @@ export class Limiter {
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
       if (slot < 0 || fits(this.#branches[index]!, slot, lo, hi)) continue;
-      const key = u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
-      overflow(reply, "", key, this.#day);
+      overflow(reply, "", limits.keyText(index), this.#day);
       return false;
     }
     if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;
@@ -238,7 +238,8 @@ export class Limiter {
     if (bytesMax > 0 && !isApplied(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
       return false;
     }
-    const hasRoom = this.#stateWriter.reserve(created + 1, bytesMax, limits.count);
+    const records = created + 1 + (limits.hasNames ? 8 + 2 * limits.count : 0);
+    const hasRoom = this.#stateWriter.reserve(records, bytesMax, limits.count);
     return isApplied(hasRoom ? "done" : "full", reply);
   }
 
@@ -298,19 +299,10 @@ export class Limiter {
     this.#verdict.retryAtMs[index] = this.#spans.startOf(day);
   }
 
-  /** The tree of a limit, even if this request created it. */
+  /** The tree that the counter of a limit is in, even if this request created it. */
   #treeOf(index: number, limits: Limits): Tree | null {
     const name = limits.name(index);
-    return this.#trees[limits.first(index)] ?? this.#forest.find(name, 0, name.length);
+    const owner = this.#trees[limits.first(index)] ?? this.#forest.find(name, 0, name.length);
+    return limits.keyName(index) === null ? owner : owner && owner.named;
   }
-}
-
-/** Whether any counter is charged. */
-function isCharged({ limits, mode }: Request, { isAllowed, applied }: Verdict): boolean {
-  if (!isAllowed) return false;
-  if (mode === "saturate") return applied[0] !== 0 || applied[1] !== 0;
-  for (let index = 0; index < limits.count; index++) {
-    if (limits.lo(index, COST) !== 0 || limits.hi(index, COST) !== 0) return true;
-  }
-  return false;
 }

@@ -9,6 +9,7 @@ import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
 import {
   COST,
   type Data,
+  type Limits,
   type Reply,
   type ReplyBound,
   type Request,
@@ -21,8 +22,8 @@ import {
   IDEMPOTENCY_RECORD,
   writeAnswer,
 } from "../idempotency/mod.ts";
-import { isApplied, type StateWriter } from "../state/mod.ts";
-import type { Forest } from "../tree/mod.ts";
+import { isApplied, NamedCounters, type StateWriter } from "../state/mod.ts";
+import type { Forest, Tree } from "../tree/mod.ts";
 
 /** The first byte of a receipt's key. UTF-8 has no such byte, so no idempotency key of a client begins with it. */
 const PREFIX = 0xff;
@@ -31,7 +32,7 @@ const PREFIX = 0xff;
 const CHARGE_BYTES = 128;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const NO_PRINT = new Uint32Array(4);
 
 interface Charge {
@@ -39,6 +40,8 @@ interface Charge {
   /** The tree's serial. Receipts of older versions have none; the name decides for them. */
   readonly serial?: number;
   readonly key: string;
+  /** Whether the key is a name. */
+  readonly isName?: true;
   /** What was charged; after the refund, what was given back. */
   readonly amount: string;
 }
@@ -55,6 +58,7 @@ export class Receipts {
   readonly #stateWriter: StateWriter;
   readonly #ages: AgeClock;
   readonly #bound: ReplyBound;
+  readonly #named: NamedCounters;
 
   constructor(
     forest: Forest,
@@ -68,13 +72,15 @@ export class Receipts {
     this.#stateWriter = stateWriter;
     this.#ages = ages;
     this.#bound = bound;
+    this.#named = new NamedCounters(forest, stateWriter);
   }
 
   /** The most bytes that a receipt takes in the WAL. */
   bytesMax({ limits }: Request): number {
     let bytes = CHARGE_BYTES;
     for (let index = 0; index < limits.count; index++) {
-      bytes += CHARGE_BYTES + 6 * limits.name(index).length;
+      bytes += CHARGE_BYTES +
+        6 * (limits.name(index).length + (limits.keyName(index)?.length ?? 0));
     }
     return bytes;
   }
@@ -97,7 +103,7 @@ export class Receipts {
       charges.push({
         series: decoder.decode(name),
         serial: this.#forest.find(name, 0, name.length)?.serial,
-        key: String(u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT))),
+        ...keyOfLimit(limits, index),
         amount: String(u64ToBigInt(lo, hi)),
       });
     }
@@ -126,28 +132,44 @@ export class Receipts {
     reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
     reply.isKept = false; // the receipt itself makes a refund idempotent
     if (isRefunded || !this.#bound.fits(reply)) return;
-    const bytes = charges.reduce((sum, { series }) => sum + 6 * series.length + CHARGE_BYTES, 512);
+    const bytes = charges.reduce((sum, { series, key }) => {
+      return sum + 6 * (series.length + key.length) + CHARGE_BYTES;
+    }, 512);
     if (!isApplied(this.#stateWriter.reserve(1, bytes, charges.length) ? "done" : "full", reply)) {
       return;
     }
-    for (const { series, key, amount } of charges) {
-      const [back, number] = [BigInt(amount), BigInt(key)];
+    for (const charge of charges) {
+      const back = BigInt(charge.amount);
       if (back === 0n) continue;
-      const tree = this.#forest.named(series)!;
-      const [keyLo, keyHi] = [lowLane(number), highLane(number)];
+      const [tree, keyLo, keyHi] = this.#counterOf(charge, this.#forest.named(charge.series)!)!;
       this.#stateWriter.subtract(tree, keyLo, keyHi, day, lowLane(back), highLane(back));
     }
     this.#keep(text, { day, charges, isRefunded: true }, created);
   }
 
   /** How much of a charge can still be refunded. */
-  #refundable({ series, serial, key, amount }: Charge, day: number): bigint {
+  #refundable(charge: Charge, day: number): bigint {
+    const { series, serial, amount } = charge;
     const tree = this.#forest.named(series);
     if (tree === null || serial !== undefined && serial !== tree.serial) return 0n;
+    const counter = this.#counterOf(charge, tree);
+    if (counter === null) return 0n;
+    const [counters, keyLo, keyHi] = counter;
     const held = new Uint32Array(2);
-    tree.sum(lowLane(BigInt(key)), highLane(BigInt(key)), day, day, held);
+    counters.sum(keyLo, keyHi, day, day, held);
     const left = u64ToBigInt(held[0], held[1]);
     return left < BigInt(amount) ? left : BigInt(amount);
+  }
+
+  /** Where the counter of a charge is, and its key there; null: there is none of that name. */
+  #counterOf(
+    { key, isName }: Charge,
+    owner: Tree,
+  ): [tree: Tree, keyLo: number, keyHi: number] | null {
+    if (isName !== true) return [owner, lowLane(BigInt(key)), highLane(BigInt(key))];
+    const [name, id] = [encoder.encode(key), new Uint32Array(2)];
+    const tree = this.#named.find(owner, name, 0, name.length, id);
+    return tree === null ? null : [tree, id[0], id[1]];
   }
 
   #keep(text: string, receipt: Receipt, created: number): void {
@@ -159,8 +181,14 @@ export class Receipts {
   }
 }
 
-function toldOf({ series, key, amount }: Charge): Data {
-  return { series, key: BigInt(key), amount: BigInt(amount) };
+function toldOf({ series, key, isName, amount }: Charge): Data {
+  return { series, key: isName === true ? key : BigInt(key), amount: BigInt(amount) };
+}
+
+function keyOfLimit(limits: Limits, index: number): Pick<Charge, "key" | "isName"> {
+  const name = limits.keyName(index);
+  if (name !== null) return { key: decoder.decode(name), isName: true };
+  return { key: String(u64ToBigInt(limits.lo(index, SUBJECT), limits.hi(index, SUBJECT))) };
 }
 
 function keyOf(text: string): Uint8Array {

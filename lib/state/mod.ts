@@ -21,5 +21,6 @@ export {
   STAGE,
 } from "./record.ts";
 export { type Outcome, StateWriter } from "./state_writer.ts";
+export { NamedCounters } from "./named_counters.ts";
 export { isApplied, overflow } from "./outcome.ts";
 export { batchRecords, TreeResolver } from "./tree_resolver.ts";

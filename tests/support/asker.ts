@@ -101,7 +101,7 @@ function fieldOf(field: Field, request: Request): string {
     case "keys":
       return listOf(request, KEY_WORDS);
     case "subject":
-      return request.hasKeys ? listOf(request, KEY_WORDS) : `key=${lanesOf(request, KEY)}`;
+      return request.hasKeys ? listOf(request, KEY_WORDS) : fieldOf("key", request);
     case "counters":
       return listOf(request, COUNTER_WORDS);
     case "limit?":

@@ -18,6 +18,11 @@ const NUMBER: Schema = {
   oneOf: [{ type: "integer", minimum: 0 }, { type: "string", pattern: "^[0-9]+$" }],
 };
 
+const KEY: Schema = {
+  description: "An integer from 0 to 2^64-1, or its digits as a string, or a name",
+  oneOf: [{ type: "integer", minimum: 0 }, { type: "string", minLength: 1, maxLength: 255 }],
+};
+
 const DAY: Schema = {
   description: "A day: 20260105, or as a string with or without dashes",
   oneOf: [{ type: "integer" }, { type: "string", pattern: "^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$" }],
@@ -50,7 +55,7 @@ const LIMIT: Schema = {
   type: "object",
   properties: {
     series: SERIES,
-    key: NUMBER,
+    key: KEY,
     cost: NUMBER,
     max: NUMBER,
     window: {
@@ -83,24 +88,24 @@ function listOf(items: Schema): Schema {
 
 const MEMBERS: Readonly<Record<Field, Members>> = {
   "tree": needed("series", SERIES),
-  "key": needed("key", NUMBER),
-  "key?": optional("key", NUMBER),
+  "key": needed("key", KEY),
+  "key?": optional("key", KEY),
   "day?": { properties: { bucket: DAY, timezone: TIMEZONE } },
   "value?": optional("value", NUMBER),
   "range": needed("range", RANGE),
   "range?": optional("range", RANGE),
   "items": needed("items", listOf(ITEM)),
   "amounts": needed("items", listOf(ITEM)),
-  "keys": needed("keys", listOf(NUMBER)),
+  "keys": needed("keys", listOf(KEY)),
   "counters": needed(
     "items",
     listOf({
       type: "object",
-      properties: { series: SERIES, key: NUMBER },
+      properties: { series: SERIES, key: KEY },
       required: ["series", "key"],
     }),
   ),
-  "cursor?": optional("cursor", { oneOf: [{ type: "null" }, ...NUMBER.oneOf as Schema[]] }),
+  "cursor?": optional("cursor", { oneOf: [{ type: "null" }, ...KEY.oneOf as Schema[]] }),
   "after?": optional("cursor", { type: ["string", "null"] }),
   "limit?": optional("limit", { type: "integer", minimum: 1 }),
   "before": needed("before", DAY),
@@ -132,7 +137,7 @@ const MEMBERS: Readonly<Record<Field, Members>> = {
     },
     required: ["checked_points", "mismatch_count"],
   },
-  "subject": { properties: { key: NUMBER, keys: listOf(NUMBER) } },
+  "subject": { properties: { key: KEY, keys: listOf(KEY) } },
   "cost?": optional("cost", NUMBER),
   "limits": {
     properties: { limits: { type: "array", minItems: 1, items: LIMIT }, timezone: TIMEZONE },

@@ -26,8 +26,6 @@ const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
 
 const RECEIPT_BYTES_MAX = 256;
 
-const NO_NAMES = "Field keys[] must be a number here, and no name";
-
 export class LimitFields {
   readonly #requestLine: RequestLine;
   readonly #value = new Value();
@@ -72,9 +70,12 @@ export class LimitFields {
     request.lanes[KEY] = request.lanes[KEY + 1] = 0;
     this.#hasKey = value.kind !== ABSENT;
     if (value.kind === ABSENT) return isRequired ? "Field key or keys is required" : null;
-    const fault = value.numberKey("key");
-    request.lanes[KEY] = value.lanes[0];
-    request.lanes[KEY + 1] = value.lanes[1];
+    const fault = value.key("key");
+    request.isNamed = value.isName;
+    request.keyStart = value.start;
+    request.keyEnd = value.end;
+    request.lanes[KEY] = value.isName ? 0 : value.lanes[0];
+    request.lanes[KEY + 1] = value.isName ? 0 : value.lanes[1];
     return fault;
   }
 
@@ -85,7 +86,6 @@ export class LimitFields {
     if (value.kind !== ARRAY) return "Field keys must be an array";
     const { items, lanes } = request;
     const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
-    if (fault === null && items.hasNames) return NO_NAMES;
     if (items.count > KEYS_MAX) this.valueError = "Field keys exceeds max size";
     request.hasKeys = true;
     lanes[KEY] = lanes[KEY + 1] = 0;
@@ -118,7 +118,8 @@ export class LimitFields {
       if (this.valueError === null) this.#requestLine.keepLimits(text, set);
     }
     if (!request.hasKeys && !this.#hasKey && !set.areKeyed) return "Field key is required";
-    limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1]);
+    const keyName = request.isNamed ? request.bytes.slice(request.keyStart, request.keyEnd) : null;
+    limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1], keyName);
     if (limits.hasOwnCosts && !areCostsAgreed(request)) {
       this.valueError ??= "Field limits[].cost must be one for each series and key";
     }
@@ -170,11 +171,14 @@ function haveOneCost({ limits }: Request): boolean {
 }
 
 /** Whether limits on one counter have one cost, which is charged once, whichever key is asked about. */
-function areCostsAgreed({ limits, hasKeys, items: { count, words } }: Request): boolean {
+function areCostsAgreed({ limits, hasKeys, items, bytes }: Request): boolean {
+  const { count, words } = items;
   if (!hasKeys || count === 0) return isCostAgreed(limits);
   let areAgreed = true;
-  for (let at = 0; at < KEY_WORDS * count && areAgreed; at += KEY_WORDS) {
-    limits.useKey(words[at], words[at + 1]);
+  for (let index = 0; index < count && areAgreed; index++) {
+    const [lo, hi] = words.subarray(KEY_WORDS * index);
+    if (items.isName(index)) limits.useKey(0, 0, bytes.slice(lo, hi));
+    else limits.useKey(lo, hi);
     areAgreed = isCostAgreed(limits);
   }
   limits.useKey(0, 0);

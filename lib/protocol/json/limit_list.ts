@@ -31,6 +31,7 @@ interface Draft {
   cost: Lanes | null;
   key: Lanes | null;
   carry: Lanes | null;
+  keyName: Uint8Array | null;
 }
 
 export class LimitList {
@@ -71,6 +72,7 @@ export class LimitList {
       cost: null,
       key: null,
       carry: null,
+      keyName: null,
     };
     const faults: (string | null)[] = MEMBERS.map(() => null);
     scanner.openObject();
@@ -80,7 +82,7 @@ export class LimitList {
       if (index >= 0) faults[index] = this.#member(MEMBERS[index], draft); // the last one counts
     }
     const fault = faults.find((fault) => fault !== null);
-    const { max, cost, key, window, carry } = draft;
+    const { max, cost, key, keyName, window, carry } = draft;
     const name = draft.tree ?? draft.name; // as in the request itself
     if (name === null) return "Field limits[].series is required";
     if (fault) return fault;
@@ -89,7 +91,7 @@ export class LimitList {
     if (carry !== null && !isOfCalendar(window)) {
       this.valueError ??= "Field limits[].carry needs a window of the calendar";
     }
-    return { name, window, max, cost, key, carry };
+    return { name, window, max, cost, key, keyName, carry };
   }
 
   #member(member: (typeof MEMBERS)[number], draft: Draft): string | null {
@@ -112,8 +114,12 @@ export class LimitList {
         return this.#carry(draft);
       default: {
         const field = `limits[].${member}`;
-        const fault = member === "key" ? value.numberKey(field) : value.number(field);
-        draft[member] = [value.lanes[0], value.lanes[1]];
+        const fault = member === "key" ? value.key(field) : value.number(field);
+        const isName = member === "key" && value.isName;
+        draft[member] = isName ? [0, 0] : [value.lanes[0], value.lanes[1]];
+        if (member === "key") {
+          draft.keyName = isName ? value.bytes.slice(value.start, value.end) : null;
+        }
         return fault;
       }
     }

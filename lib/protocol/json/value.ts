@@ -88,13 +88,6 @@ export class Value {
     return isKeyName(bytes, start, end) ? null : `Field ${name} ${TREE_NAME_RULE}`;
   }
 
-  /** Reads a key where names are not taken. */
-  numberKey(name: string): string | null {
-    const fault = this.key(name);
-    if (fault === null && this.isName) return `Field ${name} must be a number here, and no name`;
-    return fault;
-  }
-
   /** Reads an unsigned 64-bit integer. */
   integer(name: string): string | null {
     if (this.kind === INTEGER || this.#isMinusZero()) return null;

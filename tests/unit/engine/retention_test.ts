@@ -55,9 +55,11 @@ Deno.test("retention: today and so many days before it stay, older days and empt
   const world = await World.start(30);
   for (const day of [20260101, 20261022, 20261023, 20261122]) await world.count("t", 1, day);
   await world.count("t", 2, 20261022);
+  await world.client.ask("counter.increment", '"series":"t","key":"name","bucket":20261022');
   await world.count("young", 1, 20261023);
   assertEquals(await world.karma.engine.retain(), "Days before 20261023 deleted, in 1 trees");
   assertEquals(await world.held("t", 1), '{"20261023":1,"20261122":1}');
+  assertEquals(world.karma.forest.names.count, 0, "names go as numbers do");
   assertEquals(await world.client.ask("tree.keys", '"series":"t"'), KEYS);
   assertEquals(await world.karma.engine.retain(), "", "once a day");
   world.pass(1);

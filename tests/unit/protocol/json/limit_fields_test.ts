@@ -91,8 +91,8 @@ const BOTH: [members: string, sentence: string][] = [
   }),
   // Keys and costs, the request's and a limit's own.
   [`"key":-1,${LIMITS}`, `Field key ${NEGATIVE}`],
-  [`"key":"x",${LIMITS}`, "Field key must be a number here, and no name"],
-  [`"key":"18446744073709551616",${LIMITS}`, "Field key must be a number here, and no name"],
+  [`"key":true,${LIMITS}`, `Field key ${U64}`],
+  [`"key":"",${LIMITS}`, "Field key must be 1 to 255 bytes of UTF-8 without control characters"],
   [`"key":1,"cost":-1,${LIMITS}`, `Field cost ${NEGATIVE}`],
   [`"key":1,"cost":0.5,${LIMITS}`, `Field cost ${U64}`],
   [`"key":1,"cost":null,${LIMITS}`, `Field cost ${U64}`],
@@ -139,7 +139,7 @@ const CHECK: [members: string, sentence: string][] = [
   [`"keys":1,${LIMITS}`, "Field keys must be an array"],
   [`"keys":null,${LIMITS}`, "Field keys must be an array"],
   [`"keys":[1,-1],${LIMITS}`, `Field keys[] ${NEGATIVE}`],
-  [`"keys":["x"],${LIMITS}`, "Field keys[] must be a number here, and no name"],
+  [`"keys":[true],${LIMITS}`, `Field keys[] ${U64}`],
   [
     `"keys":[${Array.from({ length: 1001 }, (_, n) => n)}],${LIMITS}`,
     "Field keys exceeds max size",

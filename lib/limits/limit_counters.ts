@@ -1,0 +1,49 @@
+// The counters of limits: where the one of a limit is, and how it is made when it is charged for the first time.
+//
+// Invariant: what is created is noted, so that it can be taken back with the charge (state/undo.ts).
+
+import type { Limits, Reply } from "../command/mod.ts";
+import { isApplied, NamedCounters, type StateWriter } from "../state/mod.ts";
+import { type Forest, type Tree, treeName } from "../tree/mod.ts";
+
+export class LimitCounters {
+  readonly #forest: Forest;
+  readonly #stateWriter: StateWriter;
+  readonly #named: NamedCounters;
+  readonly #id = new Uint32Array(2);
+
+  constructor(forest: Forest, stateWriter: StateWriter) {
+    this.#forest = forest;
+    this.#stateWriter = stateWriter;
+    this.#named = new NamedCounters(forest, stateWriter);
+  }
+
+  /** The tree that the counter of a limit is in, where its key is a name, whose id goes to the limits. Null: none is. */
+  locateName(owner: Tree, index: number, limits: Limits, name: Uint8Array): Tree | null {
+    const id = this.#id;
+    const tree = this.#named.find(owner, name, 0, name.length, id);
+    if (tree === null) id[0] = id[1] = 0;
+    limits.identify(index, id[0], id[1]);
+    return tree;
+  }
+
+  /** The tree that a counter is to be charged in; one of a name is created. Null: the reply says why not. */
+  countersOf(owner: Tree, index: number, limits: Limits, reply: Reply): Tree | null {
+    const name = limits.keyName(index);
+    if (name === null) return owner;
+    const tree = this.#named.create(owner, name, 0, name.length, this.#id, reply);
+    if (tree !== null) limits.identify(index, this.#id[0], this.#id[1]);
+    return tree;
+  }
+
+  /** The tree of a name, which is created unless an earlier limit of this request created it. */
+  create(bytes: Uint8Array, reply: Reply): Tree | null {
+    const name = treeName(bytes, 0, bytes.length)!;
+    const tree = this.#forest.named(name);
+    if (tree !== null) return tree;
+    if (!isApplied(this.#stateWriter.create(name), reply)) return null;
+    const made = this.#forest.named(name)!;
+    this.#stateWriter.undo.made(made);
+    return made;
+  }
+}
