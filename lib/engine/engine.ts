@@ -108,19 +108,11 @@ export class Engine {
     this.#clock = clock;
     this.#limits = limits;
     const { ages, calendar } = parts;
-    const { retentionDays } = limits;
-    this.#retention = new Retention(
-      forest,
-      stateWriter,
-      this.#sweeps,
-      ages,
-      calendar,
-      retentionDays,
-    );
+    const { retentionDays: days, queryTimeoutMs } = limits;
+    this.#retention = new Retention(forest, stateWriter, this.#sweeps, ages, calendar, days);
     const resolver = this.#treeResolver = new TreeResolver(forest, stateWriter);
     const bound = new ReplyBound(parts.replyWriter, limits.replyBytesMax);
     this.#treeList = new TreeList(forest, bound);
-    const { queryTimeoutMs } = limits;
     this.#counters = new Counters(forest, stateWriter, resolver, statistics, queryTimeoutMs);
     const batches = new Batches(forest, stateWriter, resolver, statistics);
     this.#once = new Idempotency(dedup, stateWriter, parts.ages, statistics, parts.replyWriter);
