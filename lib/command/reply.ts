@@ -4,7 +4,7 @@
 // response. A reply that takes time is `pending` first; a long one has a `walk`.
 
 import type { ErrorCode } from "../errors.ts";
-import { Cells, type DayWalk, type Walk } from "../tree/mod.ts";
+import { Cells, type DayWalk, Walk } from "../tree/mod.ts";
 import type { Data } from "./data.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -99,6 +99,15 @@ export class Reply {
     this.shape = "number";
     this.lanes[0] = lo;
     this.lanes[1] = hi;
+  }
+
+  /** At the end of its walk: goes on with the named counters of its tree. False: that was all. */
+  goOn(): boolean {
+    const named = this.isNamedNext ? this.walk!.tree.named : null;
+    this.isNamedNext = false;
+    if (named === null) return false;
+    this.walk = new Walk(named, 0, 0, this.walk!.met);
+    return true;
   }
 
   /** Makes room for a number of sums. */

@@ -12,7 +12,7 @@ import {
   type Request,
   SUM_WORDS,
 } from "../../command/mod.ts";
-import { type Branch, type Cells, DayWalk, STEP_CELLS, Walk } from "../../tree/mod.ts";
+import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../../tree/mod.ts";
 import { writeData, writePieces } from "./data.ts";
 import { writeKey, writeKeyName } from "./key.ts";
 import { VerdictWriter } from "./verdict.ts";
@@ -184,11 +184,9 @@ function writeCounters(
   }
   const branch = walk!.next();
   if (branch === null) {
-    const named = reply.isNamedNext ? walk!.tree.named : null;
-    if (named === null) out.byte(CLOSE_BRACE);
-    else reply.walk = new Walk(named, 0, 0, walk!.met);
-    reply.isNamedNext = false;
-    return named === null ? "end" : "more";
+    if (reply.goOn()) return "more";
+    out.byte(CLOSE_BRACE);
+    return "end";
   }
   const first = walk!.met === 0;
   const keys = walk!.keys(branch);

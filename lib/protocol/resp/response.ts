@@ -119,6 +119,7 @@ export class RespReplyWriter {
     }
     const branch = walk!.next();
     if (branch === null) {
+      if (reply.goOn()) return "more";
       insertHead(this.#counters, version, out, this.#start);
       return "end";
     }
@@ -127,7 +128,9 @@ export class RespReplyWriter {
       const [lo, hi] = [keys[at], keys[at + 1]];
       const slot = branch.locate(lo, hi);
       this.#counters++;
-      writeNumber(lo, hi, version, out);
+      const { names } = walk!.tree;
+      if (names === null) writeNumber(lo, hi, version, out);
+      else writeString(names.nameOf(lo, hi), out);
       if (branch.count(slot) > STEP_CELLS) {
         reply.days = new DayWalk(walk!.tree, lo, hi, request.dayFrom, request.dayTo);
         this.#days = 0;
@@ -216,10 +219,12 @@ function realOf(data: Real, version: number): string {
 }
 
 /** Counters with a number each, as a map; those of equal keys do not occur. */
-function* writeRows({ words }: Rows, version: number, out: SendBuffer): Generator<void> {
+function* writeRows({ words, names }: Rows, version: number, out: SendBuffer): Generator<void> {
   writeHead("%", words.length / ROW_WORDS, version, out);
   for (let at = 0; at < words.length; at += ROW_WORDS) {
-    writeNumber(words[at + 2], words[at + 3], version, out);
+    const name = names?.[at / ROW_WORDS];
+    if (name === undefined) writeNumber(words[at + 2], words[at + 3], version, out);
+    else writeString(name, out);
     writeNumber(words[at], words[at + 1], version, out);
     if (at % (PIECE_ELEMENTS * ROW_WORDS) === 0) yield;
   }
