@@ -8,6 +8,7 @@
 // charged once, for its first limit.
 
 import { equals, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
+import type { FineWindow } from "./fine_window.ts";
 import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */
@@ -43,6 +44,10 @@ export class LimitSet {
   readonly areRolling: boolean;
   /** Whether something may be carried over, for one of them at least. */
   readonly hasCarry: boolean;
+  /** Of each limit the window, if it is below a day or a token bucket. */
+  readonly fine: readonly (FineWindow | null)[];
+  /** How many of these there are. */
+  readonly fineCount: number;
 
   constructor(limits: readonly Limit[]) {
     this.limits = limits;
@@ -54,7 +59,9 @@ export class LimitSet {
       return limits.findIndex((other) => equals(other.name, name, 0, name.length));
     });
     this.hasCarry = limits.some(({ carry }) => carry !== null);
-    this.areRolling = limits.some(({ window }) => window.kind === "days");
+    this.fine = limits.map(({ window }) => window.kind === "fine" ? window : null);
+    this.fineCount = this.fine.filter((window) => window !== null).length;
+    this.areRolling = this.fineCount > 0 || limits.some(({ window }) => window.kind === "days");
   }
 }
 
@@ -90,6 +97,11 @@ export class Limits {
 
   get areRolling(): boolean {
     return this.#set.areRolling;
+  }
+
+  /** How many limits have a window below a day, or a token bucket. */
+  get fineCount(): number {
+    return this.#set.fineCount;
   }
 
   /** Takes a set for a request with that key and cost. */
@@ -175,6 +187,22 @@ export class Limits {
 
   window(index: number): LimitWindow {
     return this.#set.limits[index].window;
+  }
+
+  /** The window of a limit, if it is below a day or a token bucket. */
+  fine(index: number): FineWindow | null {
+    return this.#set.fine[index];
+  }
+
+  /** Whether an earlier limit is on the same counter and sees the same charges. */
+  isFineCharged(index: number): boolean {
+    const { fine } = this.#set;
+    for (let other = 0; other < index; other++) {
+      if (this.first(other) === this.first(index) && fine[other]?.id === fine[index]?.id) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The first limit on the same counter, perhaps itself. */

@@ -6,6 +6,20 @@
 export { Access } from "./access.ts";
 export { readBatch } from "./batch_reading.ts";
 export { dayOf, isDay, ordinal } from "./day.ts";
+export {
+  FINE_SECONDS_MAX,
+  type FineWindow,
+  fineWindow,
+  fineWindowOf,
+  FIRST_USE_SECONDS_MAX,
+  firstCell,
+  lastCell,
+  leavesAt,
+  REFILL_SECONDS_MAX,
+  type TokenBucket,
+  tokenBucket,
+  TOKENS_MAX,
+} from "./fine_window.ts";
 export { COUNTER_WORDS, ITEM_WORDS, Items, KEY_WORDS } from "./items.ts";
 export { type Data, NAMES_START, Real, ROW_WORDS, Rows } from "./data.ts";
 export {
@@ -36,6 +50,7 @@ export { TimeZones } from "./time_zones.ts";
 export { NEVER, Verdict } from "./verdict.ts";
 export {
   type DaySpan,
+  type DayWindow,
   isOfCalendar,
   type LimitWindow,
   nextOf,

@@ -8,11 +8,14 @@
 //   {"days": 14, "anchor": DAY}   periods of so many days, one of which begins on the anchor
 //
 // Invariant: every day lies in exactly one window of each kind but the rolling one, and `next` is the
-// first day behind it. Days are numbers, YYYYMMDD; which moment a day begins at is the clock's.
+// first day behind it. Windows below a day are in fine_window.ts. Days are numbers, YYYYMMDD; which moment a day begins at is the clock's.
 
 import { dayOf, daysInMonth, ordinal } from "./day.ts";
+import type { FineWindow } from "./fine_window.ts";
 
-export type LimitWindow =
+export type LimitWindow = DayWindow | FineWindow;
+
+export type DayWindow =
   | { readonly kind: "day" | "week" | "month" | "year" | "total" }
   | { readonly kind: "days"; readonly days: number }
   | { readonly kind: "weekFrom"; readonly weekday: number } // 0: Monday
@@ -39,7 +42,7 @@ export function isOfCalendar({ kind }: LimitWindow): boolean {
 }
 
 /** The window that a day lies in; of rolling ones, the one that ends with it. */
-export function spanOf(window: LimitWindow, day: number): DaySpan {
+export function spanOf(window: DayWindow, day: number): DaySpan {
   switch (window.kind) {
     case "total":
       return { from: 0, to: 0xffffffff };
@@ -53,12 +56,12 @@ export function spanOf(window: LimitWindow, day: number): DaySpan {
 }
 
 /** The window of the calendar before the one that begins with `from`. */
-export function spanBefore(window: LimitWindow, from: number): DaySpan {
+export function spanBefore(window: DayWindow, from: number): DaySpan {
   return spanOf(window, dayOf(ordinal(from) - 1));
 }
 
 /** The first day of the window of the calendar after the one that begins with `from`. */
-export function nextOf(window: LimitWindow, from: number): number {
+export function nextOf(window: DayWindow, from: number): number {
   switch (window.kind) {
     case "week":
     case "weekFrom":
@@ -78,7 +81,7 @@ export function nextOf(window: LimitWindow, from: number): number {
   }
 }
 
-function startOf(window: LimitWindow, day: number): number {
+function startOf(window: DayWindow, day: number): number {
   const month = day - day % 100;
   switch (window.kind) {
     case "week":

@@ -14,6 +14,7 @@ import {
   type Request,
   SUM_WORDS,
 } from "../command/mod.ts";
+import { emptyWindows, windowCount } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import {
   batchRecords,
@@ -37,6 +38,8 @@ export class Batches {
   readonly #statistics: Statistics;
   readonly #sum = new Uint32Array(2);
   readonly #id = new Uint32Array(2);
+  /** The server's day; the engine sets it. */
+  today = 0;
 
   constructor(
     forest: Forest,
@@ -162,7 +165,9 @@ export class Batches {
     const tree = this.#treeResolver.find(request, reply);
     if (tree === null) return;
     const { hasRange, dayFrom, dayTo, items: { count } } = request;
-    if (!this.#stateWriter.reserve(0, 0, count)) return void isApplied("full", reply);
+    if (!this.#stateWriter.reserve(0, 0, count * (1 + windowCount(tree)))) {
+      return void isApplied("full", reply);
+    }
     let removed = 0;
     let missing = 0;
     for (let index = 0; index < count; index++) {
@@ -171,6 +176,7 @@ export class Batches {
       if (part.count(lo, hi) <= 0) missing++;
       else if (part.countIn(lo, hi, dayFrom, dayTo) > 0) {
         this.#stateWriter.remove(part, lo, hi, dayFrom, dayTo);
+        emptyWindows(this.#stateWriter, part, lo, hi, request, this.today);
         removed++;
       }
     }

@@ -5,10 +5,10 @@
 // before the reply leaves.
 
 import { DAY_MAX, KEY, type Reply, type Request, VALUE } from "../command/mod.ts";
-import { pace } from "../host/mod.ts";
+import { dropWindows, emptyWindows, windowCount } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import {
-  applyRangeDeletes,
+  compactEach,
   isApplied,
   type Outcome,
   overflow,
@@ -120,14 +120,18 @@ export class Counters {
   removeDays(request: Request, reply: Reply, shape: "ok" | "true"): void {
     const { lanes, dayFrom, dayTo, touches } = request;
     // For a tree too, if one is created: without room for all of it there is to be none.
-    const isChange = request.missing === "create" || this.#treeResolver.peek(request) !== null;
-    if (isChange && !this.#stateWriter.reserve(3, 0, 0)) return void isApplied("full", reply);
+    const present = this.#treeResolver.peek(request);
+    const windows = windowCount(present);
+    const isChange = request.missing === "create" || present !== null;
+    if (isChange && !this.#stateWriter.reserve(3, 0, windows)) return void isApplied("full", reply);
     const tree = this.#treeResolver.counter(request, reply, touches);
     reply.shape = shape;
     if (tree === null || tree.number < 0) return; // a name that no counter has
     const [lo, hi] = [lanes[KEY], lanes[KEY + 1]];
     if (touches && !isApplied(this.#stateWriter.touch(tree, lo, hi), reply)) return;
-    isApplied(this.#stateWriter.remove(tree, lo, hi, dayFrom, dayTo), reply);
+    if (isApplied(this.#stateWriter.remove(tree, lo, hi, dayFrom, dayTo), reply)) {
+      emptyWindows(this.#stateWriter, tree, lo, hi, request, this.today);
+    }
   }
 
   /** Takes days of all counters of a tree away. */
@@ -136,7 +140,12 @@ export class Counters {
     reply.shape = shape;
     if (tree === null) return;
     const { dayFrom, dayTo } = request;
+    const windows = windowCount(tree);
+    if (windows > 0 && !this.#stateWriter.reserve(2 + windows, 0, 0)) {
+      return void isApplied("full", reply);
+    }
     this.#sweepParts(tree, reply, (part) => this.#stateWriter.sweep(part, dayFrom, dayTo));
+    dropWindows(this.#stateWriter, tree, request, this.today);
   }
 
   /** Changes all counters of a tree, those with numbers and those with names as one. */
@@ -149,11 +158,15 @@ export class Counters {
   deleteBefore(request: Request, reply: Reply): void {
     const tree = this.#treeResolver.find(request, reply);
     reply.shape = "ok";
-    if (tree === null || !this.#stateWriter.reserve(4, 0, 0) && !isApplied("full", reply)) return;
+    const records = 4 + windowCount(tree);
+    if (tree === null || !this.#stateWriter.reserve(records, 0, 0) && !isApplied("full", reply)) {
+      return;
+    }
     const dayTo = Math.min(request.dayTo, DAY_MAX);
     if (dayTo >= 0) {
       this.#sweepParts(tree, reply, (part) => this.#stateWriter.sweep(part, 0, dayTo));
     }
+    dropWindows(this.#stateWriter, tree, request, this.today);
     this.#compact(tree, reply);
     this.#statistics.retentions++;
   }
@@ -164,25 +177,10 @@ export class Counters {
     if (tree !== null) this.#statistics.compactions++;
   }
 
-  /** Compacts each tree, one after the other: all at once, fifty thousand would be one long turn. */
   async compactAll(reply: Reply): Promise<void> {
-    const forest = this.#forest;
-    const pause = pace();
     reply.shape = "ok";
     this.#statistics.compactions++;
-    for (
-      let tree = forest.visibleAfter(0);
-      tree !== null;
-      tree = forest.visibleAfter(tree.serial)
-    ) {
-      await pause();
-      if (!forest.has(tree)) continue;
-      for (const part of partsOf(tree)) {
-        if (part.keys === 0 || part.isGone) continue;
-        if (!isApplied(this.#stateWriter.compact(part), reply)) return;
-        await applyRangeDeletes(part);
-      }
-    }
+    isApplied(await compactEach(this.#forest, this.#stateWriter), reply);
   }
 
   #compact(tree: Tree, reply: Reply): void {

@@ -138,9 +138,13 @@ export class Database {
     this.engine.backup.end();
   }
 
-  /** Looks whether directory and log are still there; if not, `lost` is called. */
+  /**
+   * Looks whether directory and log are still there; if not, `lost` is called. Forgets what no window sees any more.
+   * To be called once a second.
+   */
   look(): void {
     this.#wal.look();
+    void this.engine.forgetWindows();
   }
 
   /** Deletes days that are too old, if any have become so since the last call. */

@@ -15,7 +15,7 @@ import {
 import type { DedupStore, DumpStore } from "../dump/mod.ts";
 import type { Calendar, Clock } from "../host/mod.ts";
 import type { AgeClock, DedupState } from "../idempotency/mod.ts";
-import { Limiter, Receipts, WindowCaches } from "../limits/mod.ts";
+import { UsageLimits } from "../limits/mod.ts";
 import type { Statistics } from "../metrics/mod.ts";
 import type { Archive, Checkpointer, CheckReport } from "../recovery/mod.ts";
 import { applyRangeDeletes, type StateWriter, SweepOrder, TreeResolver } from "../state/mod.ts";
@@ -91,7 +91,8 @@ export class Engine {
   readonly #treeResolver: TreeResolver;
   readonly #treeList: TreeList;
   readonly #counters: Counters;
-  readonly #limiter: Limiter;
+  readonly #batches: Batches;
+  readonly #usageLimits: UsageLimits;
   readonly #once: Idempotency;
   readonly #table: readonly Execute[];
   #today = 0;
@@ -107,18 +108,16 @@ export class Engine {
     this.#wal = wal;
     this.#clock = clock;
     this.#limits = limits;
-    const { ages, calendar } = parts;
     const { retentionDays: days, queryTimeoutMs } = limits;
-    this.#retention = new Retention(forest, stateWriter, this.#sweeps, ages, calendar, days);
+    const kept = [parts.ages, parts.calendar, days] as const;
+    this.#retention = new Retention(forest, stateWriter, this.#sweeps, ...kept);
     const resolver = this.#treeResolver = new TreeResolver(forest, stateWriter);
     const bound = new ReplyBound(parts.replyWriter, limits.replyBytesMax);
     this.#treeList = new TreeList(forest, bound);
     this.#counters = new Counters(forest, stateWriter, resolver, statistics, queryTimeoutMs);
-    const batches = new Batches(forest, stateWriter, resolver, statistics);
+    const batches = this.#batches = new Batches(forest, stateWriter, resolver, statistics);
     this.#once = new Idempotency(dedup, stateWriter, parts.ages, statistics, parts.replyWriter);
-    const receipts = new Receipts(forest, dedup, stateWriter, parts.ages, bound);
-    const calendars = new WindowCaches(parts.calendar);
-    this.#limiter = new Limiter(forest, stateWriter, receipts, calendars, bound);
+    this.#usageLimits = new UsageLimits(parts, bound);
     const ingest = new Ingest(
       forest,
       dedup,
@@ -139,9 +138,9 @@ export class Engine {
     });
     const functions = {
       ...this.#functions(this.#counters, batches, ingest, snapshots, administration),
-      consume: (request: Request, reply: Reply) => this.#limiter.consume(request, reply),
-      checkLimits: (request: Request, reply: Reply) => this.#limiter.check(request, reply),
-      refund: (request: Request, reply: Reply) => receipts.refund(request, reply),
+      consume: (request: Request, reply: Reply) => this.#usageLimits.consume(request, reply),
+      checkLimits: (request: Request, reply: Reply) => this.#usageLimits.check(request, reply),
+      refund: (request: Request, reply: Reply) => this.#usageLimits.refund(request, reply),
     } satisfies Record<OperationId, Execute>;
     this.#table = OPERATIONS.map(({ id }) => functions[id]);
   }
@@ -149,8 +148,9 @@ export class Engine {
   /** Looks at the clock: to be called when requests come in, before they are executed. */
   beginTurn(): void {
     // The moment first: it must not be later than the day.
-    this.#counters.nowMs = this.#limiter.nowMs = this.#nowMs = this.#clock.now();
-    this.#counters.today = this.#limiter.today = this.#today = this.#clock.today();
+    this.#counters.nowMs = this.#nowMs = this.#clock.now();
+    this.#counters.today = this.#batches.today = this.#today = this.#clock.today();
+    this.#usageLimits.beginTurn(this.#today, this.#nowMs);
   }
 
   /** Deletes days that are too old, once a day; see `Retention`. Returns what the operator is told; empty: nothing. */
@@ -164,6 +164,11 @@ export class Engine {
   execute(request: Request, reply: Reply): void {
     if (request.operation.sweeps) reply.pending = this.#sweep(request, reply);
     else this.carryOut(request, reply);
+  }
+
+  /** Forgets some of what no window sees any more: to be called once a second. */
+  async forgetWindows(): Promise<void> {
+    if (await this.#usageLimits.forget()) await this.settled();
   }
 
   /** Resolves when all that replies may tell by now is as safe as promised. */

@@ -3,7 +3,15 @@
 // Invariant: numbers are two lanes, and sums beyond 64 bits are found out. Nothing is allocated.
 
 import { LANE, LANE_MAX } from "../bytes/mod.ts";
-import { COST, type Limits, MAX, type Request, type Verdict } from "../command/mod.ts";
+import {
+  COST,
+  type LimitMode,
+  type Limits,
+  MAX,
+  type Request,
+  type Verdict,
+} from "../command/mod.ts";
+import type { Tree } from "../tree/mod.ts";
 
 /** Whether what is used and the cost fit under a limit together. */
 export function fitsUnder(limits: Limits, index: number, usedLo: number, usedHi: number): boolean {
@@ -41,4 +49,26 @@ export function isCharged({ limits, mode }: Request, { isAllowed, applied }: Ver
     if (limits.lo(index, COST) !== 0 || limits.hi(index, COST) !== 0) return true;
   }
   return false;
+}
+
+/** Adds what was applied to what is used of each limit. */
+export function addApplied(
+  used: Uint32Array,
+  applied: Uint32Array,
+  limits: Limits,
+  mode: LimitMode,
+): void {
+  const isPart = mode === "saturate";
+  for (let index = 0; index < limits.count; index++) {
+    const sumLo = used[2 * index] + (isPart ? applied[0] : limits.lo(index, COST));
+    const hi = isPart ? applied[1] : limits.hi(index, COST);
+    used[2 * index] = sumLo;
+    used[2 * index + 1] += hi + (sumLo > LANE_MAX ? 1 : 0);
+  }
+}
+
+/** How many trees are missing, where several counters may share one; each is that of a limit's first. */
+export function countNew(limits: Limits, trees: readonly (Tree | null)[]): number {
+  const { firsts } = limits.set;
+  return new Set(firsts.filter((_, index) => trees[limits.first(index)] === null)).size;
 }

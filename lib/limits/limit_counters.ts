@@ -2,7 +2,7 @@
 //
 // Invariant: what is created is noted, so that it can be taken back with the charge (state/undo.ts).
 
-import type { Limits, Reply } from "../command/mod.ts";
+import { type Limits, type Reply, SUBJECT } from "../command/mod.ts";
 import { isApplied, NamedCounters, type StateWriter } from "../state/mod.ts";
 import { type Forest, type Tree, treeName } from "../tree/mod.ts";
 
@@ -27,8 +27,28 @@ export class LimitCounters {
     return tree;
   }
 
+  /** Charges the day of a limit's counter; `owner` is null where the tree is to be created. False: the reply says why not. */
+  charge(
+    owner: Tree | null,
+    index: number,
+    limits: Limits,
+    day: number,
+    lo: number,
+    hi: number,
+    reply: Reply,
+  ): boolean {
+    const found = owner ?? this.#create(limits.name(index), reply);
+    if (found === null || lo === 0 && hi === 0) return found !== null;
+    const tree = this.#countersOf(found, index, limits, reply);
+    if (tree === null) return false;
+    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    if (!isApplied(this.#stateWriter.add(tree, keyLo, keyHi, day, lo, hi), reply)) return false;
+    this.#stateWriter.undo.added(tree, keyLo, keyHi, day, lo, hi);
+    return true;
+  }
+
   /** The tree that a counter is to be charged in; one of a name is created. Null: the reply says why not. */
-  countersOf(owner: Tree, index: number, limits: Limits, reply: Reply): Tree | null {
+  #countersOf(owner: Tree, index: number, limits: Limits, reply: Reply): Tree | null {
     const name = limits.keyName(index);
     if (name === null) return owner;
     const tree = this.#named.create(owner, name, 0, name.length, this.#id, reply);
@@ -37,7 +57,7 @@ export class LimitCounters {
   }
 
   /** The tree of a name, which is created unless an earlier limit of this request created it. */
-  create(bytes: Uint8Array, reply: Reply): Tree | null {
+  #create(bytes: Uint8Array, reply: Reply): Tree | null {
     const name = treeName(bytes, 0, bytes.length)!;
     const tree = this.#forest.named(name);
     if (tree !== null) return tree;

@@ -4,7 +4,7 @@
 // runs in between. So admitted costs never exceed a limit, however many clients ask at once. A cost is charged to
 // each counter once, on the current day, in the same group of the WAL as the receipt that can refund it.
 
-import { LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
+import { u64ToBigInt } from "../bytes/mod.ts";
 import { COST, KEY_WORDS, readBatch, SUBJECT, VALUE, Verdict } from "../command/mod.ts";
 import type { Limits, Reply, ReplyBound, Request } from "../command/mod.ts";
 import { isApplied, overflow, type StateWriter } from "../state/mod.ts";
@@ -18,7 +18,8 @@ import {
   treeName,
 } from "../tree/mod.ts";
 import { carryOver } from "./carry_over.ts";
-import { fitsUnder, isCharged, reduce } from "./fitting.ts";
+import type { FineLimits } from "./fine_limits.ts";
+import { addApplied, countNew, fitsUnder, isCharged, reduce } from "./fitting.ts";
 import { LimitCounters } from "./limit_counters.ts";
 import { retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
@@ -33,6 +34,7 @@ export class Limiter {
   readonly #stateWriter: StateWriter;
   readonly #receipts: Receipts;
   readonly #calendars: WindowCaches;
+  readonly #fine: FineLimits;
   #verdict = new Verdict();
   readonly #bound: ReplyBound;
   readonly #sum = new Uint32Array(2);
@@ -55,6 +57,7 @@ export class Limiter {
     stateWriter: StateWriter,
     receipts: Receipts,
     calendars: WindowCaches,
+    fine: FineLimits,
     bound: ReplyBound,
   ) {
     this.#forest = forest;
@@ -62,6 +65,7 @@ export class Limiter {
     this.#receipts = receipts;
     this.#calendars = calendars;
     this.#spans = calendars.of(null);
+    this.#fine = fine;
     this.#bound = bound;
     this.#counters = new LimitCounters(forest, stateWriter);
   }
@@ -118,28 +122,20 @@ export class Limiter {
   /** Reads how much of each limit is used, and finds how much of the cost may be applied. */
   #judge(request: Request): void {
     const { limits, lanes, mode } = request;
-    const spans = this.#spans = this.#calendars.of(request.zone);
-    const day = this.#day = request.today(this.today, this.nowMs);
+    this.#spans = this.#calendars.of(request.zone);
+    this.#day = request.today(this.today, this.nowMs);
     const verdict = this.#verdict;
-    const { applied, used, hasRefused, resetsAtMs } = verdict;
+    const { applied, used, hasRefused } = verdict;
     const sum = this.#sum;
     verdict.begin(limits, this.nowMs);
     const isPart = mode === "saturate"; // all limits then share one cost, the request's or their own
     applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
     applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];
     verdict.deniedBy = -1;
-    const { hasCarry } = limits.set;
     for (let index = 0; index < limits.count; index++) {
       const first = limits.first(index);
       if (first === index) this.#locate(index, limits);
-      const window = spans.of(limits.window(index), day);
-      this.#windows[index] = window;
-      resetsAtMs[index] = window.resetsAtMs;
-      if (hasCarry) this.#carryOver(index, limits);
-      sum[0] = sum[1] = 0;
-      if (this.#slots[first] >= 0) {
-        sumDays(this.#branches[first]!, this.#slots[first], window.from, window.to, sum);
-      }
+      this.#sumUp(index, limits);
       used[2 * index] = sum[0];
       used[2 * index + 1] = sum[1];
       const isRefused = mode !== "force" && !fitsUnder(limits, index, sum[0], sum[1]);
@@ -151,6 +147,24 @@ export class Limiter {
     if (mode === "reject" && verdict.deniedBy >= 0) applied[0] = applied[1] = 0;
     const isNothing = applied[0] === 0 && applied[1] === 0;
     verdict.isAllowed = verdict.deniedBy < 0 || mode === "saturate" && !isNothing;
+  }
+
+  /** Adds up what the window of a limit holds, and tells when it ends, if it is one of the calendar. */
+  #sumUp(index: number, limits: Limits): void {
+    const sum = this.#sum;
+    const first = limits.first(index);
+    const window = limits.window(index);
+    if (window.kind === "fine") {
+      return this.#fine.used(window, limits, index, this.#treeOf(index, limits), sum);
+    }
+    const span = this.#spans.of(window, this.#day);
+    this.#windows[index] = span;
+    this.#verdict.resetsAtMs[index] = span.resetsAtMs;
+    if (limits.set.hasCarry) this.#carryOver(index, limits);
+    sum[0] = sum[1] = 0;
+    if (this.#slots[first] >= 0) {
+      sumDays(this.#branches[first]!, this.#slots[first], span.from, span.to, sum);
+    }
   }
 
   /** Raises the max of a limit by what the window before left of it, if it is to be. */
@@ -189,26 +203,21 @@ export class Limiter {
     const isPart = mode === "saturate";
     undo.begin();
     for (let index = 0; index < limits.count; index++) {
-      if (limits.first(index) < index) continue;
-      const owner = this.#trees[index] ?? this.#counters.create(limits.name(index), reply);
       const lo = isPart ? applied[0] : limits.lo(index, COST);
       const hi = isPart ? applied[1] : limits.hi(index, COST);
-      if (owner !== null && lo === 0 && hi === 0) continue;
-      const tree = owner && this.#counters.countersOf(owner, index, limits, reply);
-      if (tree === null) {
-        undo.takeBack();
-        return false;
-      }
-      const keyLo = limits.lo(index, SUBJECT);
-      const keyHi = limits.hi(index, SUBJECT);
-      if (!isApplied(this.#stateWriter.add(tree, keyLo, keyHi, this.#day, lo, hi), reply)) {
-        undo.takeBack();
-        return false;
-      }
-      undo.added(tree, keyLo, keyHi, this.#day, lo, hi);
+      const isDone = limits.first(index) < index ||
+        this.#counters.charge(this.#trees[index], index, limits, this.#day, lo, hi, reply);
+      if (isDone && this.#chargeFine(index, limits, lo, hi, reply)) continue;
+      undo.takeBack();
+      return false;
     }
     undo.end();
     return true;
+  }
+
+  #chargeFine(index: number, limits: Limits, lo: number, hi: number, reply: Reply): boolean {
+    if (limits.fine(index) === null || lo === 0 && hi === 0) return true;
+    return this.#fine.charge(limits, index, this.#treeOf(index, limits)!, lo, hi, reply);
   }
 
   /** Whether the charge will succeed: valid names, no total beyond 64 bits, disk space and memory. */
@@ -233,58 +242,58 @@ export class Limiter {
       overflow(reply, "", limits.keyText(index), this.#day);
       return false;
     }
-    if (created > this.#forest.room && !this.#hasTreeRoom(request, reply)) return false;
+    const { room } = this.#forest;
+    if (created > room && countNew(limits, this.#trees) > room) return isApplied("crowded", reply);
     const bytesMax = request.wantsReceipt ? this.#receipts.bytesMax(request) : 0;
     if (bytesMax > 0 && !isApplied(this.#receipts.hasMemory(bytesMax) ? "done" : "memory", reply)) {
       return false;
     }
-    const records = created + 1 + (limits.hasNames ? 8 + 2 * limits.count : 0);
-    const hasRoom = this.#stateWriter.reserve(records, bytesMax, limits.count);
-    return isApplied(hasRoom ? "done" : "full", reply);
-  }
-
-  /** Whether all trees that the charge would create are allowed; several counters may share one. */
-  #hasTreeRoom({ limits }: Request, reply: Reply): boolean {
-    const names = new Set<string>();
-    for (let index = 0; index < limits.count; index++) {
-      const name = limits.name(index);
-      if (this.#trees[limits.first(index)] === null) names.add(treeName(name, 0, name.length)!);
+    const { count, fineCount: fine } = limits;
+    if (fine > 0 && !this.#fine.areAllowed(limits, (at) => this.#treeOf(at, limits), reply)) {
+      return false;
     }
-    return isApplied(names.size > this.#forest.room ? "crowded" : "done", reply);
+    const records = created + fine + 1 + (limits.hasNames ? 8 + 2 * count : 0);
+    const hasRoom = this.#stateWriter.reserve(records, bytesMax, count + 2 * fine);
+    return isApplied(hasRoom ? "done" : "full", reply);
   }
 
   #addUsed({ limits, mode }: Request): void {
     const { used, applied } = this.#verdict;
-    const isPart = mode === "saturate";
+    addApplied(used, applied, limits, mode);
+    if (mode !== "force" || limits.fineCount === 0) return; // a bucket's debt has an end
     for (let index = 0; index < limits.count; index++) {
-      const sumLo = used[2 * index] + (isPart ? applied[0] : limits.lo(index, COST));
-      const hi = isPart ? applied[1] : limits.hi(index, COST);
-      used[2 * index] = sumLo;
-      used[2 * index + 1] += hi + (sumLo > LANE_MAX ? 1 : 0);
+      const window = limits.fine(index);
+      const sum = used.subarray(2 * index, 2 * index + 2);
+      if (window !== null) this.#fine.used(window, limits, index, this.#treeOf(index, limits), sum);
     }
   }
 
   /** Fills in the moments of the verdict that depend on what was counted. */
   #tellTimes({ limits }: Request): void {
-    const { resetsAtMs, hasRefused, deniedBy } = this.#verdict;
+    const { resetsAtMs, retryAtMs, hasRefused, deniedBy } = this.#verdict;
     if (!limits.areRolling && deniedBy < 0) return;
     for (let index = 0; index < limits.count; index++) {
-      if (limits.window(index).kind === "days") resetsAtMs[index] = this.#rollsAtMs(index, limits);
-      if (hasRefused[index]) this.#tellRetry(index, limits);
+      resetsAtMs[index] = this.#resetsAtMs(index, limits);
+      if (hasRefused[index]) retryAtMs[index] = this.#retryAtMs(index, limits);
     }
   }
 
-  /** The moment at which a rolling window drops its oldest day with a value. */
-  #rollsAtMs(index: number, limits: Limits): number {
+  /** When a window holds less; of one of the calendar that is known already. */
+  #resetsAtMs(index: number, limits: Limits): number {
     const window = limits.window(index);
-    const days = window.kind === "days" ? window.days : 0;
-    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    const isOfDays = window.kind === "days";
+    if (!isOfDays && window.kind !== "fine") return this.#verdict.resetsAtMs[index];
     const tree = this.#treeOf(index, limits);
-    const spans = this.#spans;
-    return spans.startOf(spans.lossDay(days, this.#windows[index], tree, keyLo, keyHi));
+    if (!isOfDays) return this.#fine.resetsAtMs(window, limits, index, tree);
+    const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
+    const day = this.#spans.lossDay(window.days, this.#windows[index], tree, keyLo, keyHi);
+    return this.#spans.startOf(day);
   }
 
-  #tellRetry(index: number, limits: Limits): void {
+  #retryAtMs(index: number, limits: Limits): number {
+    const tree = this.#treeOf(index, limits);
+    const window = limits.window(index);
+    if (window.kind === "fine") return this.#fine.retryAtMs(window, limits, index, tree);
     const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
     const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
     const { max, carry } = limits.set.limits[index];
@@ -292,11 +301,9 @@ export class Limiter {
       max: u64ToBigInt(max[0], max[1]),
       carry: carry === null ? 0n : u64ToBigInt(carry[0], carry[1]),
     };
-    const tree = this.#treeOf(index, limits);
     const dayAt = (day: number) => this.#spans.dayAt(day);
-    const window = limits.window(index);
     const day = retryDayOf(window, this.#day, tree, keyLo, keyHi, most, cost, dayAt);
-    this.#verdict.retryAtMs[index] = this.#spans.startOf(day);
+    return this.#spans.startOf(day);
   }
 
   /** The tree that the counter of a limit is in, even if this request created it. */

@@ -1,5 +1,4 @@
-// Usage limits: consume, check and refund, over windows of days.
+// Usage limits: consume, check and refund, over windows of days and below.
 
-export { Limiter } from "./limiter.ts";
-export { Receipts } from "./receipts.ts";
-export { WindowCaches } from "./window_caches.ts";
+export { dropWindows, emptyWindows, windowCount } from "./fine_removals.ts";
+export { UsageLimits } from "./usage_limits.ts";

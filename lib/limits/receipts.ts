@@ -9,6 +9,7 @@ import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
 import {
   COST,
   type Data,
+  fineWindowOf,
   type Limits,
   type Reply,
   type ReplyBound,
@@ -24,6 +25,7 @@ import {
 } from "../idempotency/mod.ts";
 import { isApplied, NamedCounters, type StateWriter } from "../state/mod.ts";
 import type { Forest, Tree } from "../tree/mod.ts";
+import type { FineCounters } from "./fine_counters.ts";
 
 /** The first byte of a receipt's key. UTF-8 has no such byte, so no idempotency key of a client begins with it. */
 const PREFIX = 0xff;
@@ -44,6 +46,12 @@ interface Charge {
   readonly isName?: true;
   /** What was charged; after the refund, what was given back. */
   readonly amount: string;
+  /** What was charged below the day, until it is refunded: windows by their ids, and the cells in them. */
+  readonly fine?: readonly {
+    readonly id: string;
+    readonly cell: number;
+    readonly amount: string;
+  }[];
 }
 
 interface Receipt {
@@ -57,6 +65,7 @@ export class Receipts {
   readonly #dedup: DedupState;
   readonly #stateWriter: StateWriter;
   readonly #ages: AgeClock;
+  readonly #fine: FineCounters;
   readonly #bound: ReplyBound;
   readonly #named: NamedCounters;
 
@@ -65,12 +74,14 @@ export class Receipts {
     dedup: DedupState,
     stateWriter: StateWriter,
     ages: AgeClock,
+    fine: FineCounters,
     bound: ReplyBound,
   ) {
     this.#forest = forest;
     this.#dedup = dedup;
     this.#stateWriter = stateWriter;
     this.#ages = ages;
+    this.#fine = fine;
     this.#bound = bound;
     this.#named = new NamedCounters(forest, stateWriter);
   }
@@ -81,6 +92,7 @@ export class Receipts {
     for (let index = 0; index < limits.count; index++) {
       bytes += CHARGE_BYTES +
         6 * (limits.name(index).length + (limits.keyName(index)?.length ?? 0));
+      if (limits.fine(index) !== null) bytes += CHARGE_BYTES;
     }
     return bytes;
   }
@@ -105,11 +117,28 @@ export class Receipts {
         serial: this.#forest.find(name, 0, name.length)?.serial,
         ...keyOfLimit(limits, index),
         amount: String(u64ToBigInt(lo, hi)),
+        fine: limits.fineCount > 0 ? this.#fineCharges(limits, index, lo, hi) : undefined,
       });
     }
     const text = crypto.randomUUID();
     this.#keep(text, { day, charges, isRefunded: false }, this.#ages.seconds());
     return text;
+  }
+
+  /** What the limits on the counter of one charge below the day. */
+  #fineCharges(limits: Limits, first: number, lo: number, hi: number): Charge["fine"] {
+    const name = limits.name(first);
+    const owner = this.#forest.find(name, 0, name.length);
+    const [keyLo, keyHi] = [limits.lo(first, SUBJECT), limits.hi(first, SUBJECT)];
+    const charges = [];
+    for (let index = first; index < limits.count; index++) {
+      const window = limits.fine(index);
+      if (window === null || limits.first(index) !== first || limits.isFineCharged(index)) continue;
+      const tree = limits.keyName(first) === null ? owner! : owner!.named!;
+      const cell = this.#fine.cellOf(window, tree, keyLo, keyHi);
+      charges.push({ id: window.id, cell, amount: String(u64ToBigInt(lo, hi)) });
+    }
+    return charges;
   }
 
   /** Refunds a receipt, unless that has been done; then it repeats the reply. */
@@ -127,7 +156,7 @@ export class Receipts {
     const { day, isRefunded } = receipt;
     const charges = receipt.charges.map((charge) => {
       const back = isRefunded ? BigInt(charge.amount) : this.#refundable(charge, day);
-      return { ...charge, amount: String(back) };
+      return { ...charge, amount: String(back), fine: undefined };
     });
     reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
     reply.isKept = false; // the receipt itself makes a refund idempotent
@@ -135,9 +164,12 @@ export class Receipts {
     const bytes = charges.reduce((sum, { series, key }) => {
       return sum + 6 * (series.length + key.length) + CHARGE_BYTES;
     }, 512);
-    if (!isApplied(this.#stateWriter.reserve(1, bytes, charges.length) ? "done" : "full", reply)) {
-      return;
-    }
+    const fine = receipt.charges.reduce((sum, charge) => sum + (charge.fine?.length ?? 0), 0);
+    const amounts = charges.length + 2 * fine;
+    if (!isApplied(this.#stateWriter.reserve(1, bytes, amounts) ? "done" : "full", reply)) return;
+    this.#stateWriter.undo.begin();
+    for (const charge of receipt.charges) this.#refundFine(charge);
+    this.#stateWriter.undo.end();
     for (const charge of charges) {
       const back = BigInt(charge.amount);
       if (back === 0n) continue;
@@ -147,11 +179,30 @@ export class Receipts {
     this.#keep(text, { day, charges, isRefunded: true }, created);
   }
 
+  /** Gives back what was charged below the day, where that is still seen. */
+  #refundFine(charge: Charge): void {
+    const owner = this.#chargedTree(charge);
+    const counter = owner === null ? null : this.#counterOf(charge, owner);
+    if (counter === null) return;
+    const [tree, keyLo, keyHi] = counter;
+    for (const { id, cell, amount } of charge.fine ?? []) {
+      const window = fineWindowOf(id);
+      const [lo, hi] = [lowLane(BigInt(amount)), highLane(BigInt(amount))];
+      if (window !== null) this.#fine.refund(window, tree, keyLo, keyHi, cell, lo, hi);
+    }
+  }
+
+  /** The tree that was charged; null: it is gone. */
+  #chargedTree({ series, serial }: Charge): Tree | null {
+    const tree = this.#forest.named(series);
+    return tree === null || serial !== undefined && serial !== tree.serial ? null : tree;
+  }
+
   /** How much of a charge can still be refunded. */
   #refundable(charge: Charge, day: number): bigint {
-    const { series, serial, amount } = charge;
-    const tree = this.#forest.named(series);
-    if (tree === null || serial !== undefined && serial !== tree.serial) return 0n;
+    const { amount } = charge;
+    const tree = this.#chargedTree(charge);
+    if (tree === null) return 0n;
     const counter = this.#counterOf(charge, tree);
     if (counter === null) return 0n;
     const [counters, keyLo, keyHi] = counter;

@@ -8,9 +8,9 @@ import {
   DAY_MAX,
   dayOf,
   type DaySpan,
+  type DayWindow,
   isDay,
   isOfCalendar,
-  type LimitWindow,
   nextOf,
   ordinal,
   spanBefore,
@@ -43,7 +43,7 @@ interface Counted {
  * zone has no such day, to the next one: zones skipped days when they moved across the date line.
  */
 export function retryDayOf(
-  window: LimitWindow,
+  window: DayWindow,
   today: number,
   tree: Tree | null,
   keyLo: number,
@@ -73,7 +73,7 @@ export function retryDayOf(
 
 /** Whether the window of a day has room. */
 function hasRoom(
-  window: LimitWindow,
+  window: DayWindow,
   day: number,
   counted: readonly Counted[],
   room: (usedBefore: bigint) => bigint,
@@ -85,7 +85,7 @@ function hasRoom(
 
 /** Looks through the windows that follow; an empty one behind an empty one has room. */
 function retryOfCalendar(
-  window: LimitWindow,
+  window: DayWindow,
   today: number,
   counted: readonly Counted[],
   room: (usedBefore: bigint) => bigint,

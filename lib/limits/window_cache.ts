@@ -6,8 +6,8 @@
 import {
   dayOf,
   type DaySpan,
+  type DayWindow,
   isOfCalendar,
-  type LimitWindow,
   NEVER,
   nextOf,
   ordinal,
@@ -37,7 +37,7 @@ interface DayBoundary {
 /** The windows of one time zone. */
 export class WindowCache {
   readonly #calendar: Calendar;
-  readonly #spans = new Map<LimitWindow, CachedWindow>();
+  readonly #spans = new Map<DayWindow, CachedWindow>();
   readonly #boundaries = new Map<number, DayBoundary>();
   #today = 0;
 
@@ -46,7 +46,7 @@ export class WindowCache {
   }
 
   /** The window that `today` lies in. */
-  of(window: LimitWindow, today: number): CachedWindow {
+  of(window: DayWindow, today: number): CachedWindow {
     if (today !== this.#today || this.#spans.size > SPANS_MAX) {
       this.#today = today;
       this.#spans.clear();

@@ -12,6 +12,8 @@ export interface StatsState {
   readonly uptimeSeconds: number;
   readonly trees: number;
   readonly keys: number;
+  /** Counters of windows below a day. */
+  readonly windowKeys: number;
   readonly dumpCount: number;
   readonly walEnabled: boolean;
   readonly walBytes: number;
@@ -301,5 +303,6 @@ const FIGURES: readonly Figure[] = [
   [null, "karma_memory_used_bytes", (_, now) => now.memoryUsed],
   [null, "karma_memory_limit_bytes", (_, now) => now.memoryMax],
   [null, "karma_ingest_staged_items", (_, now) => now.stagedItems],
+  [null, "karma_window_counters", (_, now) => now.windowKeys],
   [null, "karma_connections", (_, now) => now.connections],
 ];

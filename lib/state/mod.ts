@@ -2,7 +2,12 @@
 // writer through which every change goes.
 
 export { decodeCatalog, encodeCatalog } from "./catalog.ts";
-export { applyRangeDeletes, applyRangeDeletesNow, SweepOrder } from "./range_delete_sweeper.ts";
+export {
+  applyRangeDeletes,
+  applyRangeDeletesNow,
+  compactEach,
+  SweepOrder,
+} from "./range_delete_sweeper.ts";
 export { StateMachine } from "./state_machine.ts";
 export {
   ADOPT,

@@ -7,7 +7,8 @@
 // Trade-off: sweeps are ordered by the tree's name, because the tree is looked up only when its turn comes.
 
 import { pace } from "../host/mod.ts";
-import { type Forest, type Tree, Walk } from "../tree/mod.ts";
+import { type Forest, partsOf, type Tree, Walk } from "../tree/mod.ts";
+import type { Outcome, StateWriter } from "./state_writer.ts";
 
 /** Walks a swept tree to the end, giving way to others. False: the deadline passed before. */
 export async function applyRangeDeletes(tree: Tree, deadline = Infinity): Promise<boolean> {
@@ -32,6 +33,22 @@ export function applyRangeDeletesNow(tree: Tree): void {
   const walk = new Walk(tree);
   while (walk.next() !== null);
   tree.settle();
+}
+
+/** Compacts each tree that clients know of, one after the other: all at once, fifty thousand would be one long turn. */
+export async function compactEach(forest: Forest, stateWriter: StateWriter): Promise<Outcome> {
+  const rest = pace();
+  for (let tree = forest.visibleAfter(0); tree !== null; tree = forest.visibleAfter(tree.serial)) {
+    await rest();
+    if (!forest.has(tree)) continue;
+    for (const part of partsOf(tree)) {
+      if (part.keys === 0 || part.isGone) continue;
+      const outcome = stateWriter.compact(part);
+      if (outcome !== "done") return outcome;
+      await applyRangeDeletes(part);
+    }
+  }
+  return "done";
 }
 
 /** The order of sweeps. */

@@ -10,7 +10,7 @@ import { parts } from "../dump/mod.ts";
 import { pace } from "../host/mod.ts";
 import { type Forest, namedTreeName, type Tree } from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
-import { PUT, ROWS, STAGE } from "./record.ts";
+import { PUT, RECORD_WORDS_MAX, ROWS, STAGE } from "./record.ts";
 import type { StateMachine } from "./state_machine.ts";
 import type { Outcome } from "./state_writer.ts";
 
@@ -18,6 +18,7 @@ import type { Outcome } from "./state_writer.ts";
 interface Writer {
   reserve(records: number, bytes: number, amounts: number): boolean;
   isCrowded(name: string): boolean;
+  dropBeside(tree: Tree | null, words: number): Outcome;
   record(head: number, serial: number, bytes: Uint8Array, isApplied: boolean): Outcome;
 }
 
@@ -58,6 +59,8 @@ export class Staging {
       }
       if (!writer.reserve(2, 0, 0)) return "full";
       if (writer.isCrowded(tree.name)) return "crowded";
+      const old = this.#forest.named(tree.name);
+      if (writer.dropBeside(old, 2 * RECORD_WORDS_MAX) === "full") return "full";
       const outcome = this.#put(tree, serial);
       return named === null || outcome !== "done" ? outcome : this.#put(named, namedSerial);
     } finally {

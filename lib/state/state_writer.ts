@@ -1,14 +1,20 @@
-// The state writer: the one way to the state. Every change is written as a record into the WAL's buffer,
-// applied from there, and kept in the log if it happened.
+// The state writer: the one way to the state. Every change is written as a record into the WAL's buffer, applied from
+// there, and kept in the log if it happened.
 //
-// Invariant: what comes back as "done" has happened and is in the log; anything else changed nothing.
-// What follows one `reserve` is one group of the log: a crash leaves all of it or nothing.
-// Which trees there are is always in the log. What is counted in them, and the registry, may be left
-// out (`isCounted`): they are then as lasting as the last dump.
+// Invariant: what comes back as "done" has happened and is in the log; anything else changed nothing. What follows one
+// `reserve` is one group of the log: a crash leaves all of it or nothing. Which trees there are is always in the log.
+// What is counted in them may be left out (`isCounted`): it is then as lasting as the last dump.
 
 import { ITEM_WORDS, type Items } from "../command/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";
-import { type Forest, isHidden, type Refusal, type Tree, treeBytes } from "../tree/mod.ts";
+import {
+  besidesOf,
+  type Forest,
+  isHidden,
+  type Refusal,
+  type Tree,
+  treeBytes,
+} from "../tree/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { StateMachine } from "./state_machine.ts";
 import {
@@ -38,10 +44,7 @@ export type Outcome = "done" | Refusal | "full" | "crowded";
 const AMOUNT_WORDS = 6;
 const REMOVE_WORDS = 5;
 
-/**
- * So much memory must be there beside what a new tree takes: more than its first counter may ask for, so that
- * no tree is made for a change that is then refused.
- */
+/** Memory beside what a new tree takes: more than its first counter may ask for, so that none is made in vain. */
 const FIRST_BYTES = 1 << 19;
 
 export class StateWriter {
@@ -68,6 +71,7 @@ export class StateWriter {
     this.#staging = new Staging(forest, wal, this.#stateMachine, {
       reserve: (records, bytes, amounts) => this.reserve(records, bytes, amounts),
       isCrowded: (name) => this.#isCrowded(name),
+      dropBeside: (tree, words) => this.dropBeside(tree, words),
       record: (head, serial, bytes, isApplied) => this.#record(head, serial, bytes, isApplied),
     });
   }
@@ -93,6 +97,12 @@ export class StateWriter {
   subtract(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
     if (this.isCounted && !this.#wal.hasRoom(AMOUNT_WORDS)) return "full";
     return this.#amount(SUBTRACT, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
+  }
+
+  /** Gives a day of a counter, which it creates, a value. */
+  set(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): Outcome {
+    if (this.isCounted && !this.#wal.hasRoom(AMOUNT_WORDS)) return "full";
+    return this.#amount(SET, tree, keyLo, keyHi, day, lo, hi) ? "done" : tree.refusal;
   }
 
   /** Adds all items, or none; see `culprit`. */
@@ -173,12 +183,24 @@ export class StateWriter {
     return this.#forest.budget.fits(treeBytes(name) + FIRST_BYTES);
   }
 
+  /** Drops a tree, and the hidden ones that go with it. */
   drop(tree: Tree): Outcome {
-    if (!this.#wal.hasRoom(1)) return "full";
-    const { words, at } = this.#wal;
-    words[at] = DROP | tree.number << 8;
-    this.#stateMachine.apply(words, at);
-    this.#wal.append(1);
+    return this.#drop([...besidesOf(tree), tree], 0);
+  }
+
+  /** Drops only those, and leaves room for so many words that belong to the same change. */
+  dropBeside(tree: Tree | null, words = 0): Outcome {
+    return this.#drop(tree === null ? [] : besidesOf(tree), words);
+  }
+
+  #drop(trees: readonly Tree[], moreWords: number): Outcome {
+    const wal = this.#wal;
+    if (!wal.hasRoom(trees.length + moreWords)) return "full";
+    for (const { number } of trees) {
+      wal.words[wal.at] = DROP | number << 8;
+      this.#stateMachine.apply(wal.words, wal.at);
+      wal.append(1);
+    }
     reclaim(this.#forest);
     return "done";
   }
@@ -187,6 +209,7 @@ export class StateWriter {
   adopt(tree: Tree, name: string): Outcome {
     if (this.#isCrowded(name)) return "crowded";
     const bytes = new TextEncoder().encode(name);
+    if (this.dropBeside(this.#forest.named(name), RECORD_WORDS_MAX) === "full") return "full";
     return this.#record(ADOPT | tree.number << 8, tree.serial, bytes, true);
   }
 

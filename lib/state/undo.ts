@@ -18,6 +18,8 @@ interface Added {
   readonly hi: number;
   /** Whether the counter was created for it. */
   readonly created: boolean;
+  /** Whether the lanes are what the day held before, not what was added. */
+  readonly isOld: boolean;
 }
 
 interface Named {
@@ -64,7 +66,13 @@ export class Undo {
 
   /** Notes what the last `add` to a tree did. */
   added(tree: Tree, keyLo: number, keyHi: number, day: number, lo: number, hi: number): void {
-    this.#added.push({ tree, keyLo, keyHi, day, lo, hi, created: tree.created });
+    this.#added.push({ tree, keyLo, keyHi, day, lo, hi, created: tree.created, isOld: false });
+  }
+
+  /** Notes what a day held before the last `set` to a tree. */
+  replaced(tree: Tree, keyLo: number, keyHi: number, day: number): void {
+    const [lo, hi] = tree.old;
+    this.#added.push({ tree, keyLo, keyHi, day, lo, hi, created: tree.created, isOld: true });
   }
 
   /** Notes that a tree was created. */
@@ -75,8 +83,9 @@ export class Undo {
   /** Takes back all that was noted, the last first. */
   takeBack(): void {
     this.#forest.budget.leniently(() => {
-      for (const { tree, keyLo, keyHi, day, lo, hi, created } of this.#added.reverse()) {
-        tree.subtract(keyLo, keyHi, day, lo, hi);
+      for (const { tree, keyLo, keyHi, day, lo, hi, created, isOld } of this.#added.reverse()) {
+        if (isOld) tree.set(keyLo, keyHi, day, lo, hi);
+        else tree.subtract(keyLo, keyHi, day, lo, hi);
         if (created) tree.forget(keyLo, keyHi);
       }
       for (const { tree, idLo, idHi } of this.#named) tree.forget(idLo, idHi);

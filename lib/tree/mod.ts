@@ -9,11 +9,13 @@ export { DayRange } from "./day_range.ts";
 export { DayWalk, STEP_CELLS } from "./day_walk.ts";
 export { Forest } from "./forest.ts";
 export { HollowForest, HollowTree } from "./hollow.ts";
-export { copyNamed, NamedTree, partsOf } from "./named_tree.ts";
+export { besidesOf, copyNamed, NamedTree, partsOf } from "./named_tree.ts";
 export { Names } from "./names.ts";
 export { LONG, LONG_CELLS_MIN, SLIM, WIDE, widthFor } from "./run.ts";
 export { fits, type Refusal, sumDays, Tree, treeBytes } from "./tree.ts";
 export {
+  besideName,
+  besideOf,
   HIDDEN,
   isHidden,
   isKeyName,

@@ -37,7 +37,8 @@ export class Tree extends Ranges {
   named: Tree | null = null;
   /** After `add`, `subtract`, `set` and `touch`: whether it created the counter. */
   created = false;
-
+  /** Hidden trees that go with this one, by their purpose; the forest keeps it. Null: there was none yet. */
+  beside: Map<string, Tree> | null = null;
   /** After `add`, `subtract`, `set` or `touch` was refused: why. */
   refusal: Refusal = "overflow";
   /** After `locate`: the branch that the slot is in. */
@@ -55,9 +56,7 @@ export class Tree extends Ranges {
   }
 
   /** After `set`: the lanes of the value that the day had before, zero being none. */
-  get old(): Uint32Array {
-    return oldValue;
-  }
+  readonly old: Uint32Array = oldValue;
 
   /** Gives it another name; for the forest, which finds it by that. */
   rename(name: string): void {

@@ -44,6 +44,22 @@ export function isKeyName(bytes: Uint8Array, start: number, end: number): boolea
   return true;
 }
 
+/** What the name of a hidden tree begins with that goes with another one; that one's serial follows. */
+const BESIDE = `${HIDDEN}beside-`;
+
+/** The name of the hidden tree that goes with the tree of a serial, for a purpose. */
+export function besideName(serial: number, purpose: string): string {
+  return `${BESIDE}${serial} ${purpose}`;
+}
+
+/** What the name of such a tree says; null for all other names. */
+export function besideOf(name: string): { serial: number; purpose: string } | null {
+  if (!name.startsWith(BESIDE)) return null;
+  const space = name.indexOf(" ", BESIDE.length);
+  if (space < 0) return null;
+  return { serial: Number(name.slice(BESIDE.length, space)), purpose: name.slice(space + 1) };
+}
+
 /** Whether a name is that of a tree that clients don't know of. */
 export function isHidden(name: string): boolean {
   return name.startsWith(HIDDEN);

@@ -84,7 +84,9 @@ async function check({ server, side }: Contestant): Promise<void> {
   for (const [index, { text, lines }] of side.templates.entries()) {
     const reply = await server.ask(render(text, () => CHECKED), lines);
     // How long until a moment differs from one reply to the next.
-    if (reply.replaceAll(/,"resets_in_ms":\d+/g, "") === side.replies[index]) continue;
+    if (reply.replaceAll(/,"resets_(in_ms|at)":(\d+|"[^"]*")/g, "") === side.replies[index]) {
+      continue;
+    }
     throw new Error(`${server.name} answers ${text}\n${reply}instead of\n${side.replies[index]}`);
   }
 }

@@ -38,10 +38,11 @@ export interface Work {
 }
 
 /** The scripts for Redis, which every server is given before. */
-export const SCRIPTS = ["range_sum.lua", "consume.lua", "consume_days.lua"].map((file) => {
+const FILES = ["range_sum.lua", "consume.lua", "consume_days.lua", "consume_minute.lua"];
+export const SCRIPTS = FILES.map((file) => {
   return Deno.readTextFileSync(new URL(file, import.meta.url));
 });
-const [SUM_SHA, TOTALS_SHA, DAYS_SHA] = await Promise.all(SCRIPTS.map(sha1));
+const [SUM_SHA, TOTALS_SHA, DAYS_SHA, MINUTE_SHA] = await Promise.all(SCRIPTS.map(sha1));
 
 const now = new Date();
 const TODAY = dayOf(now.getTime());
@@ -187,21 +188,15 @@ const batches: Work[] = [
   ),
 ];
 
-/** A limit of a day and one of a month, both allowing it. */
-function consuming(): Side {
+/** A limit of a day and one of a month, and perhaps one of a minute, all allowing it. */
+function consuming(hasMinute: boolean): Side {
   const limits = [
+    ...hasMinute ? [{ series: "api_requests", max: 100, window: "minute" }] : [],
     { series: "api_requests", max: 1000, window: "day" },
     { series: "api_requests", max: 20000, window: "month" },
   ];
-  const midnight = (month: number, day: number) => {
-    return new Date(Date.UTC(now.getUTCFullYear(), month, day)).toISOString().replace(".000", "");
-  };
-  const ends = [
-    midnight(now.getUTCMonth(), now.getUTCDate() + 1),
-    midnight(now.getUTCMonth() + 1, 1),
-  ];
-  const states = limits.map(({ series, max }, index) => {
-    return { series, max, used: 1, remaining: max - 1, resets_at: ends[index] };
+  const states = limits.map(({ series, max }) => {
+    return { series, max, used: 1, remaining: max - 1 };
   });
   const state = { allowed: true, applied: 1, denied_by: null, limits: states };
   const request = { v: 2, op: "limit.consume", cost: 1, limits };
@@ -209,19 +204,29 @@ function consuming(): Side {
 }
 
 const MONTH = `${TODAY}`.slice(0, 6);
+const MINUTE = Math.floor(now.getTime() / 60_000);
 const ALLOWED = "*4\r\n:1\r\n:-1\r\n:1\r\n:1\r\n";
 const consumes: Work[] = [
   work(
     "limit.consume",
     0,
-    consuming(),
+    consuming(false),
     side(`*EVALSHA ${TOTALS_SHA} 1 totals:%K ${TODAY} ${MONTH} 1 1000 20000`, ALLOWED),
   ),
   work(
     "limit.consume (sums)",
     0,
-    consuming(),
+    consuming(false),
     side(`*EVALSHA ${DAYS_SHA} 1 days:%K ${TODAY} 1 1000 20000`, ALLOWED),
+  ),
+  work(
+    "limit.consume (minute)",
+    0,
+    consuming(true),
+    side(
+      `*EVALSHA ${MINUTE_SHA} 1 minutes:%K ${TODAY} ${MONTH} ${MINUTE} 1 100 1000 20000`,
+      "*5\r\n:1\r\n:-1\r\n:1\r\n:1\r\n:1\r\n",
+    ),
   ),
 ];
 

@@ -12,6 +12,7 @@ const SEEDS: Record<string, number> = {
   frames: budget(5, 100),
   dump: budget(30, 500),
   limits: budget(6, 100),
+  fine: budget(6, 100),
   original: budget(40, 500),
 };
 

@@ -9,6 +9,7 @@
 import { fuzzDecoder } from "./decoder_fuzz.ts";
 import { fuzzDump } from "./dump_fuzz.ts";
 import { fuzzFrames } from "./frames_fuzz.ts";
+import { fuzzFine } from "./limits_fine.ts";
 import { fuzzLimits } from "./limits_fuzz.ts";
 import { fuzzOriginal } from "./original_fuzz.ts";
 import { fuzzRequests } from "./request_fuzz.ts";
@@ -22,6 +23,7 @@ export const FUZZERS: Record<string, (seed: number) => void | Promise<void>> = {
   frames: (seed) => fuzzFrames(seed, 20),
   dump: (seed) => fuzzDump(seed, 40),
   limits: (seed) => fuzzLimits(seed, 200),
+  fine: (seed) => fuzzFine(seed, 150),
   original: (seed) => fuzzOriginal(seed, 10),
 };
 

@@ -9,7 +9,7 @@ import { Server } from "../support/server.ts";
 
 const text = Deno.readTextFileSync(new URL("../../docs/limits.md", import.meta.url));
 
-const MOMENT = '"20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ"';
+const MOMENT = '"20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{3})?Z"';
 /** A day, or milliseconds. */
 const NUMBER = "\\d+";
 
@@ -40,4 +40,15 @@ Deno.test("limits.md: every example is answered as it says", async () => {
   }
   assertEquals(wrong.join("\n"), "");
   assert(examples > 10);
+});
+
+Deno.test("limits.md: every limit that stands alone in a text is one", async () => {
+  await using server = await Server.start();
+  using client = await Client.connect(server.port);
+  const limits = Array.from(text.matchAll(/`(\{"series":[^`]*\})`/g), ([, limit]) => limit);
+  assert(limits.length > 15);
+  for (const limit of limits) {
+    const found = await client.ask(`{"v":2,"op":"limit.check","key":1,"limits":[${limit}]}`);
+    assert(found.includes('"allowed":true'), `${limit} ${found}`);
+  }
 });

@@ -68,6 +68,17 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
     await executeV2(karma, JSON.stringify({ v: 2, op, ...fields }));
     states.push(stateOf(karma));
   };
+  const consume = () => {
+    const windows = ["minute", { hours: 5, from: "first_use" }].map((window) => ({
+      max: 9,
+      window,
+    }));
+    const limits = [...windows, { window: { refill: 3, per_seconds: 7, burst: 9 } }];
+    return askV2("limit.consume", {
+      key: 7,
+      limits: limits.map((one) => ({ series: "b", ...one })),
+    });
+  };
   await increments("a", 1, 2, 3, 1, 1);
   await increments("gone", 5);
   const items = [[1, 20261122, 5], [2 ** 40, 20261121, 7]];
@@ -76,6 +87,7 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
     await askV2("ingest.begin", { stream_id, mode: "replace_series" });
     await askV2("ingest.chunk", { stream_id, series: "c", chunk_seq: 1, items });
   }
+  await consume();
   await askV2("recovery.checkpoint", { source: "events", offset: "12" });
   await ask({ command: "dump", tree_name: "a" });
   karma.today++;
@@ -86,6 +98,7 @@ async function history(): Promise<{ disk: MemoryDisk; states: string[] }> {
   assertEquals(await karma.checkpointer.dumpAll("a test"), 0);
   karma.now += 5000;
   await askV2("counter.increment", { series: "a", key: 9, value: 3, idempotency_key: "two" });
+  await consume();
   await askV2("ingest.commit", { stream_id: "s" });
   await increments("b", 7, 8);
   const [file] = JSON.parse(await client.ask({ command: "dumps" })).response;

@@ -23,6 +23,9 @@ const ROUNDS_BY_DEFAULT = 3;
 const TOLD =
   /^(Log \d{20}\.wal: after record \d+ a crash left \d+ bytes unfinished, from byte \d+ on.*\n)?$/;
 
+/** A token bucket of as many tokens as the limit says, to which none comes while the test runs. */
+const BUCKET = { refill: 1, per_seconds: 2_678_400 };
+
 const WINDOWS = [
   "day",
   "week",
@@ -33,6 +36,9 @@ const WINDOWS = [
   { days: 30 },
   { month_from: 15 },
   { month_from: 31 },
+  { hours: 48 },
+  { hours: 48, from: "first_use" },
+  BUCKET,
 ];
 
 /** What a thousand connections, each of which asks twice, are asked to share. */
@@ -47,6 +53,7 @@ interface Case {
 
 /** Limits that are reached when a share of all requests has been admitted. */
 function casesFor(requests: number): Case[] {
+  const twice = (count: number) => 2 * count;
   const cases = WINDOWS.flatMap((window, index): Case[] => {
     const max = Math.floor(requests / 2) + index;
     const limits = [{ max, window }];
@@ -56,7 +63,10 @@ function casesFor(requests: number): Case[] {
       { series, mode: "reject", cost: 1, limits, applied: () => max },
       { ...thirds, applied: () => max - max % 3 },
       { series: `${series} part`, mode: "saturate", cost: 7, limits, applied: () => max },
-      { series: `${series} all`, mode: "force", cost: 2, limits, applied: (count) => 2 * count },
+      // A bucket's debt has an end.
+      ...(window === BUCKET ? [] : [
+        { series: `${series} all`, mode: "force", cost: 2, limits, applied: twice } as const,
+      ]),
     ];
   });
   const most = Math.floor(requests / 4);
@@ -69,7 +79,10 @@ function casesFor(requests: number): Case[] {
 }
 
 function lineOf({ series, mode, cost, limits }: Case, key: number, id?: string): string {
-  const listed = limits.map((limit) => ({ series, ...limit }));
+  const listed = limits.map(({ max, window }) => {
+    if (window === BUCKET) return { series, window: { ...BUCKET, burst: max - 1 } };
+    return { series, max, window };
+  });
   const once = id === undefined ? {} : { idempotency_key: id };
   return JSON.stringify({ v: 2, op: "limit.consume", key, cost, mode, limits: listed, ...once });
 }

@@ -58,6 +58,8 @@ interface Step {
 /** Its steps, and how often each comes. */
 export const KINDS_V2: readonly [number, (world: World, random: Random) => void][] = [
   [12, (world, random) => perform(world, stepOf(random), null)],
+  [14, consume],
+  [3, forgetWindows],
   [5, overflow],
   [20, once],
   [3, sweepOnce],
@@ -127,6 +129,34 @@ function perform(world: World, step: Step, key: string | null): void {
     const isSame = reply.isRepeated && answer.includes(`"response":${known.response},"idempotent"`);
     return isSame ? null : `expected ${known.response} again, found ${answer}`;
   });
+}
+
+/** Windows below a day, of each kind. */
+const WINDOWS: readonly Fields[] = [
+  { max: 3, window: "minute" },
+  { max: 5, window: { seconds: 2 } },
+  { max: 5, window: { hours: 5, from: "first_use" } },
+  { window: { refill: 1, per_seconds: 1, burst: 3 } },
+  { window: { refill: 7, per_seconds: 86_400, burst: 1000 } },
+  { max: 9, window: "day" },
+];
+
+/** Limits below a day: that they hold is shown elsewhere, here that all of a charge is kept, or nothing. */
+function consume(world: World, random: Random): void {
+  const { series } = tree(random);
+  const key = random.pick(KEYS);
+  if (totalOf(world.past.state, series, BigInt(key)) > 2n ** 63n) return;
+  const limits = WINDOWS.filter(() => random.chance(0.5)).map((limit) => ({ series, ...limit }));
+  if (limits.length === 0) return;
+  const fields = { key, limits, mode: random.pick(["reject", "force"]) };
+  world.execute(lineOf("limit.consume", fields), (reply, answer) => {
+    const isFailing = reply.code === "storage_full" || reply.code === "internal_error";
+    return reply.code === null || !world.isCalm && isFailing ? null : answer;
+  });
+}
+
+function forgetWindows(world: World): void {
+  world.engine.forgetWindows().catch((error) => world.fail(`Windows: ${error.stack}`));
 }
 
 /** A request under a key: the first one, a retry of it, or now and then another under the same. */

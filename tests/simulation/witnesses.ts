@@ -22,6 +22,7 @@ import {
   type Counters,
   type Item,
   withCounters,
+  withDay,
   withItems,
   withKey,
   withoutDays,
@@ -41,7 +42,7 @@ const SPARE_WORDS = 16;
 const FULL_EVERY = 5;
 
 /** Requests of which all records belong together, whether they were reserved or not. */
-const IS_WHOLE = /"idempotency_key"|"op":"(ingest\.|series\.batch_)/;
+const IS_WHOLE = /"idempotency_key"|"op":"(ingest\.|series\.batch_|limit\.)/;
 
 /** A forest that tells of trees that come and go. */
 export class WatchedForest extends Forest {
@@ -210,6 +211,19 @@ export class WatchedLedger extends StateWriter {
     const outcome = super.subtract(tree, keyLo, keyHi, day, lo, hi);
     if (outcome === "done") this.#count(tree, keyLo, keyHi, day, -u64ToBigInt(lo, hi));
     return outcome;
+  }
+
+  override set(
+    tree: Tree,
+    keyLo: number,
+    keyHi: number,
+    day: number,
+    lo: number,
+    hi: number,
+  ): LedgerOutcome {
+    const [key, value] = [u64ToBigInt(keyLo, keyHi), u64ToBigInt(lo, hi)];
+    const outcome = super.set(tree, keyLo, keyHi, day, lo, hi);
+    return this.#changed(tree, outcome, (all) => withDay(all, key, day, value));
   }
 
   override addAll(tree: Tree, items: Items): LedgerOutcome {

@@ -86,12 +86,17 @@ export class LimitList {
     const name = draft.tree ?? draft.name; // as in the request itself
     if (name === null) return "Field limits[].series is required";
     if (fault) return fault;
-    if (max === null) return "Field limits[].max is required";
+    const bucket = window?.kind === "fine" ? window.bucket : null;
+    if (bucket !== null && max !== null) {
+      return "Field limits[].max must be absent: a token bucket has a burst";
+    }
+    const most = bucket === null ? max : [bucket.burst + 1, 0] as const;
+    if (most === null) return "Field limits[].max is required";
     if (window === null) return "Field limits[].window is required";
     if (carry !== null && !isOfCalendar(window)) {
       this.valueError ??= "Field limits[].carry needs a window of the calendar";
     }
-    return { name, window, max, cost, key, keyName, carry };
+    return { name, window, max: most, cost, key, keyName, carry };
   }
 
   #member(member: (typeof MEMBERS)[number], draft: Draft): string | null {

@@ -4,14 +4,45 @@
 // Invariant: a window is read whole, or the sentence says which of its members is wrong.
 
 import { JsonScanner, NameTable, OBJECT } from "../../bytes/mod.ts";
-import { type LimitWindow, ordinal, ROLLING_DAYS_MAX } from "../../command/mod.ts";
+import {
+  FINE_SECONDS_MAX,
+  fineWindow,
+  FIRST_USE_SECONDS_MAX,
+  type LimitWindow,
+  ordinal,
+  REFILL_SECONDS_MAX,
+  ROLLING_DAYS_MAX,
+  tokenBucket,
+  TOKENS_MAX,
+} from "../../command/mod.ts";
 import { Value } from "./value.ts";
 
-const NAMES = ["day", "week", "month", "year", "total"] as const;
-const NAME_TABLE = new NameTable(NAMES);
-const NAMED: readonly LimitWindow[] = NAMES.map((kind) => ({ kind }));
+const MINUTE_SECONDS = 60;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 86_400;
 
-const MEMBERS = ["days", "anchor", "week_from", "month_from", "year_from"] as const;
+const DAY_NAMES = ["day", "week", "month", "year", "total"] as const;
+const NAME_TABLE = new NameTable([...DAY_NAMES, "minute", "hour"]);
+const NAMED: readonly LimitWindow[] = [
+  ...DAY_NAMES.map((kind) => ({ kind })),
+  fineWindow("clock", MINUTE_SECONDS),
+  fineWindow("clock", HOUR_SECONDS),
+];
+
+const MEMBERS = [
+  "days",
+  "anchor",
+  "week_from",
+  "month_from",
+  "year_from",
+  "seconds",
+  "minutes",
+  "hours",
+  "from",
+  "refill",
+  "per_seconds",
+  "burst",
+] as const;
 const MEMBER_TABLE = new NameTable(MEMBERS);
 
 const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -19,10 +50,14 @@ const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 /** A year in which every date is. */
 const LEAP_YEAR = "2024";
 
-const FORM = 'Field limits[].window must be "day", "week", "month", "year", "total", ' +
-  '{"days":N}, {"days":N,"anchor":DAY}, {"week_from":WEEKDAY}, {"month_from":DAY} or {"year_from":"MM-DD"}';
+const FORM =
+  'Field limits[].window must be "minute", "hour", "day", "week", "month", "year", "total", ' +
+  '{"seconds":N}, {"minutes":N}, {"hours":N}, {"days":N}, one of these with "from":"first_use", ' +
+  '{"days":N,"anchor":DAY}, {"week_from":WEEKDAY}, {"month_from":DAY}, {"year_from":"MM-DD"} or ' +
+  '{"refill":N,"per_seconds":N,"burst":N}';
 
 type Member = (typeof MEMBERS)[number];
+type Count = Exclude<Member, "anchor" | "week_from" | "year_from" | "from">;
 
 /** Members of a window, of which not all were read yet. */
 interface Draft {
@@ -31,6 +66,14 @@ interface Draft {
   week_from?: number;
   month_from?: number;
   year_from?: number;
+  seconds?: number;
+  minutes?: number;
+  hours?: number;
+  /** Whether it is there: it has one value. */
+  from?: true;
+  refill?: number;
+  per_seconds?: number;
+  burst?: number;
 }
 
 export class LimitWindowReader {
@@ -57,7 +100,7 @@ export class LimitWindowReader {
       const fault = this.#member(member, draft);
       if (fault !== null) return fault;
     }
-    return windowOf(draft) ?? FORM;
+    return fineWindowOf(draft) ?? windowOf(draft) ?? FORM;
   }
 
   #member(member: Member, draft: Draft): string | null {
@@ -66,6 +109,21 @@ export class LimitWindowReader {
         return this.#count(member, ROLLING_DAYS_MAX, draft);
       case "month_from":
         return this.#count(member, 31, draft);
+      case "seconds":
+        return this.#count(member, FIRST_USE_SECONDS_MAX, draft);
+      case "minutes":
+        return this.#count(member, FIRST_USE_SECONDS_MAX / MINUTE_SECONDS, draft);
+      case "hours":
+        return this.#count(member, FIRST_USE_SECONDS_MAX / HOUR_SECONDS, draft);
+      case "from":
+        draft.from = true;
+        return this.#value.text() === "first_use" ? null : FORM;
+      case "refill":
+        return this.#count(member, TOKENS_MAX, draft);
+      case "burst":
+        return this.#count(member, TOKENS_MAX - 1, draft, 0);
+      case "per_seconds":
+        return this.#count(member, REFILL_SECONDS_MAX, draft);
       case "anchor": {
         if (this.#value.date("") !== null) return "Field limits[].window.anchor must be a day";
         draft.anchor = this.#value.day;
@@ -87,11 +145,11 @@ export class LimitWindowReader {
     }
   }
 
-  #count(member: "days" | "month_from", most: number, draft: Draft): string | null {
+  #count(member: Count, most: number, draft: Draft, least = 1): string | null {
     const { lanes } = this.#value;
     if (this.#value.integer("") !== null || lanes[1] !== 0) return FORM;
-    if (lanes[0] < 1 || lanes[0] > most) {
-      return `Field limits[].window.${member} must be 1 to ${most}`;
+    if (lanes[0] < least || lanes[0] > most) {
+      return `Field limits[].window.${member} must be ${least} to ${most}`;
     }
     draft[member] = lanes[0];
     return null;
@@ -102,6 +160,30 @@ export class LimitWindowReader {
 function isDateOf(text: string): boolean {
   const moment = new Date(`${LEAP_YEAR}-${text}T00:00:00Z`);
   return !isNaN(moment.getTime()) && moment.toISOString().slice(5, 10) === text;
+}
+
+/** What the members say of a window below a day, or of a bucket; null: nothing. */
+function fineWindowOf(draft: Draft): LimitWindow | string | null {
+  const { seconds, minutes, hours, days, from, refill, per_seconds: perSeconds, burst } = draft;
+  const members = Object.keys(draft).length;
+  if (refill !== undefined && perSeconds !== undefined && burst !== undefined && members === 3) {
+    return tokenBucket(refill, perSeconds, burst);
+  }
+  if (members !== (from ? 2 : 1)) return null;
+  const length = seconds ??
+    (minutes !== undefined
+      ? minutes * MINUTE_SECONDS
+      : hours !== undefined
+      ? hours * HOUR_SECONDS
+      : from && days !== undefined
+      ? days * DAY_SECONDS
+      : null);
+  if (length === null) return null;
+  const most = from ? FIRST_USE_SECONDS_MAX : FINE_SECONDS_MAX;
+  if (length > most) {
+    return `Field limits[].window must not be longer than ${most / HOUR_SECONDS} hours`;
+  }
+  return fineWindow(from ? "first" : "rolling", length);
 }
 
 /** What the members say together; null: nothing. */

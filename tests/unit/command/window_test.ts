@@ -4,8 +4,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { ordinal } from "../../../lib/command/day.ts";
 import {
+  type DayWindow,
   isOfCalendar,
-  type LimitWindow,
   nextOf,
   spanBefore,
   spanOf,
@@ -13,15 +13,15 @@ import {
 import { days } from "../../fuzz/limits_days.ts";
 import { isIn, type Window as Named } from "../../fuzz/limits_model.ts";
 
-const monthFrom = (day: number): LimitWindow => ({ kind: "monthFrom", day });
-const rolling = (days: number): LimitWindow => ({ kind: "days", days });
-const weekFrom = (weekday: number): LimitWindow => ({ kind: "weekFrom", weekday });
-const yearFrom = (month: number, day: number): LimitWindow => ({ kind: "yearFrom", month, day });
-const period = (days: number, anchor: number): LimitWindow => {
+const monthFrom = (day: number): DayWindow => ({ kind: "monthFrom", day });
+const rolling = (days: number): DayWindow => ({ kind: "days", days });
+const weekFrom = (weekday: number): DayWindow => ({ kind: "weekFrom", weekday });
+const yearFrom = (month: number, day: number): DayWindow => ({ kind: "yearFrom", month, day });
+const period = (days: number, anchor: number): DayWindow => {
   return { kind: "period", days, anchor: ordinal(anchor) };
 };
 
-const SPANS: [window: LimitWindow, day: number, from: number, to: number][] = [
+const SPANS: [window: DayWindow, day: number, from: number, to: number][] = [
   [{ kind: "day" }, 20240229, 20240229, 20240229],
   // Weeks of ISO 8601, also across years: the last days of 2024 are in the first week of 2025.
   [{ kind: "week" }, 20241230, 20241230, 20250105],
@@ -80,15 +80,15 @@ Deno.test("windows: the first and the last day", () => {
 });
 
 Deno.test("windows: every day of two decades is in the window that the model says", () => {
-  const WINDOWS: [LimitWindow, Named][] = [
+  const WINDOWS: [DayWindow, Named][] = [
     [{ kind: "day" }, "day"],
     [{ kind: "week" }, "week"],
     [{ kind: "month" }, "month"],
     [{ kind: "year" }, "year"],
-    ...[1, 7, 30, 365].map((count): [LimitWindow, Named] => [rolling(count), { days: count }]),
+    ...[1, 7, 30, 365].map((count): [DayWindow, Named] => [rolling(count), { days: count }]),
     ...[1, 15, 28, 29, 30, 31].map((
       day,
-    ): [LimitWindow, Named] => [monthFrom(day), { month_from: day }]),
+    ): [DayWindow, Named] => [monthFrom(day), { month_from: day }]),
     [weekFrom(0), { week_from: "monday" }],
     [weekFrom(6), { week_from: "sunday" }],
     [yearFrom(2, 29), { year_from: "02-29" }],
@@ -112,7 +112,7 @@ Deno.test("windows: every day of two decades is in the window that the model say
 });
 
 Deno.test("windows: the next begins behind the last day, and they follow each other without gaps", () => {
-  const WINDOWS: LimitWindow[] = [
+  const WINDOWS: DayWindow[] = [
     ...(["day", "week", "month", "year"] as const).map((kind) => ({ kind })),
     ...Array.from({ length: 31 }, (_, day) => monthFrom(day + 1)),
     ...Array.from({ length: 7 }, (_, weekday) => weekFrom(weekday)),
@@ -134,7 +134,7 @@ Deno.test("windows: the next begins behind the last day, and they follow each ot
 });
 
 Deno.test("window: the one before ends where it begins, of all that are of the calendar", () => {
-  const CALENDAR: LimitWindow[] = [
+  const CALENDAR: DayWindow[] = [
     { kind: "day" },
     { kind: "week" },
     { kind: "month" },

@@ -134,3 +134,31 @@ Deno.test("limiter: an idempotency key is of one name", async () => {
   assertStringIncludes(await consume(0), "idempotency_conflict");
   assertEquals(await world.sum("s", "a"), "1");
 });
+
+Deno.test("limiter: windows below a day count names, last, and go with the series", async () => {
+  const world = await World.start();
+  const limits = [
+    limit("s", 5, { window: "minute" }),
+    limit("s", 3, { window: { hours: 5 } }),
+    { series: "s", window: { refill: 2, per_seconds: 3600, burst: 9 } },
+    limit("s", 100, { window: "month" }),
+  ];
+  const consume = (key: string | number) => world.brief("limit.consume", { key, limits });
+  const check = (key: string | number) => world.brief("limit.check", { key, cost: 0, limits });
+  for (let n = 1; n <= 3; n++) assertEquals(await consume(UUID), `true ${n},${n},${n},${n}`);
+  assertEquals(await consume(UUID), "false 3,3,3,3");
+  assertEquals(await consume(42), "true 1,1,1,1");
+  assertEquals(await consume("other"), "true 1,1,1,1");
+  await world.restart();
+  assertEquals([await check(UUID), await check(42)], ["true 3,3,3,3", "true 1,1,1,1"]);
+  assertEquals(await world.ask("counter.reset", { series: "s", key: UUID }), '"OK"');
+  assertEquals([await check(UUID), await check(42)], ["true 0,0,0,0", "true 1,1,1,1"]);
+  await consume(UUID);
+  const told = await world.ask("limit.consume", { key: UUID, limits, receipt: true });
+  await world.ask("limit.refund", { receipt: /"receipt":"([^"]+)"/.exec(told)![1] });
+  assertEquals(await check(UUID), "true 1,1,1,1");
+  await world.ask("tree.drop", { series: "s" });
+  await world.restart();
+  assertEquals([await check(UUID), await check(42)], ["true 0,0,0,0", "true 0,0,0,0"]);
+  assertEquals([...world.karma.forest.beside], [], "their trees have gone, too");
+});

@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import type { LimitWindow } from "../../../lib/command/window.ts";
+import type { DayWindow } from "../../../lib/command/window.ts";
 import { retryDayOf } from "../../../lib/limits/retry_time.ts";
 import { HostClock } from "../../../lib/host/clock.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
@@ -15,7 +15,7 @@ const inApia = (day: number) => APIA.dayAt(APIA.startOf(day));
 
 /** The day from which a cost fits, a counter holding so much on each day. */
 function retry(
-  window: LimitWindow,
+  window: DayWindow,
   today: number,
   counted: Record<number, number>,
   max: number,
@@ -37,12 +37,12 @@ function retry(
   );
 }
 
-const DAY: LimitWindow = { kind: "day" };
-const rolling = (days: number): LimitWindow => ({ kind: "days", days });
+const DAY: DayWindow = { kind: "day" };
+const rolling = (days: number): DayWindow => ({ kind: "days", days });
 
 const TABLE: [
   what: string,
-  window: LimitWindow,
+  window: DayWindow,
   counted: Record<number, number>,
   max: number,
   cost: number,

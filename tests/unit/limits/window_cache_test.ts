@@ -2,17 +2,17 @@
 
 import { assertEquals } from "@std/assert";
 import { NEVER } from "../../../lib/command/verdict.ts";
-import type { LimitWindow } from "../../../lib/command/window.ts";
+import type { DayWindow } from "../../../lib/command/window.ts";
 import { WindowCache } from "../../../lib/limits/window_cache.ts";
 import { HostClock } from "../../../lib/host/clock.ts";
 import { Tree } from "../../../lib/tree/tree.ts";
 
 const spans = (zone: string) => new WindowCache(new HostClock(zone));
-const rolling = (days: number): LimitWindow => ({ kind: "days", days });
+const rolling = (days: number): DayWindow => ({ kind: "days", days });
 
 Deno.test("spans: a new day begins anew, and an old one too", () => {
   const all = spans("UTC");
-  const windows: LimitWindow[] = [{ kind: "day" }, { kind: "month" }, rolling(2), {
+  const windows: DayWindow[] = [{ kind: "day" }, { kind: "month" }, rolling(2), {
     kind: "total",
   }];
   const ON: [today: number, spans: [from: number, to: number, next: string | null][]][] = [

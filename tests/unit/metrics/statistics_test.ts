@@ -18,6 +18,7 @@ const NOTHING: StatsState = {
   uptimeSeconds: 0,
   trees: 0,
   keys: 0,
+  windowKeys: 0,
   dumpCount: 0,
   walEnabled: false,
   walBytes: 0,
@@ -38,6 +39,7 @@ const NOTHING: StatsState = {
 const OURS = "# TYPE karma_memory_used_bytes gauge\nkarma_memory_used_bytes 0\n" +
   "# TYPE karma_memory_limit_bytes gauge\nkarma_memory_limit_bytes 0\n" +
   "# TYPE karma_ingest_staged_items gauge\nkarma_ingest_staged_items 0\n" +
+  "# TYPE karma_window_counters gauge\nkarma_window_counters 0\n" +
   "# TYPE karma_connections gauge\nkarma_connections 1\n";
 
 Deno.test("statistics: the answers of the original, byte for byte", () => {
@@ -49,6 +51,7 @@ Deno.test("statistics: the answers of the original, byte for byte", () => {
     ...NOTHING,
     trees: 6,
     keys: 8,
+    windowKeys: 0,
     walEnabled: true,
     walBytes: 2274,
     lsn: 22,
@@ -101,6 +104,7 @@ function busy(): [Statistics, StatsState] {
     uptimeSeconds: 12,
     trees: 201,
     keys: 202,
+    windowKeys: 0,
     dumpCount: 203,
     walEnabled: true,
     walBytes: 204,

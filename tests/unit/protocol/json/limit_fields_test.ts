@@ -19,8 +19,11 @@ const windowOf = (window: string) => limitWith(`"series":"s","max":5,"window":${
 const many = (count: number) => `"limits":[${Array.from({ length: count }, () => ONE)}]`;
 const U64 = "must be an integer from 0 to 18446744073709551615";
 const NEGATIVE = "must be greater than or equal to 0";
-const WINDOW = 'Field limits[].window must be "day", "week", "month", "year", "total", ' +
-  '{"days":N}, {"days":N,"anchor":DAY}, {"week_from":WEEKDAY}, {"month_from":DAY} or {"year_from":"MM-DD"}';
+const WINDOW =
+  'Field limits[].window must be "minute", "hour", "day", "week", "month", "year", "total", ' +
+  '{"seconds":N}, {"minutes":N}, {"hours":N}, {"days":N}, one of these with "from":"first_use", ' +
+  '{"days":N,"anchor":DAY}, {"week_from":WEEKDAY}, {"month_from":DAY}, {"year_from":"MM-DD"} or ' +
+  '{"refill":N,"per_seconds":N,"burst":N}';
 const WEEKDAY = "Field limits[].window.week_from must be monday, tuesday, wednesday, thursday, " +
   "friday, saturday, sunday";
 const YEAR_FROM = 'Field limits[].window.year_from must be "MM-DD"';
@@ -56,14 +59,18 @@ const BOTH: [members: string, sentence: string][] = [
   // A window.
   [limitWith('"series":"s","max":5'), "Field limits[].window is required"],
   ...[
-    '"hour"',
+    '"second"',
     '"Day"',
     '""',
     "null",
     "30",
     "[]",
     "{}",
-    '{"hours":3}',
+    '{"hour":3}',
+    '{"hours":3,"from":"now"}',
+    '{"from":"first_use"}',
+    '{"hours":1,"minutes":3}',
+    '{"refill":1,"burst":1}',
     '{"days":"7"}',
     '{"days":null}',
     '{"days":7.5}',
