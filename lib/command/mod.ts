@@ -40,9 +40,12 @@ export {
   DAY_MAX,
   type Detail,
   FILE_NAME_BYTES_MAX,
+  FINGERPRINT_BYTES_MAX,
+  IDEMPOTENCY_KEY_BYTES_MAX,
   KEY,
   KEYS_AS_TEXT,
   NUMBERS_AS_TEXT,
+  RANGE_DAYS_MAX,
   Request,
   VALUE,
 } from "./request.ts";

@@ -18,6 +18,13 @@ export const VALUE = 2;
 /** The last day that there is: days are unsigned 32-bit numbers, dates as YYYYMMDD among them. */
 export const DAY_MAX = 0xffffffff;
 
+/** The most days that a range may have, both ends included: a leap year and a day. */
+export const RANGE_DAYS_MAX = 367;
+
+/** Limits of Karma 1.x on what tells that two requests are one. */
+export const IDEMPOTENCY_KEY_BYTES_MAX = 256;
+export const FINGERPRINT_BYTES_MAX = 512;
+
 /** The most bytes of a dump's file name: no system has names nearly as long. */
 export const FILE_NAME_BYTES_MAX = 4096;
 

@@ -176,7 +176,7 @@ export class Administration {
       uptimeSeconds: this.#uptime().value,
       trees: forest.visibleCount,
       keys: forest.keys,
-      windowKeys: forest.besideKeys,
+      windowKeys: forest.beside.keys,
       dumpCount: await dumpCount(),
       walEnabled: stateWriter.isCounted,
       walBytes: wal.bytes,

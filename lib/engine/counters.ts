@@ -140,19 +140,25 @@ export class Counters {
     reply.shape = shape;
     if (tree === null) return;
     const { dayFrom, dayTo } = request;
-    const windows = windowCount(tree);
-    if (windows > 0 && !this.#stateWriter.reserve(2 + windows, 0, 0)) {
-      return void isApplied("full", reply);
-    }
-    this.#sweepParts(tree, reply, (part) => this.#stateWriter.sweep(part, dayFrom, dayTo));
-    dropWindows(this.#stateWriter, tree, request, this.today);
+    const isDone = this.#sweepParts(tree, windowCount(tree), reply, (part) => {
+      return this.#stateWriter.sweep(part, dayFrom, dayTo);
+    });
+    if (isDone) dropWindows(this.#stateWriter, tree, request, this.today);
   }
 
-  /** Changes all counters of a tree, those with numbers and those with names as one. */
-  #sweepParts(tree: Tree, reply: Reply, sweep: (part: Tree) => Outcome): void {
-    const isRoom = tree.named === null || this.#stateWriter.reserve(2, 0, 0);
-    if (!isApplied(isRoom ? "done" : "full", reply)) return;
-    for (const part of partsOf(tree)) if (isApplied(sweep(part), reply)) this.swept.push(part);
+  /**
+   * Changes all counters of a tree, those with numbers and those with names as one, where there is room for `more`
+   * records that belong to it. False: the reply says why not.
+   */
+  #sweepParts(tree: Tree, more: number, reply: Reply, sweep: (part: Tree) => Outcome): boolean {
+    const isOne = tree.named === null && more === 0;
+    const isRoom = isOne || this.#stateWriter.reserve(2 + more, 0, 0);
+    if (!isApplied(isRoom ? "done" : "full", reply)) return false;
+    for (const part of partsOf(tree)) {
+      if (!isApplied(sweep(part), reply)) return false;
+      this.swept.push(part);
+    }
+    return true;
   }
 
   deleteBefore(request: Request, reply: Reply): void {
@@ -164,7 +170,7 @@ export class Counters {
     }
     const dayTo = Math.min(request.dayTo, DAY_MAX);
     if (dayTo >= 0) {
-      this.#sweepParts(tree, reply, (part) => this.#stateWriter.sweep(part, 0, dayTo));
+      this.#sweepParts(tree, 0, reply, (part) => this.#stateWriter.sweep(part, 0, dayTo));
     }
     dropWindows(this.#stateWriter, tree, request, this.today);
     this.#compact(tree, reply);
@@ -185,6 +191,6 @@ export class Counters {
 
   #compact(tree: Tree, reply: Reply): void {
     reply.shape = "ok";
-    this.#sweepParts(tree, reply, (part) => this.#stateWriter.compact(part));
+    this.#sweepParts(tree, 0, reply, (part) => this.#stateWriter.compact(part));
   }
 }

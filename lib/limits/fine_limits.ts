@@ -55,9 +55,16 @@ export class FineLimits {
   }
 
   /** Charges the window of a limit, unless an earlier limit has. False: the reply says why not. */
-  charge(limits: Limits, index: number, tree: Tree, lo: number, hi: number, reply: Reply): boolean {
-    const window = limits.fine(index);
-    if (window === null || lo === 0 && hi === 0 || limits.isFineCharged(index)) return true;
+  charge(
+    window: FineWindow,
+    limits: Limits,
+    index: number,
+    tree: Tree,
+    lo: number,
+    hi: number,
+    reply: Reply,
+  ): boolean {
+    if (limits.isFineCharged(index)) return true;
     const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
     const outcome = this.#counters.charge(window, tree, keyLo, keyHi, lo, hi);
     if (outcome === "overflow") {

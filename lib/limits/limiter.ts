@@ -216,8 +216,9 @@ export class Limiter {
   }
 
   #chargeFine(index: number, limits: Limits, lo: number, hi: number, reply: Reply): boolean {
-    if (limits.fine(index) === null || lo === 0 && hi === 0) return true;
-    return this.#fine.charge(limits, index, this.#treeOf(index, limits)!, lo, hi, reply);
+    const window = limits.fine(index);
+    if (window === null || lo === 0 && hi === 0) return true; // there may be no tree
+    return this.#fine.charge(window, limits, index, this.#treeOf(index, limits)!, lo, hi, reply);
   }
 
   /** Whether the charge will succeed: valid names, no total beyond 64 bits, disk space and memory. */

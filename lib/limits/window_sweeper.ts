@@ -30,7 +30,7 @@ export class WindowSweeper {
   constructor(forest: Forest, stateWriter: StateWriter) {
     this.#forest = forest;
     this.#stateWriter = stateWriter;
-    this.#walk = forest.beside.values();
+    this.#walk = forest.beside.trees.values();
   }
 
   /** Looks at some of the trees, and sweeps those whose time has come. Returns whether anything was logged. */
@@ -42,7 +42,7 @@ export class WindowSweeper {
       for (let count = 0; count < AT_ONCE; count++) {
         const { value: tree, done } = this.#walk.next();
         if (done) {
-          this.#walk = this.#forest.beside.values();
+          this.#walk = this.#forest.beside.trees.values();
           break;
         }
         if (await this.#forget(tree, nowMs)) isLogged = true;
@@ -55,7 +55,7 @@ export class WindowSweeper {
 
   async #forget(tree: Tree, nowMs: number): Promise<boolean> {
     const window = fineWindowOf(besideOf(tree.name)!.purpose);
-    const isNeeded = window !== null && this.#forest.ownerOf(tree) !== null;
+    const isNeeded = window !== null && this.#forest.beside.ownerOf(tree) !== null;
     if (!isNeeded) return this.#stateWriter.drop(tree) === "done";
     const sweptMs = this.#sweptMs.get(tree);
     const isDue = sweptMs !== undefined && Math.abs(nowMs - sweptMs) >= periodMs(window);

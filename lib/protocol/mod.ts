@@ -5,3 +5,4 @@ export { JsonReplyWriter } from "./json/response.ts";
 export { type Schema, schemaOf } from "./json/field_schemas.ts";
 export { frameWhole } from "./json/frame_line.ts";
 export type { Envelope } from "./protocol.ts";
+export { isHttpLine } from "./http_line.ts";

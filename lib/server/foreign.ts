@@ -6,7 +6,7 @@
 // contain lines that look like requests, and after the header of a proxy each reply would be taken for that to the
 // next request. Such a line is not JSON, so only refused lines are examined, and other requests pay nothing.
 
-import { errorLine } from "../protocol/mod.ts";
+import { errorLine, isHttpLine } from "../protocol/mod.ts";
 
 export type Foreign = "http" | "tls" | "proxy" | "json";
 
@@ -14,16 +14,9 @@ export type Foreign = "http" | "tls" | "proxy" | "json";
 const TLS_HANDSHAKE = 0x16;
 const TLS_VERSION = 0x03;
 
-/**
- * How request lines of HTTP begin and end, read as loosely as servers do; methods are tokens of RFC 9110.
- * Lines may be long, so only that much of them is looked at.
- */
-const HTTP_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]/;
-const HTTP_VERSION = /[ \t]HTTP\/\d(\.\d+)?[ \t]*\r?$/i;
-const HTTP_BYTES = 64;
-
 /** The PROXY protocol: version 1 is a line, version 2 begins with `\r\n\r\n\0\r\nQUIT\n`. */
 const PROXY_1 = /^PROXY (TCP4|TCP6|UNKNOWN)([ \r]|$)/;
+const PROXY_BYTES = 64;
 const PROXY_2_LINES = ["\0", "\0\r"];
 
 const encoder = new TextEncoder();
@@ -32,10 +25,9 @@ const decoder = new TextDecoder("latin1");
 /** What a refused line bytes[start..end) is the beginning of; null: of nothing that we know. */
 export function foreignLine(bytes: Uint8Array, start: number, end: number): Foreign | null {
   if (isTls(bytes, start, end)) return "tls";
-  const head = decoder.decode(bytes.subarray(start, Math.min(end, start + HTTP_BYTES)));
+  const head = decoder.decode(bytes.subarray(start, Math.min(end, start + PROXY_BYTES)));
   if (PROXY_1.test(head) || PROXY_2_LINES.includes(head)) return "proxy";
-  const tail = decoder.decode(bytes.subarray(Math.max(start, end - HTTP_BYTES), end));
-  return HTTP_METHOD.test(head) && HTTP_VERSION.test(tail) ? "http" : null;
+  return isHttpLine(bytes, start, end) ? "http" : null;
 }
 
 /** Whether bytes[start..end) begin as a greeting of TLS does, which need not have a line feed. */

@@ -3,7 +3,7 @@
 //
 // Invariant: what comes back as "done" has happened and is in the log; anything else changed nothing. What follows one
 // `reserve` is one group of the log: a crash leaves all of it or nothing. Which trees there are is always in the log.
-// What is counted in them may be left out (`isCounted`): it is then as lasting as the last dump.
+// What is counted in them, and the registry, may be left out (`isCounted`): they then last as the last dump does.
 
 import { ITEM_WORDS, type Items } from "../command/mod.ts";
 import type { DedupState } from "../idempotency/mod.ts";

@@ -9,7 +9,6 @@ import { sortedKeys } from "./layout.ts";
 import type { Names } from "./names.ts";
 import { LONG } from "./run.ts";
 import { type Tree, treeBytes } from "./tree.ts";
-import { besideOf } from "./tree_name.ts";
 
 /** Throws when any part of a tree is not as it must be. */
 export function checkTree(tree: Tree): void {
@@ -131,24 +130,4 @@ function checkCells(branch: Branch, slot: number): bigint {
   }
   assert(total < 1n << 64n, "a total fits 64 bits");
   return total;
-}
-
-/** What a forest knows of trees that go with others. */
-interface BesideTrees {
-  readonly beside: ReadonlySet<Tree>;
-  readonly besideKeys: number;
-  ownerOf(tree: Tree): Tree | null;
-}
-
-/** Asserts that the trees that go with others are known, counted, and found beside theirs. */
-export function checkBeside(forest: BesideTrees, trees: readonly Tree[]): void {
-  const all = trees.filter(({ name }) => besideOf(name) !== null);
-  assert(all.length === forest.beside.size, "trees beside others are known");
-  const keys = all.reduce((sum, tree) => sum + tree.keys, 0);
-  assert(forest.besideKeys === keys, "their counters are counted");
-  for (const tree of all) {
-    const owner = forest.ownerOf(tree);
-    const found = owner?.beside?.get(besideOf(tree.name)!.purpose);
-    assert(owner === null || found === tree, "a tree is found beside its own");
-  }
 }

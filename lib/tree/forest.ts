@@ -11,14 +11,15 @@
 import { assert } from "../assert.ts";
 import { Budget, HashIndex, NameIndex } from "../bytes/mod.ts";
 import { Ages } from "./ages.ts";
-import { checkBeside, checkNames } from "./check.ts";
+import { BesideTrees } from "./beside_trees.ts";
+import { checkNames } from "./check.ts";
 import { GoneTrees } from "./gone_trees.ts";
 import { NamedTree, partsOf } from "./named_tree.ts";
 import { Names } from "./names.ts";
 import { type KeyCount, UNCOUNTED } from "./ranges.ts";
 import { RecentTrees } from "./recent_trees.ts";
 import { Tree } from "./tree.ts";
-import { besideOf, HIDDEN, isHidden, ownerSerialOf } from "./tree_name.ts";
+import { HIDDEN, isHidden, ownerSerialOf } from "./tree_name.ts";
 
 const HIDDEN_BYTE = HIDDEN.charCodeAt(0);
 
@@ -26,6 +27,7 @@ const HIDDEN_BYTE = HIDDEN.charCodeAt(0);
 const TREES_MAX = 1 << 24;
 
 const encoder = new TextEncoder();
+/** Scratch: the bytes of a name. */
 let encoded = new Uint8Array(1024);
 
 export class Forest {
@@ -39,9 +41,8 @@ export class Forest {
   });
   readonly #ages = new Ages();
   #hidden = 0;
-  /** Hidden trees that go with others, also if those are gone. */
-  readonly #beside = new Set<Tree>();
-  readonly #besideTally: KeyCount = { keys: 0 };
+  /** Hidden trees that go with others. */
+  readonly beside = new BesideTrees((serial) => this.after(serial));
   readonly #tally: KeyCount = { keys: 0 };
   readonly #recent = new RecentTrees();
   /** Numbers below the highest that no tree has, and some that one has again. */
@@ -79,23 +80,6 @@ export class Forest {
   /** How many counters the trees have that clients know of, as each of them counts its own. */
   get keys(): number {
     return this.#tally.keys;
-  }
-
-  /** The hidden trees that go with others; a walk over them may pause. */
-  get beside(): ReadonlySet<Tree> {
-    return this.#beside;
-  }
-
-  /** How many counters these have. */
-  get besideKeys(): number {
-    return this.#besideTally.keys;
-  }
-
-  /** The tree that a hidden one goes with; null: it is gone, or it goes with none. */
-  ownerOf({ name }: Tree): Tree | null {
-    const place = besideOf(name);
-    const owner = place === null ? null : this.after(place.serial - 1);
-    return owner !== null && owner.serial === place!.serial ? owner : null;
   }
 
   /** How many more trees clients may have; negative where the log has more of them. */
@@ -239,10 +223,14 @@ export class Forest {
   }
 
   /** Frees the memory of a tree that is not, or not any more, in the forest. */
-  discard = (tree: Tree): void => this.#gone.add(tree);
+  discard(tree: Tree): void {
+    this.#gone.add(tree);
+  }
 
   /** Frees some of the memory of trees that are gone; true: there is more. */
-  reclaim = (): boolean => this.#gone.reclaim();
+  reclaim(): boolean {
+    return this.#gone.reclaim();
+  }
 
   /** Asserts the invariant. */
   check(): void {
@@ -257,7 +245,7 @@ export class Forest {
     assert(this.visibleCount === visible.length, "visible trees are counted");
     const keys = visible.reduce((sum, { keys, named }) => sum + keys + (named?.keys ?? 0), 0);
     assert(this.keys === keys, "the counters of visible trees are counted");
-    checkBeside(this, trees);
+    this.beside.check(trees);
     while (this.reclaim());
     checkNames(this.names, trees);
   }
@@ -271,13 +259,7 @@ export class Forest {
     this.#places.add(number + 1);
     if (isHidden(name)) {
       this.#hidden++;
-      const place = besideOf(name);
-      if (place === null) return;
-      this.#beside.add(tree);
-      tree.tally = this.#besideTally;
-      tree.tally.keys += tree.keys;
-      const owner = this.ownerOf(tree);
-      if (owner !== null) (owner.beside ??= new Map()).set(place.purpose, tree);
+      this.beside.enter(tree);
     } else {
       this.#tell(tree);
     }
@@ -301,7 +283,7 @@ export class Forest {
     this.version++;
     const { number, name } = tree;
     if (isHidden(name)) this.#hidden--;
-    if (this.#beside.delete(tree)) this.ownerOf(tree)?.beside?.delete(besideOf(name)!.purpose);
+    this.beside.leave(tree);
     if (tree.tally !== UNCOUNTED) {
       tree.tally.keys -= tree.keys;
       tree.tally = UNCOUNTED;

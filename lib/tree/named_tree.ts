@@ -95,8 +95,3 @@ export async function copyNamed(
     await rest();
   }
 }
-
-/** The hidden trees that go with a tree and with its named tree. */
-export function besidesOf({ beside, named }: Tree): Tree[] {
-  return [...named?.beside?.values() ?? [], ...beside?.values() ?? []];
-}

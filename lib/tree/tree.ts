@@ -12,7 +12,6 @@ import { Ranges } from "./ranges.ts";
 import { runRoom } from "./run.ts";
 
 const DAY_MAX = 0xffffffff;
-
 const encoder = new TextEncoder();
 
 /** One for all trees: it is good until the next change. */
@@ -37,7 +36,7 @@ export class Tree extends Ranges {
   named: Tree | null = null;
   /** After `add`, `subtract`, `set` and `touch`: whether it created the counter. */
   created = false;
-  /** Hidden trees that go with this one, by their purpose; the forest keeps it. Null: there was none yet. */
+  /** Hidden trees that go with this one (beside_trees.ts), by their purpose; null: there was none yet. */
   beside: Map<string, Tree> | null = null;
   /** After `add`, `subtract`, `set` or `touch` was refused: why. */
   refusal: Refusal = "overflow";
@@ -56,7 +55,9 @@ export class Tree extends Ranges {
   }
 
   /** After `set`: the lanes of the value that the day had before, zero being none. */
-  readonly old: Uint32Array = oldValue;
+  get old(): Uint32Array {
+    return oldValue;
+  }
 
   /** Gives it another name; for the forest, which finds it by that. */
   rename(name: string): void {

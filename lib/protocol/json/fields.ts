@@ -18,6 +18,7 @@ import {
   FILE_NAME_BYTES_MAX,
   KEY,
   ordinal,
+  RANGE_DAYS_MAX,
   type Request,
   VALUE,
 } from "../../command/mod.ts";
@@ -26,9 +27,6 @@ import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
 import { MEMBER, RequestLine } from "./request_line.ts";
 import { BAD_DAY, Value } from "./value.ts";
-
-/** The most days that a range may have, both ends included: a leap year and a day. */
-const RANGE_DAYS_MAX = 367;
 
 const RANGE_MEMBERS = new NameTable(["from", "to"]);
 const RANGE_ENDS = ["range.from", "range.to"];

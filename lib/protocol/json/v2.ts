@@ -20,6 +20,8 @@ import {
 } from "../../bytes/mod.ts";
 import {
   type Access,
+  FINGERPRINT_BYTES_MAX,
+  IDEMPOTENCY_KEY_BYTES_MAX,
   KEYS_AS_TEXT,
   NUMBERS_AS_TEXT,
   OPERATIONS,
@@ -35,10 +37,6 @@ import type { JsonReplyWriter } from "./response.ts";
 import { TextForm } from "./text_form.ts";
 
 const VERSION = 2;
-
-/** Limits of the original on what names a request. */
-const IDEMPOTENCY_KEY_BYTES_MAX = 256;
-const PRINT_BYTES_MAX = 512;
 
 /** An id of a request: enough for whatever names one, and its reply needs no room of note. */
 const ID_BYTES_MAX = 255;
@@ -219,7 +217,7 @@ export class V2 implements Protocol {
       request.idempotencyKeyEnd = ends[MEMBER.idempotency_key];
     }
     if (this.#requestLine.has(MEMBER.fingerprint)) {
-      const fault = this.#textOrInteger("fingerprint", PRINT_BYTES_MAX);
+      const fault = this.#textOrInteger("fingerprint", FINGERPRINT_BYTES_MAX);
       if (fault !== null) return fault;
       request.fingerprintStart = starts[MEMBER.fingerprint];
       request.fingerprintEnd = ends[MEMBER.fingerprint];

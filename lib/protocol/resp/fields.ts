@@ -10,20 +10,18 @@
 import { NameTable, parseU64, u64ToBigInt } from "../../bytes/mod.ts";
 import {
   type Field,
+  FINGERPRINT_BYTES_MAX,
+  IDEMPOTENCY_KEY_BYTES_MAX,
   isDay,
   KEY,
   type Operation,
   ordinal,
+  RANGE_DAYS_MAX,
   type Request,
-  TimeZones,
+  type TimeZones,
   VALUE,
 } from "../../command/mod.ts";
 import type { Arguments } from "./arguments.ts";
-
-/** The most days that a range may have, as in protocol v2. */
-const RANGE_DAYS_MAX = 367;
-
-const IDEMPOTENCY_KEY_BYTES_MAX = 256;
 
 export const SYNTAX = "syntax error";
 const NO_INTEGER = "value is not an integer or out of range";
@@ -100,14 +98,15 @@ export function capitals(
 export class Fields {
   readonly #args: Arguments;
   readonly #itemsMax: number;
-  readonly #zones = new TimeZones();
+  readonly #zones: TimeZones;
   readonly #word = new Uint8Array(WORD_BYTES_MAX);
   readonly #lanes = new Uint32Array(2);
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
 
   /** `itemsMax`: how long a list may be. */
-  constructor(args: Arguments, itemsMax: number) {
+  constructor(args: Arguments, itemsMax: number, zones: TimeZones) {
+    this.#zones = zones;
     this.#args = args;
     this.#itemsMax = itemsMax;
   }
@@ -246,7 +245,7 @@ export class Fields {
   #once(isKey: boolean, request: Request): string | null {
     const start = this.#args.starts[this.#at];
     const end = this.#args.ends[this.#at++];
-    const bytesMax = isKey ? IDEMPOTENCY_KEY_BYTES_MAX : 2 * IDEMPOTENCY_KEY_BYTES_MAX;
+    const bytesMax = isKey ? IDEMPOTENCY_KEY_BYTES_MAX : FINGERPRINT_BYTES_MAX;
     const name = isKey ? "IDEMPOTENCY" : "FINGERPRINT";
     if (end === start || end - start > bytesMax) return `${name} must have 1 to ${bytesMax} bytes`;
     if (isKey) {

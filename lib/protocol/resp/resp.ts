@@ -8,9 +8,17 @@
 // Trade-off: words of commands about the connection are made strings of; operations allocate nothing.
 
 import type { Frame, Line, ReceiveBuffer, SendBuffer } from "../../bytes/mod.ts";
-import { type Access, OPERATIONS, Peer, type Reply, type Request } from "../../command/mod.ts";
+import {
+  type Access,
+  OPERATIONS,
+  Peer,
+  type Reply,
+  type Request,
+  type TimeZones,
+} from "../../command/mod.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { Protocol } from "../protocol.ts";
+import { isHttpLine } from "../http_line.ts";
 import { Arguments } from "./arguments.ts";
 import { type Command, commandOf, isCommand } from "./commands.ts";
 import { arityFault, ConnectionCommands, isOpenCommand } from "./connection.ts";
@@ -21,9 +29,6 @@ const STAR = 0x2a;
 const LINE_FEED = 0x0a;
 const LETTER_MIN = 0x41;
 const LETTER_MAX = 0x7a;
-
-/** How a request line of HTTP ends, which may begin as a command does. */
-const HTTP_VERSION = /[ \t]HTTP\/\d(\.\d+)?[ \t]*\r?$/i;
 
 /** How errors begin where Redis has a word of its own for them; others begin with the code, or with ERR. */
 const PREFIXES: Partial<Record<ErrorCode, string>> = {
@@ -63,9 +68,9 @@ export class Resp implements Protocol {
   readonly #nextId: () => number;
 
   /** `nextId` tells connections apart. */
-  constructor(access: Access, itemsMax: number, nextId: () => number) {
+  constructor(access: Access, itemsMax: number, zones: TimeZones, nextId: () => number) {
     this.#access = access;
-    this.#fields = new Fields(this.#args, itemsMax);
+    this.#fields = new Fields(this.#args, itemsMax, zones);
     this.#connection = new ConnectionCommands(access);
     this.#nextId = nextId;
   }
@@ -157,7 +162,7 @@ function begins(bytes: Uint8Array, start: number, end: number): boolean {
   if (first < LETTER_MIN || first > LETTER_MAX) return false;
   const lineEnd = bytes.subarray(0, end).indexOf(LINE_FEED, start);
   if (lineEnd < 0 || !isCommand(bytes, start, wordEnd(bytes, start, lineEnd))) return false;
-  return !HTTP_VERSION.test(decoder.decode(bytes.subarray(start, lineEnd)));
+  return !isHttpLine(bytes, start, lineEnd); // which may begin as a command does
 }
 
 /** Where the first word of a line ends. */

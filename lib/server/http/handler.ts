@@ -11,11 +11,12 @@ import {
   admit,
   type Admitted,
   corsHeaders,
+  foreignPage,
   type HttpOptions,
   isPosted,
+  isWelcome,
   refused,
 } from "./admission.ts";
-import { foreignPage, isWelcome } from "./admission.ts";
 import { BodyConnection } from "./body_connection.ts";
 import { isPlain, type Meaning } from "./known_heads.ts";
 import { readingOf } from "./readings.ts";

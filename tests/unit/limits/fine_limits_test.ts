@@ -78,7 +78,7 @@ Deno.test("fine limits: without memory for a window nothing is charged, not even
   const text = await consume(world, { key: 1, limits });
   assertEquals(text, failure("memory_full", "Memory is full: nothing was changed"));
   assertEquals(world.counted("s", 1n), ["20261123 1"]);
-  assertEquals(world.karma.forest.beside.size, 0);
+  assertEquals(world.karma.forest.beside.trees.size, 0);
   await world.ask('{"v":2,"op":"tree.reset","series":"s"}');
   await world.ask('{"v":2,"op":"tree.drop","series":"s"}');
   assert((await consume(world, { key: 1, limits })).includes('"allowed":true'));

@@ -160,5 +160,5 @@ Deno.test("limiter: windows below a day count names, last, and go with the serie
   await world.ask("tree.drop", { series: "s" });
   await world.restart();
   assertEquals([await check(UUID), await check(42)], ["true 0,0,0,0", "true 0,0,0,0"]);
-  assertEquals([...world.karma.forest.beside], [], "their trees have gone, too");
+  assertEquals([...world.karma.forest.beside.trees], [], "their trees have gone, too");
 });

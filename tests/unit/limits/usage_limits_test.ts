@@ -22,5 +22,5 @@ Deno.test("usage limits: days, minutes, receipts and what is forgotten go by one
   assertEquals(world.counted("s", 1n), ["20261124 1"]);
   world.moveTo(MIDNIGHT + 600_000);
   await world.karma.engine.forgetWindows();
-  assertEquals(world.karma.forest.beside.size, 0);
+  assertEquals(world.karma.forest.beside.trees.size, 0);
 });

@@ -20,7 +20,7 @@ async function consume(world: World, key: number, window: unknown): Promise<void
   assert(text.includes('"allowed":true'), text);
 }
 
-const counters = (world: World) => world.karma.forest.besideKeys;
+const counters = (world: World) => world.karma.forest.beside.keys;
 
 Deno.test("window sweeper: counters that nothing is seen of go, then their tree", async () => {
   const world = await started();
@@ -36,7 +36,7 @@ Deno.test("window sweeper: counters that nothing is seen of go, then their tree"
   await world.karma.engine.forgetWindows();
   world.moveTo(NOW + 9 * MINUTE_MS);
   await world.karma.engine.forgetWindows();
-  assertEquals(world.karma.forest.beside.size, 0);
+  assertEquals(world.karma.forest.beside.trees.size, 0);
   assertEquals(world.counted("s", 1n), ["20261123 2"], "days stay");
   await world.restart(new Random(2), "UTC");
   assertEquals(world.karma.forest.trees().length, 1);
@@ -49,7 +49,7 @@ Deno.test("window sweeper: a counter that is used all the time holds no more tha
     world.moveTo(NOW + step * 1000);
     await consume(world, 1, { seconds: 60 });
     await world.karma.engine.forgetWindows();
-    const [tree] = world.karma.forest.beside;
+    const [tree] = world.karma.forest.beside.trees;
     most = Math.max(most, tree.count(1, 0));
   }
   assert(most >= 60 && most <= 190, `${most} cells`);
@@ -69,7 +69,7 @@ Deno.test("window sweeper: buckets that are full go, others stay to the unit", a
   assert((await take(1)).includes('"retry_at":"2026-11-23T16:00:00Z"'));
   world.moveTo(NOW + 8 * HOUR_MS);
   await world.karma.engine.forgetWindows();
-  assertEquals(world.karma.forest.beside.size, 0);
+  assertEquals(world.karma.forest.beside.trees.size, 0);
 });
 
 Deno.test("window sweeper: nothing is logged while nothing is due", async () => {

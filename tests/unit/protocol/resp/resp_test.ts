@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ReceiveBuffer } from "../../../../lib/bytes/receive_buffer.ts";
 import { SendBuffer } from "../../../../lib/bytes/send_buffer.ts";
+import { TimeZones } from "../../../../lib/command/time_zones.ts";
 import { Access } from "../../../../lib/command/access.ts";
 import type { Peer } from "../../../../lib/command/peer.ts";
 import { Reply } from "../../../../lib/command/reply.ts";
@@ -19,7 +20,7 @@ class World {
   reply = new Reply();
 
   constructor(access = new Access(null, null)) {
-    this.resp = new Resp(access, 3, () => 1);
+    this.resp = new Resp(access, 3, new TimeZones(), () => 1);
     this.peer = this.resp.meet(encoder.encode("*"), 0, 1)!;
   }
 
