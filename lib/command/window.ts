@@ -8,7 +8,8 @@
 //   {"days": 14, "anchor": DAY}   periods of so many days, one of which begins on the anchor
 //
 // Invariant: every day lies in exactly one window of each kind but the rolling one, and `next` is the
-// first day behind it. Windows below a day are in fine_window.ts. Days are numbers, YYYYMMDD; which moment a day begins at is the clock's.
+// first day behind it. Windows below a day are in fine_window.ts. Days are numbers, YYYYMMDD; which moment a day
+// begins at is the clock's.
 
 import { dayOf, daysInMonth, ordinal } from "./day.ts";
 import type { FineWindow } from "./fine_window.ts";

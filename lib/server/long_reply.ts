@@ -1,5 +1,5 @@
-// Long replies, and those that take time. Those of protocol v2 are written whole before any of it is sent, since they may turn out to be too late or
-// too long; those of protocol v1 are sent as they are written.
+// Long replies, and those that take time. Those of protocol v2 are written whole before any of it is sent, since they
+// may turn out to be too late or too long; those of protocol v1 are sent as they are written.
 //
 // Invariant: the first kind gives way as all long work does, a branch at a time; the second is written in the turns
 // of its session.

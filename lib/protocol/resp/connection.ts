@@ -1,6 +1,7 @@
 // The commands about a connection: who asks, in which version, and what a client wants to know before it asks for more.
 //
-// Invariant: what outlasts a command is in the peer. A client without a right token may only introduce itself, show one, or leave.
+// Invariant: what outlasts a command is in the peer. A client without a right token may only introduce itself, show one,
+// or leave.
 
 import type { Access, Data, Peer, Reply, Request } from "../../command/mod.ts";
 import { VERSION } from "../../version.ts";
@@ -32,8 +33,8 @@ export class ConnectionCommands {
   }
 
   /**
-   * Answers a command, whose words are text, its name among them, and the second one is in `reply.subject` as it came. Fills the reply; or returns the operation that answers:
-   * "ping", or "stats" in the form that `request` then has.
+   * Answers a command: fills the reply, or returns the operation that answers, "ping", or "stats" in the form that
+   * `request` then has. `words` begin with its name; the second one is in `reply.subject` as it came.
    */
   answer(
     command: ConnectionCommand,

@@ -15,7 +15,9 @@ export class BodyConnection implements Connection {
   readonly remoteAddr?: object;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null;
   /** What came of the body and was not read. */
-  #arrived: Uint8Array | null;
+  #arrived: Uint8Array | null = null;
+  /** Whether nothing has come, and something must. */
+  #isEmpty: boolean;
   #piece: Uint8Array<ArrayBuffer> | null = null;
   #isOver = false;
   #isClosed = false;
@@ -29,13 +31,9 @@ export class BodyConnection implements Connection {
     remoteAddr?: object,
   ) {
     this.#reader = body === null ? null : body.getReader();
-    this.#arrived = null;
     this.#isEmpty = isWhole;
     this.remoteAddr = remoteAddr;
   }
-
-  /** Whether nothing has come, and something must. */
-  #isEmpty: boolean;
 
   async read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
     while (this.#arrived === null || this.#arrived.length === 0) {
