@@ -52,8 +52,13 @@ export class TlsConnection {
     return new Promise((resolve) => this.#socket.end(() => resolve()));
   }
 
+  /**
+   * Closes both ways. If everything was sent, the client is told so (close_notify): without it OpenSSL 3 takes the end
+   * for an attack that cut the reply, and raises an error. If not, the client does not read, and is not waited for.
+   */
   close(): void {
-    this.#socket.destroy();
+    if (this.#socket.writableLength === 0 && !this.#socket.destroyed) this.#socket.destroySoon();
+    else this.#socket.destroy();
   }
 
   setNoDelay(noDelay: boolean): void {
