@@ -16,6 +16,7 @@ export type ErrorCode =
   | "unknown_command"
   | "forbidden"
   | "validation_error"
+  | "unknown_field"
   // while it is carried out
   | "loading"
   | "not_found"

@@ -9,6 +9,7 @@
 
 import { equals, LANE_MAX, u64ToBigInt } from "../bytes/mod.ts";
 import type { FineWindow } from "./fine_window.ts";
+import type { Threshold } from "./threshold.ts";
 import type { LimitWindow } from "./window.ts";
 
 /** The most limits of one request. */
@@ -25,6 +26,8 @@ export interface Limit {
   readonly max: readonly [lo: number, hi: number];
   /** How much of what the window before left unused is added to the max, at most; null: nothing is. */
   readonly carry: readonly [lo: number, hi: number] | null;
+  /** Which parts of the max somebody wants to be told of when they are reached; null: none. */
+  readonly notify?: readonly Threshold[] | null;
   readonly cost: readonly [lo: number, hi: number] | null;
   readonly key: readonly [lo: number, hi: number] | null;
   /** Its key if that is a name; `key` is zero then. */
@@ -44,6 +47,8 @@ export class LimitSet {
   readonly areRolling: boolean;
   /** Whether something may be carried over, for one of them at least. */
   readonly hasCarry: boolean;
+  /** Whether somebody wants to be told when a part of a max is reached, for one of them at least. */
+  readonly hasNotify: boolean;
   /** Of each limit the window, if it is below a day or a token bucket. */
   readonly fine: readonly (FineWindow | null)[];
   /** How many of these there are. */
@@ -58,6 +63,7 @@ export class LimitSet {
     this.firsts = limits.map(({ name }) => {
       return limits.findIndex((other) => equals(other.name, name, 0, name.length));
     });
+    this.hasNotify = limits.some(({ notify = null }) => notify !== null);
     this.hasCarry = limits.some(({ carry }) => carry !== null);
     this.fine = limits.map(({ window }) => window.kind === "fine" ? window : null);
     this.fineCount = this.fine.filter((window) => window !== null).length;

@@ -50,6 +50,7 @@ export {
   VALUE,
 } from "./request.ts";
 export { TimeZones } from "./time_zones.ts";
+export { crossedOf, type Threshold, thresholdOf, THRESHOLDS_MAX } from "./threshold.ts";
 export { NEVER, Verdict } from "./verdict.ts";
 export {
   type DaySpan,

@@ -42,7 +42,9 @@ export type Field =
   | "limits" // how much may be used of what, in which window
   | "limitMode?" // what becomes of a cost that does not fit; nothing
   | "wantsReceipt?" // whether it is to be given back, perhaps
-  | "receipt"; // what is to be given back
+  | "replyForm?" // how much of the verdict is told; all of it
+  | "receipt" // what is to be given back
+  | "refund?"; // how much of it; all
 
 /** What becomes of a request about a tree that isn't there. */
 export type Missing =
@@ -67,6 +69,11 @@ export interface Operation {
    * operation looks at no idempotency key.
    */
   readonly fingerprint?: Fingerprint;
+  /**
+   * Whether a member that it does not know is refused: where one is misspelt, the request would do more than was
+   * meant. Others skip such members, as Karma 1.x did.
+   */
+  readonly isStrict?: true;
   readonly v1?: WordsV1;
   readonly v2?: WordsV2;
   /** What the command is called in RESP. */
@@ -346,21 +353,24 @@ const ROWS = [
   {
     id: "consume",
     access: "write",
-    fields: ["key?", "cost?", "limits", "limitMode?", "wantsReceipt?"],
+    fields: ["key?", "cost?", "limits", "limitMode?", "wantsReceipt?", "replyForm?"],
     fingerprint: "limits",
+    isStrict: true,
     v2: { ops: ["limit.consume"], label: "limit_consume", missing: "create" },
   },
   {
     id: "checkLimits",
     access: "read",
-    fields: ["subject", "cost?", "limits", "limitMode?"],
+    fields: ["subject", "cost?", "limits", "limitMode?", "replyForm?"],
+    isStrict: true,
     v2: { ops: ["limit.check"], label: "limit_check" },
   },
   {
     id: "refund",
     access: "write",
-    fields: ["receipt"],
+    fields: ["receipt", "refund?"],
     fingerprint: "receipt",
+    isStrict: true,
     v2: { ops: ["limit.refund"], label: "limit_refund" },
   },
   {
@@ -500,6 +510,7 @@ const SHAPE = {
   page: undefined,
   sweeps: undefined,
   fingerprint: undefined,
+  isStrict: undefined,
   v1: undefined,
   resp: undefined,
 };

@@ -88,6 +88,8 @@ export class Request {
   /** Whether one answer for each of the items, which are keys, is asked for. */
   hasKeys = false;
   wantsReceipt = false;
+  /** Whether only what a caller acts on is told of a verdict. */
+  isBrief = false;
   readonly details = new Map<string, Detail>();
 
   /** Begins anew. */
@@ -98,6 +100,7 @@ export class Request {
       this.fingerprintEnd =
         0;
     this.hasId = false;
+    this.isBrief = false;
     this.textForm = 0;
     this.isAwaited = true;
     this.day = 0;

@@ -4,6 +4,7 @@
 // limit refused, the moment from which the cost fits. The verdict of a single key is reused.
 
 import { Limits, LIMITS_MAX } from "./limits.ts";
+import type { Threshold } from "./threshold.ts";
 
 /** Stands for a moment that never comes. */
 export const NEVER = Infinity;
@@ -25,6 +26,12 @@ export class Verdict {
   readonly resetsAtMs = new Float64Array(LIMITS_MAX);
   /** For each limit that refused, when the cost will fit, in ms since 1970, or NEVER. */
   readonly retryAtMs = new Float64Array(LIMITS_MAX);
+  /** Which thresholds were crossed, for each limit that has some; good for limits of which one has. */
+  readonly crossed: (readonly Threshold[] | null)[] = [];
+  /** Whether only what a caller acts on is told. */
+  isBrief = false;
+  /** Whether `applied` may be a part of what was asked for. */
+  isPart = false;
   /** The receipt's text; empty if there is none. */
   receipt = "";
   #limits = new Limits();
@@ -34,9 +41,12 @@ export class Verdict {
   }
 
   /** Starts a verdict on these limits, which must not change before it is written, at a moment. */
-  begin(limits: Limits, nowMs: number): void {
+  begin(limits: Limits, nowMs: number, isBrief = false, isPart = false): void {
     this.#limits = limits;
     this.nowMs = nowMs;
+    this.isBrief = isBrief;
+    this.isPart = isPart;
+    if (this.crossed.length > 0) this.crossed.length = 0;
     this.receipt = "";
   }
 }

@@ -10,7 +10,7 @@
 //   key:n                        nothing
 
 import { createHash } from "node:crypto";
-import { SendBuffer } from "../bytes/mod.ts";
+import { highLane, lowLane, SendBuffer } from "../bytes/mod.ts";
 import { COST, ITEM_WORDS, KEY, KEY_WORDS, type Request, SUBJECT, VALUE } from "../command/mod.ts";
 
 const encoder = new TextEncoder();
@@ -41,6 +41,8 @@ const ITEM_VALUE = line("item_value:u:");
 const ZONE = line("timezone:s:");
 const MODE = line("mode:s:");
 const RECEIPT = line("receipt:s:");
+const AMOUNT = line("amount:u:");
+const NOTIFY = line("notify:s:");
 const LIMITS_COUNT = line("limits_count:i:");
 const MAXIMUM = line("max:u:");
 const CARRY = line("carry:u:");
@@ -74,6 +76,7 @@ export function fingerprintOf(request: Request, day: number): Uint8Array {
       return end();
     case "receipt":
       text(RECEIPT, encoder.encode(request.text("receipt")));
+      amount(request);
       return end();
     default:
       if (operation.fields.includes("key")) key(request);
@@ -95,6 +98,12 @@ export function chunkFingerprintOf(request: Request): Uint8Array {
   number(SEQUENCE, request.details.get("sequence") as number, 0);
   items(request);
   return end();
+}
+
+/** How much of a receipt is refunded, where that is not all. */
+function amount({ details }: Request): void {
+  const amount = details.get("refund") as bigint | undefined;
+  if (amount !== undefined) number(AMOUNT, lowLane(amount), highLane(amount));
 }
 
 function begin({ operation, bytes, nameStart, nameEnd }: Request): void {
@@ -132,8 +141,9 @@ function keys({ bytes, items }: Request): void {
 }
 
 /** Not of Karma 1.x, which had no limits. */
-function limits({ limits, mode, wantsReceipt }: Request): void {
-  text(MODE, encoder.encode(wantsReceipt ? `${mode} receipt` : mode));
+function limits({ limits, mode, wantsReceipt, isBrief }: Request): void {
+  const form = `${mode}${wantsReceipt ? " receipt" : ""}${isBrief ? " brief" : ""}`;
+  text(MODE, encoder.encode(form));
   number(LIMITS_COUNT, limits.count, 0);
   for (let index = 0; index < limits.count; index++) {
     text(SERIES, limits.name(index));
@@ -141,9 +151,12 @@ function limits({ limits, mode, wantsReceipt }: Request): void {
     if (name !== null) text(NAME_LINE, name);
     else number(KEY_LINE, limits.lo(index, SUBJECT), limits.hi(index, SUBJECT));
     number(VALUE_LINE, limits.lo(index, COST), limits.hi(index, COST));
-    const { max, carry } = limits.set.limits[index];
+    const { max, carry, notify = null } = limits.set.limits[index];
     number(MAXIMUM, max[0], max[1]);
     if (carry !== null) number(CARRY, carry[0], carry[1]);
+    if (notify !== null) {
+      text(NOTIFY, encoder.encode(notify.map(({ text }) => text).join()));
+    }
     text(WINDOW, encoder.encode(JSON.stringify(limits.window(index))));
   }
 }

@@ -5,6 +5,7 @@
 import { LANE, LANE_MAX } from "../bytes/mod.ts";
 import {
   COST,
+  crossedOf,
   type LimitMode,
   type Limits,
   MAX,
@@ -64,6 +65,17 @@ export function addApplied(
     const hi = isPart ? applied[1] : limits.hi(index, COST);
     used[2 * index] = sumLo;
     used[2 * index + 1] += hi + (sumLo > LANE_MAX ? 1 : 0);
+  }
+}
+
+/** Notes which thresholds were crossed by what is used now, where it was `before`. */
+export function noteCrossed({ limits, used, crossed }: Verdict, before: Uint32Array): void {
+  for (let index = 0; index < limits.count; index++) {
+    const { notify = null } = limits.set.limits[index];
+    if (notify === null) continue;
+    const max = [limits.lo(index, MAX), limits.hi(index, MAX)] as const;
+    const [lo, hi] = [2 * index, 2 * index + 1];
+    crossed[index] = crossedOf(notify, max, [before[lo], before[hi]], [used[lo], used[hi]]);
   }
 }
 

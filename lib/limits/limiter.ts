@@ -19,9 +19,9 @@ import {
 } from "../tree/mod.ts";
 import { carryOver } from "./carry_over.ts";
 import type { FineLimits } from "./fine_limits.ts";
-import { addApplied, countNew, fitsUnder, isCharged, reduce } from "./fitting.ts";
+import { addApplied, countNew, fitsUnder, isCharged, noteCrossed, reduce } from "./fitting.ts";
 import { LimitCounters } from "./limit_counters.ts";
-import { retryDayOf } from "./retry_time.ts";
+import { mostOf, retryDayOf } from "./retry_time.ts";
 import type { Receipts } from "./receipts.ts";
 import type { CachedWindow, WindowCache } from "./window_cache.ts";
 import type { WindowCaches } from "./window_caches.ts";
@@ -127,8 +127,8 @@ export class Limiter {
     const verdict = this.#verdict;
     const { applied, used, hasRefused } = verdict;
     const sum = this.#sum;
-    verdict.begin(limits, this.nowMs);
     const isPart = mode === "saturate"; // all limits then share one cost, the request's or their own
+    verdict.begin(limits, this.nowMs, request.isBrief, isPart);
     applied[0] = isPart ? limits.lo(0, COST) : lanes[VALUE];
     applied[1] = isPart ? limits.hi(0, COST) : lanes[VALUE + 1];
     verdict.deniedBy = -1;
@@ -260,7 +260,9 @@ export class Limiter {
 
   #addUsed({ limits, mode }: Request): void {
     const { used, applied } = this.#verdict;
+    const before = limits.set.hasNotify ? used.slice() : null;
     addApplied(used, applied, limits, mode);
+    if (before !== null) noteCrossed(this.#verdict, before);
     if (mode !== "force" || limits.fineCount === 0) return; // a bucket's debt has an end
     for (let index = 0; index < limits.count; index++) {
       const window = limits.fine(index);
@@ -297,11 +299,7 @@ export class Limiter {
     if (window.kind === "fine") return this.#fine.retryAtMs(window, limits, index, tree);
     const [keyLo, keyHi] = [limits.lo(index, SUBJECT), limits.hi(index, SUBJECT)];
     const cost = u64ToBigInt(limits.lo(index, COST), limits.hi(index, COST));
-    const { max, carry } = limits.set.limits[index];
-    const most = {
-      max: u64ToBigInt(max[0], max[1]),
-      carry: carry === null ? 0n : u64ToBigInt(carry[0], carry[1]),
-    };
+    const most = mostOf(limits.set.limits[index]);
     const dayAt = (day: number) => this.#spans.dayAt(day);
     const day = retryDayOf(window, this.#day, tree, keyLo, keyHi, most, cost, dayAt);
     return this.#spans.startOf(day);

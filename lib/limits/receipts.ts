@@ -1,9 +1,9 @@
-// Receipts: what a request was charged and where, so that it can be refunded once.
+// Receipts: what a request was charged and where, so that it can be refunded once, or in parts.
 //
 // Invariant: a receipt is kept as an idempotency record is, for as long, in the WAL and in dumps. A refund and the
-// note that it was made are one group of the WAL. A refund takes at most what was charged and what the day still
-// holds, and only from the tree that was charged, not from a later tree of the same name. Its reply says what it
-// took. An unknown or expired receipt refunds nothing.
+// note that it was made are one group of the WAL. All refunds of a receipt together take at most what was charged, each
+// at most what the day still holds, and only from the tree that was charged, not from a later tree of the same name.
+// The reply says what was taken. An unknown or expired receipt refunds nothing.
 
 import { highLane, lowLane, u64ToBigInt } from "../bytes/mod.ts";
 import {
@@ -44,14 +44,25 @@ interface Charge {
   readonly key: string;
   /** Whether the key is a name. */
   readonly isName?: true;
-  /** What was charged; after the refund, what was given back. */
+  /** What was charged; after a refund of all, what was given back. */
   readonly amount: string;
-  /** What was charged below the day, until it is refunded: windows by their ids, and the cells in them. */
+  /** How much of it refunds of parts have asked for so far, and how much of that they could give back. */
+  readonly back?: string;
+  readonly given?: string;
+  /** Where below the day it was charged, until all is refunded: windows by their ids, and the cells in them. */
   readonly fine?: readonly {
     readonly id: string;
     readonly cell: number;
     readonly amount: string;
   }[];
+}
+
+/** What a refund takes of a charge. */
+interface Refund {
+  readonly charge: Charge;
+  readonly due: bigint;
+  /** Likewise, of what the day holds: after a decrement it may be less. */
+  readonly given: bigint;
 }
 
 interface Receipt {
@@ -141,9 +152,10 @@ export class Receipts {
     return charges;
   }
 
-  /** Refunds a receipt, unless that has been done; then it repeats the reply. */
+  /** Refunds a receipt, or a part of it; one that was refunded whole repeats what was given back. */
   refund(request: Request, reply: Reply): void {
     const text = request.text("receipt");
+    const part = (request.details.get("refund") ?? null) as bigint | null;
     const { records: answers } = this.#dedup;
     const key = keyOf(text);
     const isKnown = answers.find(key, 0, key.length, this.#ages.seconds());
@@ -154,40 +166,53 @@ export class Receipts {
     const { created } = answers;
     const receipt = JSON.parse(decoder.decode(answers.response)) as Receipt;
     const { day, isRefunded } = receipt;
-    const charges = receipt.charges.map((charge) => {
-      const back = isRefunded ? BigInt(charge.amount) : this.#refundable(charge, day);
-      return { ...charge, amount: String(back), fine: undefined };
+    const refunds = isRefunded ? [] : receipt.charges.map((charge) => {
+      return this.#refundOf(charge, part, day);
     });
-    reply.object({ refunded: !isRefunded, day, charges: charges.map(toldOf) });
-    reply.isKept = false; // the receipt itself makes a refund idempotent
+    const told = isRefunded ? receipt.charges : refunds.map(({ charge, given }) => {
+      return { ...charge, amount: String(given) };
+    });
+    reply.object({ refunded: !isRefunded, day, charges: told.map(toldOf) });
+    reply.isKept = part !== null; // of all, the receipt itself makes a refund idempotent
     if (isRefunded || !this.#bound.fits(reply)) return;
-    const bytes = charges.reduce((sum, { series, key }) => {
-      return sum + 6 * (series.length + key.length) + CHARGE_BYTES;
-    }, 512);
-    const fine = receipt.charges.reduce((sum, charge) => sum + (charge.fine?.length ?? 0), 0);
-    const amounts = charges.length + 2 * fine;
-    if (!isApplied(this.#stateWriter.reserve(1, bytes, amounts) ? "done" : "full", reply)) return;
+    if (!isApplied(this.#hasRoomFor(receipt) ? "done" : "full", reply)) return;
     this.#stateWriter.undo.begin();
-    for (const charge of receipt.charges) this.#refundFine(charge);
+    for (const { charge, due } of refunds) this.#refundFine(charge, due);
     this.#stateWriter.undo.end();
-    for (const charge of charges) {
-      const back = BigInt(charge.amount);
-      if (back === 0n) continue;
+    for (const { charge, given } of refunds) {
+      if (given === 0n) continue;
       const [tree, keyLo, keyHi] = this.#counterOf(charge, this.#forest.named(charge.series)!)!;
-      this.#stateWriter.subtract(tree, keyLo, keyHi, day, lowLane(back), highLane(back));
+      this.#stateWriter.subtract(tree, keyLo, keyHi, day, lowLane(given), highLane(given));
     }
-    this.#keep(text, { day, charges, isRefunded: true }, created);
+    this.#keep(text, after(receipt, refunds), created);
+  }
+
+  /** Whether the log has room for what a refund changes, and for what is left of its receipt. */
+  #hasRoomFor({ charges }: Receipt): boolean {
+    const bytes = charges.reduce((sum, { series, key, fine = [] }) => {
+      return sum + 6 * (series.length + key.length) + (1 + fine.length) * CHARGE_BYTES;
+    }, 512);
+    const fine = charges.reduce((sum, charge) => sum + (charge.fine?.length ?? 0), 0);
+    return this.#stateWriter.reserve(1, bytes, charges.length + 2 * fine);
+  }
+
+  /** What of a charge is refunded: `part` of it, or all (null), and no more than what is left. */
+  #refundOf(charge: Charge, part: bigint | null, day: number): Refund {
+    const left = BigInt(charge.amount) - BigInt(charge.back ?? 0);
+    const due = part === null || part > left ? left : part;
+    const held = this.#held(charge, day);
+    return { charge, due, given: held < due ? held : due };
   }
 
   /** Gives back what was charged below the day, where that is still seen. */
-  #refundFine(charge: Charge): void {
+  #refundFine(charge: Charge, due: bigint): void {
     const owner = this.#chargedTree(charge);
     const counter = owner === null ? null : this.#counterOf(charge, owner);
     if (counter === null) return;
     const [tree, keyLo, keyHi] = counter;
-    for (const { id, cell, amount } of charge.fine ?? []) {
+    for (const { id, cell } of charge.fine ?? []) {
       const window = fineWindowOf(id);
-      const [lo, hi] = [lowLane(BigInt(amount)), highLane(BigInt(amount))];
+      const [lo, hi] = [lowLane(due), highLane(due)];
       if (window !== null) this.#fine.refund(window, tree, keyLo, keyHi, cell, lo, hi);
     }
   }
@@ -198,18 +223,15 @@ export class Receipts {
     return tree === null || serial !== undefined && serial !== tree.serial ? null : tree;
   }
 
-  /** How much of a charge can still be refunded. */
-  #refundable(charge: Charge, day: number): bigint {
-    const { amount } = charge;
+  /** What the day of a charge still holds; nothing if its tree is gone. */
+  #held(charge: Charge, day: number): bigint {
     const tree = this.#chargedTree(charge);
-    if (tree === null) return 0n;
-    const counter = this.#counterOf(charge, tree);
+    const counter = tree === null ? null : this.#counterOf(charge, tree);
     if (counter === null) return 0n;
     const [counters, keyLo, keyHi] = counter;
     const held = new Uint32Array(2);
     counters.sum(keyLo, keyHi, day, day, held);
-    const left = u64ToBigInt(held[0], held[1]);
-    return left < BigInt(amount) ? left : BigInt(amount);
+    return u64ToBigInt(held[0], held[1]);
   }
 
   /** Where the counter of a charge is, and its key there; null: there is none of that name. */
@@ -230,6 +252,24 @@ export class Receipts {
     writeAnswer(words, 0, created, 0, NO_PRINT, key, 0, key.length, response);
     this.#stateWriter.note(IDEMPOTENCY_RECORD, new Uint8Array(words.buffer));
   }
+}
+
+/** A receipt after refunds: one that has nothing left tells what was given back in all. */
+function after({ day, charges }: Receipt, refunds: readonly Refund[]): Receipt {
+  const isRefunded = refunds.every(({ charge, due }) => {
+    return BigInt(charge.back ?? 0) + due === BigInt(charge.amount);
+  });
+  return {
+    day,
+    isRefunded,
+    charges: charges.map((charge, index) => {
+      const { due, given } = refunds[index];
+      const back = String(BigInt(charge.back ?? 0) + due);
+      const all = String(BigInt(charge.given ?? 0) + given);
+      if (!isRefunded) return { ...charge, back, given: all };
+      return { ...charge, amount: all, back: undefined, given: undefined, fine: undefined };
+    }),
+  };
 }
 
 function toldOf({ series, key, isName, amount }: Charge): Data {

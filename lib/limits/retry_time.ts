@@ -11,6 +11,7 @@ import {
   type DayWindow,
   isDay,
   isOfCalendar,
+  type Limit,
   nextOf,
   ordinal,
   spanBefore,
@@ -31,6 +32,14 @@ interface Most {
   readonly max: bigint;
   /** How much of what the window before left unused is added, at most. */
   readonly carry: bigint;
+}
+
+/** What the window of a limit may hold. */
+export function mostOf({ max, carry }: Limit): Most {
+  return {
+    max: u64ToBigInt(max[0], max[1]),
+    carry: carry === null ? 0n : u64ToBigInt(carry[0], carry[1]),
+  };
 }
 
 interface Counted {

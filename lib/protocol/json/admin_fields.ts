@@ -12,7 +12,7 @@ import {
 } from "../../bytes/mod.ts";
 import { type Detail, type Field, NAMES_START } from "../../command/mod.ts";
 import { timestampOf } from "./timestamp.ts";
-import type { MEMBER } from "./request_line.ts";
+import type { MEMBER } from "./members.ts";
 import type { Value } from "./value.ts";
 
 /** Ids and names that clients give; the request's own limit would let one of a megabyte through. */

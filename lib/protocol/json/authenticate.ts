@@ -3,7 +3,8 @@
 import { STRING } from "../../bytes/mod.ts";
 import type { Access, Reply } from "../../command/mod.ts";
 import type { Envelope } from "../protocol.ts";
-import { MEMBER, type RequestLine } from "./request_line.ts";
+import { MEMBER } from "./members.ts";
+import type { RequestLine } from "./request_line.ts";
 
 /** Whether whoever sent the line may go on; if not, the reply says so. The token of an envelope comes before the line's. */
 export function isAuthenticated(

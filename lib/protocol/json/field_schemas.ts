@@ -70,6 +70,11 @@ const LIMIT: Schema = {
       properties: { max: NUMBER },
       required: ["max"],
     },
+    notify: {
+      description: "Parts of max: the request with which the use reaches one is told so",
+      type: "array",
+      items: { type: "number", exclusiveMinimum: 0, maximum: 1 },
+    },
   },
   required: ["series", "max", "window"],
 };
@@ -145,8 +150,15 @@ const MEMBERS: Readonly<Record<Field, Members>> = {
   },
   "limitMode?": optional("mode", { type: "string", enum: ["reject", "saturate", "force"] }),
   "wantsReceipt?": optional("receipt", { type: "boolean" }),
+  "replyForm?": optional("reply", { type: "string", enum: ["full", "brief"] }),
   "receipt": needed("receipt", TEXT),
+  "refund?": optional("amount", NUMBER),
 };
+
+/** The names of the members that these fields are read from. */
+export function membersOf(fields: readonly Field[]): string[] {
+  return fields.flatMap((field) => Object.keys(MEMBERS[field].properties));
+}
 
 /** The schema of the members that an operation with these fields takes. */
 export function schemaOf(fields: readonly Field[], takesIdempotencyKey: boolean): Schema {

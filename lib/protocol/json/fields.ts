@@ -25,7 +25,8 @@ import {
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
-import { MEMBER, RequestLine } from "./request_line.ts";
+import { MEMBER } from "./members.ts";
+import { RequestLine } from "./request_line.ts";
 import { BAD_DAY, Value } from "./value.ts";
 
 const RANGE_MEMBERS = new NameTable(["from", "to"]);
@@ -41,6 +42,8 @@ export class Fields {
   readonly #ends = [0, 0];
   /** The first thing that is no good; null: nothing. */
   valueError: string | null = null;
+  /** The first member of a list of limits that no limit has; null: there is none. */
+  unknown: string | null = null;
 
   /** `itemsMax`: how long a list may be. */
   constructor(requestLine: RequestLine, itemsMax: number) {
@@ -80,7 +83,9 @@ export class Fields {
       case "limits":
       case "limitMode?":
       case "wantsReceipt?":
+      case "replyForm?":
       case "receipt":
+      case "refund?":
         return this.#ofLimits(field, request);
       default:
         return this.#detail(field, request);
@@ -90,6 +95,7 @@ export class Fields {
   #ofLimits(field: Field, request: Request): string | null {
     const fault = this.#limits.read(field, request);
     if (this.#limits.valueError !== null) this.valueError ??= this.#limits.valueError;
+    this.unknown ??= this.#limits.unknown;
     return fault;
   }
 

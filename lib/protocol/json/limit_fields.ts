@@ -3,7 +3,7 @@
 // Invariant: as in fields.ts, a reader returns the sentence about a wrong shape, and leaves a value of the right
 // shape that is not allowed in `later`.
 
-import { ABSENT, ARRAY, FALSE, STRING, TRUE } from "../../bytes/mod.ts";
+import { ABSENT, ARRAY, FALSE, STRING, TRUE, u64ToBigInt } from "../../bytes/mod.ts";
 import {
   COST,
   type Field,
@@ -16,7 +16,8 @@ import {
 } from "../../command/mod.ts";
 import { LimitList } from "./limit_list.ts";
 import { Lists } from "./lists.ts";
-import { MEMBER, type RequestLine } from "./request_line.ts";
+import { MEMBER } from "./members.ts";
+import type { RequestLine } from "./request_line.ts";
 import { Value } from "./value.ts";
 
 /** The most keys of one check: a page of users. */
@@ -34,6 +35,8 @@ export class LimitFields {
   /** Whether the request has one key for all limits. */
   #hasKey = false;
   valueError: string | null = null;
+  /** The first member of a limit that no limit has; null: there is none. */
+  unknown: string | null = null;
 
   constructor(requestLine: RequestLine) {
     this.#requestLine = requestLine;
@@ -41,7 +44,7 @@ export class LimitFields {
 
   /** Reads one field; null, or what is wrong. */
   read(field: Field, request: Request): string | null {
-    this.valueError = null;
+    this.valueError = this.unknown = null;
     switch (field) {
       case "key?":
         return this.#key(request, false);
@@ -55,6 +58,10 @@ export class LimitFields {
         return this.#mode(request);
       case "wantsReceipt?":
         return this.#wantsReceipt(request);
+      case "replyForm?":
+        return this.#replyForm(request);
+      case "refund?":
+        return this.#refund(request);
       default:
         return this.#receipt(request);
     }
@@ -112,10 +119,13 @@ export class LimitFields {
     if (set === null) {
       const text = value.bytes.slice(value.start, value.end); // before strings are unescaped in it
       const fault = this.#list.read(value);
+      this.unknown = this.#list.unknown;
       if (fault !== null) return fault;
       this.valueError = this.#list.valueError;
       set = this.#list.set;
-      if (this.valueError === null) this.#requestLine.keepLimits(text, set);
+      if (this.valueError === null && this.unknown === null) {
+        this.#requestLine.keepLimits(text, set);
+      }
     }
     if (!request.hasKeys && !this.#hasKey && !set.areKeyed) return "Field key is required";
     const keyName = request.isNamed ? request.bytes.slice(request.keyStart, request.keyEnd) : null;
@@ -149,6 +159,29 @@ export class LimitFields {
     request.wantsReceipt = kind === TRUE;
     const isGood = kind === ABSENT || kind === TRUE || kind === FALSE;
     return isGood ? null : "Field receipt must be true or false";
+  }
+
+  #replyForm(request: Request): string | null {
+    const value = this.#of(MEMBER.reply, request);
+    request.isBrief = false;
+    if (value.kind === ABSENT) return null;
+    const form = 'Field reply must be "full" or "brief"';
+    if (value.kind !== STRING) return form;
+    const text = value.text();
+    request.isBrief = text === "brief";
+    if (text !== "brief" && text !== "full") this.valueError = form;
+    return null;
+  }
+
+  #refund(request: Request): string | null {
+    const value = this.#of(MEMBER.amount, request);
+    if (value.kind === ABSENT) return null;
+    const fault = value.number("amount");
+    if (fault !== null) return fault;
+    const amount = u64ToBigInt(value.lanes[0], value.lanes[1]);
+    if (amount === 0n) this.valueError = "Field amount must be greater than 0";
+    request.details.set("refund", amount);
+    return null;
   }
 
   #receipt(request: Request): string | null {

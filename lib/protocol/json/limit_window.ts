@@ -76,12 +76,17 @@ interface Draft {
   burst?: number;
 }
 
+const decoder = new TextDecoder();
+
 export class LimitWindowReader {
   readonly #scanner = new JsonScanner();
   readonly #value = new Value();
+  /** The first member that no window has; null: there is none. */
+  unknown: string | null = null;
 
   /** Reads the window that a value is; returns the sentence if it is none. */
   read(value: Value): LimitWindow | string {
+    this.unknown = null;
     if (value.isText) {
       const index = NAME_TABLE.find(value.bytes, value.start, value.end);
       return index < 0 ? FORM : NAMED[index];
@@ -92,9 +97,13 @@ export class LimitWindowReader {
     scanner.open(value.bytes, value.start, value.end);
     scanner.openObject();
     for (let more = scanner.member(true); more > 0; more = scanner.member(false)) {
-      const index = MEMBER_TABLE.find(scanner.bytes, scanner.start, scanner.end);
+      const { bytes, start, end } = scanner;
+      const index = MEMBER_TABLE.find(bytes, start, end);
       this.#value.next(scanner);
-      if (index < 0) continue;
+      if (index < 0) {
+        this.unknown ??= decoder.decode(bytes.subarray(start, end));
+        continue;
+      }
       const member = MEMBERS[index];
       if (draft[member] !== undefined) return FORM;
       const fault = this.#member(member, draft);

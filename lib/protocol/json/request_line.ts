@@ -11,71 +11,15 @@ import {
   JsonScanner,
   type Kind,
   type Line,
-  NameTable,
   NEGATIVE,
   STRING,
   WRONG,
 } from "../../bytes/mod.ts";
 import { type LimitSet, type Reply, TimeZones } from "../../command/mod.ts";
 import type { ErrorCode } from "../../errors.ts";
+import { MEMBER, MEMBER_NAMES, MEMBER_TABLE } from "./members.ts";
 import { type Held, type Template, TemplateCache, TemplatePart } from "./template_cache.ts";
 import { LimitListCache } from "./limit_list_cache.ts";
-
-const NAMES = [
-  // protocol v1
-  "command",
-  "tree_name",
-  "key",
-  "time_from",
-  "time_to",
-  // both
-  "token",
-  // protocol v2
-  "v",
-  "op",
-  "tree",
-  "series",
-  "date",
-  "bucket",
-  "value",
-  "range",
-  "items",
-  "keys",
-  "idempotency_key",
-  "fingerprint",
-  "idempotency_created_at_unix",
-  "limit",
-  "cursor",
-  "before",
-  "file",
-  "offset",
-  "stream_id",
-  "mode",
-  "granularity",
-  "chunk_seq",
-  "source",
-  "source_offset",
-  "event_id",
-  "checked_points",
-  "mismatch_count",
-  "absolute_drift",
-  "max_abs_delta",
-  "cost",
-  "limits",
-  "timezone",
-  "receipt",
-  "id",
-  "keys_as",
-  "numbers_as",
-] as const;
-
-/** The index of each member in the tables below. */
-export const MEMBER = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Record<
-  (typeof NAMES)[number],
-  number
->;
-
-const TABLE = new NameTable(NAMES);
 
 /** What no two lines have in common, or nobody is to try out. */
 const ONLY_ONCE = [MEMBER.token, MEMBER.idempotency_key, MEMBER.fingerprint];
@@ -92,14 +36,14 @@ export class DecodeCaches {
 
 export class RequestLine {
   readonly #scanner = new JsonScanner();
-  readonly kinds = new Uint8Array(NAMES.length);
+  readonly kinds = new Uint8Array(MEMBER_NAMES.length);
   /** One bit for each kind that a member had. */
-  readonly seen = new Uint16Array(NAMES.length);
-  readonly starts = new Int32Array(NAMES.length);
-  readonly ends = new Int32Array(NAMES.length);
-  readonly lanes = new Uint32Array(2 * NAMES.length);
+  readonly seen = new Uint16Array(MEMBER_NAMES.length);
+  readonly starts = new Int32Array(MEMBER_NAMES.length);
+  readonly ends = new Int32Array(MEMBER_NAMES.length);
+  readonly lanes = new Uint32Array(2 * MEMBER_NAMES.length);
   /** Which members the line had, each once. */
-  readonly #met = new Uint8Array(NAMES.length);
+  readonly #met = new Uint8Array(MEMBER_NAMES.length);
   #metCount = 0;
   readonly #known: DecodeCaches;
   /** The form of the last line; null: it has none. */
@@ -108,6 +52,8 @@ export class RequestLine {
   #isDoubled = false;
   /** The limits of this line, if they were read before. */
   knownLimits: LimitSet | null = null;
+  /** The name of the first member that no operation knows; null: all are known to some. */
+  unknown: Uint8Array | null = null;
   /** Whether a number somewhere in the line is beyond what numbers can be. */
   isBeyond = false;
   /** What is wrong with a line that `scan` refused. */
@@ -123,12 +69,20 @@ export class RequestLine {
   }
 
   static nameOf(member: number): string {
-    return NAMES[member];
+    return MEMBER_NAMES[member];
   }
 
   /** Whether a member of the line, or of what of it was read before a fault, is there. */
   has(member: number): boolean {
     return this.kinds[member] !== ABSENT;
+  }
+
+  /** The first member of the line that is none of these, which are marked by ones; -1: there is no other. */
+  firstBeside(members: Uint8Array): number {
+    for (let index = 0; index < this.#metCount; index++) {
+      if (members[this.#met[index]] === 0) return this.#met[index];
+    }
+    return -1;
   }
 
   /**
@@ -195,6 +149,7 @@ export class RequestLine {
     this.#forget();
     this.#form = form;
     this.knownLimits = form.limits;
+    this.unknown = form.unknown;
     this.isBeyond = false;
     for (const { held, number } of form.parts) {
       for (const { member, kind, lo, hi } of held) {
@@ -239,7 +194,7 @@ export class RequestLine {
       }
     }
     parts.push(new TemplatePart(text.slice(from), held, -1));
-    return { parts, limits: this.knownLimits };
+    return { parts, limits: this.knownLimits, unknown: this.unknown };
   }
 
   /** Reads a line of which nothing is known. */
@@ -251,7 +206,8 @@ export class RequestLine {
     scanner.openObject();
     let more = scanner.member(true);
     for (; more > 0; more = scanner.member(false)) {
-      const member = TABLE.find(bytes, scanner.start, scanner.end);
+      const member = MEMBER_TABLE.find(bytes, scanner.start, scanner.end);
+      if (member < 0) this.unknown ??= bytes.slice(scanner.start, scanner.end);
       const kind = member === MEMBER.limits ? this.#limits(end) : scanner.value();
       if (kind === WRONG) return this.#refuse(scanner, start, kind);
       if (member < 0) continue;
@@ -298,7 +254,7 @@ export class RequestLine {
     this.#metCount = 0;
     this.#isDoubled = false;
     this.#form = null;
-    this.knownLimits = null;
+    this.knownLimits = this.unknown = null;
   }
 
   #refuse(scanner: JsonScanner, start: number, kind: Kind): boolean {

@@ -69,6 +69,8 @@ export class TemplatePart {
 export interface Template {
   readonly parts: readonly TemplatePart[];
   readonly limits: LimitSet | null;
+  /** The name of the first member that no operation knows; null: there is none. */
+  readonly unknown: Uint8Array | null;
 }
 
 export class TemplateCache {

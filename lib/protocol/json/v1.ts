@@ -28,7 +28,8 @@ import {
 import type { Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { frameLine } from "./frame_line.ts";
-import { MEMBER, RequestLine } from "./request_line.ts";
+import { MEMBER } from "./members.ts";
+import { RequestLine } from "./request_line.ts";
 import type { JsonReplyWriter } from "./response.ts";
 import { Value } from "./value.ts";
 

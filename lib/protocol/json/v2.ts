@@ -32,14 +32,19 @@ import type { Envelope, Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
 import { Fields, OVERFLOW } from "./fields.ts";
 import { frameLine } from "./frame_line.ts";
-import { MEMBER, type RequestLine } from "./request_line.ts";
+import { MEMBER } from "./members.ts";
+import type { RequestLine } from "./request_line.ts";
 import type { JsonReplyWriter } from "./response.ts";
+import { unknownMember } from "./strict_members.ts";
 import { TextForm } from "./text_form.ts";
 
 const VERSION = 2;
 
 /** An id of a request: enough for whatever names one, and its reply needs no room of note. */
 const ID_BYTES_MAX = 255;
+
+/** How much of a member's name an error tells. */
+const NAME_SHOWN = 64;
 
 const NO_ZONE = 'Field timezone must be the name of a time zone, such as "Europe/Berlin"';
 
@@ -139,6 +144,8 @@ export class V2 implements Protocol {
     request.touches = false;
     request.bytes = bytes;
     const fault = this.#read(request);
+    const unknown = unknownMember(requestLine, operation) ?? this.#fields.unknown;
+    if (unknown !== null) return refuseMember(reply, unknown, operation.v2!.ops[0]);
     return fault === null || refuse(reply, fault);
   }
 
@@ -146,7 +153,7 @@ export class V2 implements Protocol {
   #read(request: Request): string | null {
     const fields = this.#fields;
     const { operation } = request;
-    fields.valueError = null;
+    fields.valueError = fields.unknown = null;
     if (this.#requestLine.has(MEMBER.id) && !request.hasId) {
       return `Field id must be a string or a number of up to ${ID_BYTES_MAX} bytes`;
     }
@@ -291,6 +298,12 @@ export class V2 implements Protocol {
     else out.raw(id);
     reply.uncountedBytes += out.length - start;
   }
+}
+
+/** A member that is not known may be a known one that is misspelt: that tells more than what is missing then. */
+function refuseMember(reply: Reply, name: string, operation: string): false {
+  reply.fail("unknown_field", `Field ${name.slice(0, NAME_SHOWN)} is unknown to ${operation}`);
+  return false;
 }
 
 function refuse(reply: Reply, sentence: string): false {

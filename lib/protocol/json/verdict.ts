@@ -3,20 +3,33 @@
 //   {"allowed":true,"applied":1,"denied_by":null,"limits":[{"series":"api","max":1000,"used":5,
 //    "remaining":995,"resets_at":"2026-11-24T00:00:00Z","resets_in_ms":43200000}]}
 //
+// or, where only what a caller acts on is wanted:
+//
+//   {"allowed":true,"denied_by":null,"remaining":995}
+//
 // Each moment is told twice, as a date and as milliseconds from now, so that no client subtracts its own clock from
 // the server's.
 //
 // Trade-off: the constant parts of a list of limits, and the moments at which days begin, are kept as bytes, since
 // clients send the same limits again and again.
 
-import { LANE, SendBuffer } from "../../bytes/mod.ts";
-import { type Limits, type LimitSet, MAX, NEVER, type Verdict } from "../../command/mod.ts";
+import { LANE, LANE_MAX, SendBuffer } from "../../bytes/mod.ts";
+import {
+  type Limits,
+  type LimitSet,
+  MAX,
+  NEVER,
+  type Threshold,
+  THRESHOLDS_MAX,
+  type Verdict,
+} from "../../command/mod.ts";
 import { Moments } from "./moments.ts";
 
 const encoder = new TextEncoder();
-const ALLOWED = encoder.encode('{"allowed":true,"applied":');
-const DENIED = encoder.encode('{"allowed":false,"applied":');
-const BY_NONE = encoder.encode(',"denied_by":null,"limits":');
+const ALLOWED = encoder.encode('{"allowed":true');
+const DENIED = encoder.encode('{"allowed":false');
+const APPLIED = encoder.encode(',"applied":');
+const BY_NONE = encoder.encode(',"denied_by":null');
 const BY = encoder.encode(',"denied_by":');
 const LIMITS = encoder.encode(',"limits":');
 const NO_LIMITS = encoder.encode("[]");
@@ -27,6 +40,8 @@ const RESETS = { at: ',"resets_at":', in: ',"resets_in_ms":' };
 const RETRY = { at: ',"retry_at":', in: ',"retry_after_ms":' };
 const RETRY_AFTER = encoder.encode(RETRY.in);
 const NULL = encoder.encode("null");
+const CROSSED = encoder.encode(',"crossed":[');
+const CLOSE_BRACKET = 0x5d;
 const RECEIPT = encoder.encode(',"receipt":"');
 const QUOTE = 0x22;
 const CLOSE_BRACE = 0x7d;
@@ -34,6 +49,7 @@ const CLOSE_BRACE = 0x7d;
 /** The most bytes of a reply beside what it tells of each limit, and of that behind its head. */
 const ENVELOPE_BYTES_MAX = 300;
 const LIMIT_BYTES_MAX = 280;
+const CROSSED_BYTES_MAX = 12 + 9 * THRESHOLDS_MAX; // each has eight bytes at most, and a comma
 
 /** Each limit of a list up to what is used, or carried over: `[{"series":"api","max":1000,"used":`, `},{"series": ...` */
 interface Heads {
@@ -47,62 +63,104 @@ export class VerdictWriter {
   /** The limits of the last verdict: the next one mostly has the same. */
   #set: LimitSet | null = null;
   #heads: Heads = { heads: [], bytes: 0 };
+  readonly #rest = new Uint32Array(2);
+  readonly #least = new Uint32Array(2);
   readonly #resets = new Moments(RESETS);
   readonly #retries = new Moments(RETRY);
 
   /** The most bytes of a reply with a verdict on these limits. */
   bytesMax(limits: Limits): number {
     this.#use(limits.set);
-    return ENVELOPE_BYTES_MAX + this.#heads.bytes + limits.count * LIMIT_BYTES_MAX;
+    const bytes = LIMIT_BYTES_MAX + (limits.set.hasNotify ? CROSSED_BYTES_MAX : 0);
+    return ENVELOPE_BYTES_MAX + this.#heads.bytes + limits.count * bytes;
   }
 
   write(verdict: Verdict, out: SendBuffer): void {
-    const { limits, applied, deniedBy, receipt } = verdict;
-    this.#use(limits.set);
-    out.raw(verdict.isAllowed ? ALLOWED : DENIED);
-    out.decimal(applied[0], applied[1]);
-    if (deniedBy < 0) out.raw(BY_NONE);
-    else {
-      out.raw(BY);
-      out.decimal(deniedBy, 0);
-      out.raw(LIMITS);
-    }
-    for (let index = 0; index < limits.count; index++) this.#limit(index, limits, verdict, out);
-    out.raw(limits.count === 0 ? NO_LIMITS : END_LIMITS);
-    if (deniedBy >= 0) this.#retryAfter(verdict, out);
-    if (receipt !== "") {
+    if (verdict.isBrief) this.#brief(verdict, out);
+    else this.#full(verdict, out);
+    if (verdict.receipt !== "") {
       out.raw(RECEIPT);
-      out.text(receipt);
+      out.text(verdict.receipt);
       out.byte(QUOTE);
     }
     out.byte(CLOSE_BRACE);
   }
 
+  /** What a caller acts on, of all limits together. */
+  #brief(verdict: Verdict, out: SendBuffer): void {
+    const { limits, applied, deniedBy, crossed } = verdict;
+    out.raw(verdict.isAllowed ? ALLOWED : DENIED);
+    if (verdict.isPart) {
+      out.raw(APPLIED);
+      out.decimal(applied[0], applied[1]);
+    }
+    this.#deniedBy(deniedBy, out);
+    const least = this.#least;
+    least.fill(LANE_MAX);
+    for (let index = 0; index < limits.count; index++) {
+      const rest = this.#remaining(index, verdict);
+      if (rest[1] < least[1] || rest[1] === least[1] && rest[0] < least[0]) least.set(rest);
+    }
+    out.raw(REMAINING);
+    out.decimal(least[0], least[1]);
+    if (deniedBy >= 0) this.#retryAfter(verdict, out);
+    if (crossed.length > 0) writeCrossed(crossed.flatMap((some) => some ?? []), out);
+  }
+
+  #full(verdict: Verdict, out: SendBuffer): void {
+    const { limits, applied, deniedBy } = verdict;
+    this.#use(limits.set);
+    out.raw(verdict.isAllowed ? ALLOWED : DENIED);
+    out.raw(APPLIED);
+    out.decimal(applied[0], applied[1]);
+    this.#deniedBy(deniedBy, out);
+    out.raw(LIMITS);
+    for (let index = 0; index < limits.count; index++) this.#limit(index, limits, verdict, out);
+    out.raw(limits.count === 0 ? NO_LIMITS : END_LIMITS);
+    if (deniedBy >= 0) this.#retryAfter(verdict, out);
+  }
+
+  #deniedBy(deniedBy: number, out: SendBuffer): void {
+    if (deniedBy < 0) return out.raw(BY_NONE);
+    out.raw(BY);
+    out.decimal(deniedBy, 0);
+  }
+
   #limit(index: number, limits: Limits, verdict: Verdict, out: SendBuffer): void {
-    let maxLo = limits.lo(index, MAX);
-    let maxHi = limits.hi(index, MAX);
-    const usedLo = verdict.used[2 * index];
-    const usedHi = verdict.used[2 * index + 1];
+    const { used, carried, crossed } = verdict;
     out.raw(this.#heads.heads[index]);
-    const { max, carry } = limits.set.limits[index];
-    if (carry !== null) { // of several verdicts on the same limits each has its own
-      const [carriedLo, carriedHi] = verdict.carried.subarray(2 * index);
-      const sumLo = max[0] + carriedLo;
-      maxLo = sumLo % LANE;
-      maxHi = max[1] + carriedHi + (sumLo >= LANE ? 1 : 0);
-      out.decimal(carriedLo, carriedHi);
+    if (limits.set.limits[index].carry !== null) {
+      out.decimal(carried[2 * index], carried[2 * index + 1]);
       out.raw(USED);
     }
-    out.decimal(usedLo, usedHi);
+    out.decimal(used[2 * index], used[2 * index + 1]);
     out.raw(REMAINING);
-    const borrow = maxLo < usedLo ? 1 : 0;
-    const restHi = maxHi - usedHi - borrow;
-    if (restHi < 0) out.decimal(0, 0);
-    else out.decimal(maxLo - usedLo + borrow * LANE, restHi);
+    const rest = this.#remaining(index, verdict);
+    out.decimal(rest[0], rest[1]);
     out.raw(this.#resets.text(verdict.resetsAtMs[index], verdict.nowMs));
     if (verdict.hasRefused[index]) {
       out.raw(this.#retries.text(verdict.retryAtMs[index], verdict.nowMs));
     }
+    if (crossed.length > 0) writeCrossed(crossed[index] ?? [], out);
+  }
+
+  /** The lanes of what a limit leaves. */
+  #remaining(index: number, { limits, used, carried }: Verdict): Uint32Array {
+    let maxLo = limits.lo(index, MAX);
+    let maxHi = limits.hi(index, MAX);
+    const { max, carry } = limits.set.limits[index];
+    if (carry !== null) { // of several verdicts on the same limits each has its own
+      const sumLo = max[0] + carried[2 * index];
+      maxLo = sumLo % LANE;
+      maxHi = max[1] + carried[2 * index + 1] + (sumLo >= LANE ? 1 : 0);
+    }
+    const usedLo = used[2 * index];
+    const borrow = maxLo < usedLo ? 1 : 0;
+    const restHi = maxHi - used[2 * index + 1] - borrow;
+    const rest = this.#rest;
+    rest[0] = restHi < 0 ? 0 : maxLo - usedLo + borrow * LANE;
+    rest[1] = Math.max(0, restHi);
+    return rest;
   }
 
   /** When all limits that refused have room. */
@@ -123,6 +181,14 @@ export class VerdictWriter {
     if (heads === undefined) HEADS.set(set, heads = headsOf(set));
     this.#heads = heads;
   }
+}
+
+/** The thresholds that were crossed, each once; nothing if there are none. */
+function writeCrossed(crossed: readonly Threshold[], out: SendBuffer): void {
+  if (crossed.length === 0) return;
+  out.raw(CROSSED);
+  out.text([...new Set(crossed.map(({ text }) => text))].join());
+  out.byte(CLOSE_BRACKET);
 }
 
 function headsOf({ limits }: LimitSet): Heads {

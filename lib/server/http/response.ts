@@ -15,6 +15,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid_json: 400,
   unsupported_protocol: 400,
   validation_error: 400,
+  unknown_field: 400,
   response_too_large: 400,
   unauthorized: 401,
   forbidden: 403,
@@ -114,25 +115,31 @@ function codeOf(first: Uint8Array): ErrorCode | null {
 interface Verdict {
   readonly allowed: boolean;
   readonly retry_after_ms?: number | null;
-  readonly limits: readonly {
-    readonly series: string;
-    readonly max: number | string;
-    readonly carried?: number | string;
-    readonly remaining: number | string;
-    readonly resets_in_ms: number | null;
-  }[];
+  /** Not in brief replies. */
+  readonly limits?: readonly Limit[];
+}
+
+interface Limit {
+  readonly series: string;
+  readonly max: number | string;
+  readonly carried?: number | string;
+  readonly remaining: number | string;
+  readonly resets_in_ms: number | null;
 }
 
 /** The verdict of a reply; null: it is about something else. */
 function verdictOf(line: Uint8Array): Verdict | null {
   const { response } = JSON.parse(decoder.decode(line));
   const isVerdict = typeof response === "object" && response !== null &&
-    typeof response.allowed === "boolean" && Array.isArray(response.limits);
+    typeof response.allowed === "boolean";
   return isVerdict ? response : null;
 }
 
-/** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and when to try again. */
-export function limitHeaders({ allowed, limits, retry_after_ms }: Verdict): Header[] {
+/**
+ * `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), where the reply tells of limits, and
+ * when to try again.
+ */
+export function limitHeaders({ allowed, limits = [], retry_after_ms }: Verdict): Header[] {
   const names = limits.map(({ series }, index) => nameOf(series, index, limits));
   const policies = limits.map(({ max, carried = 0 }, index) => {
     return `${names[index]};q=${integer(Number(max) + Number(carried))}`;
@@ -140,7 +147,7 @@ export function limitHeaders({ allowed, limits, retry_after_ms }: Verdict): Head
   const rates = limits.map(({ remaining, resets_in_ms: ms }, index) => {
     return `${names[index]};r=${integer(remaining)}${ms === null ? "" : `;t=${seconds(ms)}`}`;
   });
-  const headers: Header[] = [
+  const headers: Header[] = limits.length === 0 ? [] : [
     ["ratelimit-policy", policies.join(", ")],
     ["ratelimit", rates.join(", ")],
   ];
@@ -151,7 +158,7 @@ export function limitHeaders({ allowed, limits, retry_after_ms }: Verdict): Head
 }
 
 /** A name for a limit that no other of the list has: that of its tree, if a header can hold it. */
-function nameOf(series: string, index: number, limits: Verdict["limits"]): string {
+function nameOf(series: string, index: number, limits: readonly Limit[]): string {
   const isFirst = limits.findIndex((limit) => limit.series === series) === index;
   if (!/^[\x20-\x7e]*$/.test(series)) return `"limit ${index + 1}"`;
   const name = series.replaceAll(/["\\]/g, "\\$&");

@@ -267,3 +267,49 @@ Deno.test("limiter: a reply that could be too long is refused before anything is
   assertEquals(world.karma.forest.visible(), []);
   assert((await world.ask(line(2))).includes('"allowed":true'));
 });
+
+Deno.test("limiter: brief answers have the tightest remaining and nothing that nobody acts on", async () => {
+  const limited = await Limited.start();
+  const limits = [limit("api", 5), limit("api", 20, { window: { days: 7 } })];
+  const request = { key: 1, cost: 2, limits, reply: "brief" };
+  for (const remaining of [3, 1]) {
+    const text = `{"allowed":true,"denied_by":null,"remaining":${remaining}}`;
+    assertEquals(await limited.consume(request), text);
+  }
+  const refusal = '{"allowed":false,"denied_by":0,"remaining":1,"retry_after_ms":43200000}';
+  assertEquals(await limited.consume(request), refusal);
+  assertEquals(await limited.ask("limit.check", request), refusal);
+  const page = { ...request, key: undefined, keys: [1, 2] };
+  const other = '{"allowed":true,"denied_by":null,"remaining":5}';
+  assertEquals(await limited.ask("limit.check", page), `{"results":[${refusal},${other}]}`);
+  assertEquals(
+    await limited.consume({ ...request, mode: "saturate" }),
+    '{"allowed":true,"applied":1,"denied_by":0,"remaining":0,"retry_after_ms":43200000}',
+  );
+  assert((await limited.consume({ ...request, key: 2, receipt: true })).includes('"receipt":"'));
+  assert((await limited.consume({ ...request, key: 2, reply: "full" })).includes('"limits":['));
+});
+
+Deno.test("limiter: the request that takes the use to a threshold is told so, and no other", async () => {
+  const limited = await Limited.start();
+  const limits = [
+    limit("api", 10, { notify: [0.5, 0.80, 1] }),
+    limit("api", 13, { window: "month", notify: [0.7] }), // 9.1: by the tenth
+    limit("other", 1000),
+  ];
+  const crossed = async (cost: number, rest: RequestLine = {}) => {
+    const answer = JSON.parse(await limited.consume({ key: 1, cost, limits, ...rest }));
+    return answer.crossed ?? answer.limits.map((one: RequestLine) => one.crossed ?? 0);
+  };
+  assertEquals(await crossed(4), [0, 0, 0]);
+  assertEquals(await crossed(1), [[0.5], 0, 0]);
+  assertEquals(await crossed(4), [[0.8], 0, 0]);
+  assertEquals(await crossed(2), [0, 0, 0], "refused");
+  assertEquals(await crossed(1, { reply: "brief" }), [1, 0.7]);
+  assertEquals(await crossed(1, { mode: "force" }), [0, 0, 0]);
+  await limited.ask("counter.decrement", '"series":"api","key":1,"value":11,"bucket":20261123');
+  assertEquals(await crossed(10), [[0.5, 0.8, 1], [0.7], 0], "what was taken back is crossed anew");
+  const repeated = { key: 2, cost: 5, limits, idempotency_key: "k" };
+  const [first, again] = [await limited.consume(repeated), await limited.consume(repeated)];
+  for (const text of [first, again]) assert(text.includes('"crossed":[0.5]'), text);
+});

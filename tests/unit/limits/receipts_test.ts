@@ -1,7 +1,7 @@
 // Receipts: what was charged is given back once, where and when it was charged, as long as receipts
 // are kept, and over restarts.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Random } from "../../support/random.ts";
 import { failure, success, World } from "../../fuzz/limits_world.ts";
 
@@ -184,4 +184,40 @@ Deno.test("receipts: an idempotency key finds no receipt, nor a receipt's text a
   assertEquals(await refund(world, receipt, mine), refunded(true, charge("s", 1, 1), false));
   assertEquals(await refund(world, receipt, mine), refunded(false, charge("s", 1, 1), false));
   assertEquals(world.counted("s", 1n), ["20261123 1"]);
+});
+
+Deno.test("receipts: refunds of parts give back what was charged, and no more in sum", async () => {
+  const world = await started();
+  const limits = [
+    limit("s", 50),
+    limit("t", 50, { cost: 3 }),
+    limit("s", 60, { window: { hours: 5 } }),
+  ];
+  const receipt = await charged(world, { key: 1, cost: 8, limits });
+  const back = (s: number, t: number) => `${charge("s", 1, s)},${charge("t", 1, t)}`;
+  assertEquals(await refund(world, receipt, { amount: 2 }), refunded(true, back(2, 2)));
+  const key = { amount: 2, idempotency_key: "part" };
+  assertEquals(await refund(world, receipt, key), refunded(true, back(2, 1), false));
+  assertEquals(await refund(world, receipt, key), refunded(true, back(2, 1), true));
+  const check = JSON.stringify({ v: 2, op: "limit.check", key: 1, limits });
+  assertMatch(await world.ask(check), /"used":4.*"used":0.*"used":4/);
+  await world.ask('{"v":2,"op":"counter.decrement","series":"s","key":1,"value":1}');
+  assertEquals(await refund(world, receipt, { amount: 99 }), refunded(true, back(3, 0)));
+  for (const rest of [{}, { amount: 1 }]) {
+    assertEquals(await refund(world, receipt, rest), refunded(false, back(7, 3)), "all together");
+  }
+  assertEquals([world.counted("s", 1n), world.counted("t", 1n)], [[], []]);
+  world.check();
+});
+
+Deno.test("receipts: refunds of parts survive restarts", async () => {
+  const world = await started();
+  const receipt = await charged(world, { key: 1, cost: 8, limits: [limit("s", 50)] });
+  for (const amount of [3, 4]) {
+    assertEquals(await refund(world, receipt, { amount }), refunded(true, charge("s", 1, amount)));
+    await world.restart(new Random(1), "UTC");
+  }
+  assertEquals(await refund(world, receipt), refunded(true, charge("s", 1, 1)));
+  await world.restart(new Random(1), "UTC");
+  assertEquals(await refund(world, receipt, { amount: 1 }), refunded(false, charge("s", 1, 8)));
 });

@@ -1,7 +1,7 @@
 // Requests about limits: everything that can be wrong with one, by its sentence and code, and that
 // what is refused changes nothing.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { World } from "../../../fuzz/limits_world.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12);
@@ -118,6 +118,20 @@ const BOTH: [members: string, sentence: string][] = [
   [`"key":1,"mode":"maybe",${LIMITS}`, MODE],
   [`"key":1,"mode":"",${LIMITS}`, MODE],
   [`"key":1,"mode":1,${LIMITS}`, MODE],
+  [`"key":1,${LIMITS},"reply":1`, 'Field reply must be "full" or "brief"'],
+  [`"key":1,${LIMITS},"reply":"short"`, 'Field reply must be "full" or "brief"'],
+  ...['"x"', "1", "{}", "[true]"].map((notify): [string, string] => [
+    limitWith(`"series":"s","max":5,"window":"day","notify":${notify}`),
+    "Field limits[].notify must be a list of numbers",
+  ]),
+  ...["0", "0.0", "1.1", "2", "0.1234567", "1e-1"].map((part): [string, string] => [
+    limitWith(`"series":"s","max":5,"window":"day","notify":[0.5,${part}]`),
+    "Field limits[].notify has parts above 0, up to 1, of six decimals",
+  ]),
+  [
+    limitWith(`"series":"s","max":5,"window":"day","notify":[${"1,".repeat(8)}1]`),
+    "Field limits[].notify has up to 8 parts",
+  ],
   // The first that is wrong in the order of fields is told; what only says nothing good comes last.
   [`"key":-1,"cost":-1,"mode":1`, `Field key ${NEGATIVE}`],
   [`"key":1,"cost":-1,"limits":[]`, `Field cost ${NEGATIVE}`],
@@ -128,7 +142,6 @@ const BOTH: [members: string, sentence: string][] = [
 const CONSUME: [members: string, sentence: string][] = [
   [LIMITS, "Field key is required"],
   [`"limits":[${ONE},{"series":"s","max":5,"window":"day","key":1}]`, "Field key is required"],
-  [`"keys":[1],${LIMITS}`, "Field key is required"],
   [`"key":1,"receipt":1,${LIMITS}`, "Field receipt must be true or false"],
   [`"key":1,"receipt":"true",${LIMITS}`, "Field receipt must be true or false"],
   [`"key":1,"receipt":null,${LIMITS}`, "Field receipt must be true or false"],
@@ -161,6 +174,9 @@ const REFUND: [members: string, sentence: string][] = [
   [',"receipt":true', "Field receipt is required"],
   [',"receipt":5', "Field receipt is required"],
   [`,"receipt":"${"r".repeat(257)}"`, "Field receipt exceeds max size"],
+  [`,"receipt":"r","amount":-1`, `Field amount ${NEGATIVE}`],
+  [`,"receipt":"r","amount":null`, `Field amount ${U64}`],
+  [`,"receipt":"r","amount":0`, "Field amount must be greater than 0"],
 ];
 
 function failure(code: string, sentence: string): string {
@@ -210,6 +226,33 @@ Deno.test("limit fields: what is not there, or not to be said", async () => {
   }
 });
 
+Deno.test("limit fields: a member that is not known is refused by its name, read before or not", async () => {
+  const world = await started();
+  const limit = (more: string) => `"limits":[{"series":"s","max":5,"window":"day"${more}}]`;
+  const windowOf = (text: string) => `"limits":[{"series":"s","max":5,"window":${text}}]`;
+  const TABLE: [op: string, members: string, name: string][] = [
+    ["consume", `"key":1,"amout":2,${LIMITS}`, "amout"],
+    ["consume", `"key":1,"value":2,${LIMITS}`, "value"], // of other operations
+    ["consume", `"keys":[1],${LIMITS}`, "keys"],
+    ["consume", `"key":1,"limts":[]`, "limts"],
+    ["consume", `"key":1,${limit(',"costs":3')}`, "limits[].costs"],
+    ["consume", `"key":1,${limit(',"carry":{"max":1,"min":0}')}`, "limits[].carry.min"],
+    ["consume", `"key":1,${windowOf('{"hours":5,"form":"first_use"}')}`, "limits[].window.form"],
+    ["check", `"key":1,"receipt":true,${LIMITS}`, "receipt"],
+    ["check", `"key":1,"${"x".repeat(100)}":true,${LIMITS}`, "x".repeat(64)],
+    ["refund", `"receipt":"r","cost":1`, "cost"],
+  ];
+  for (let round = 0; round < 20; round++) {
+    for (const [op, members, name] of TABLE) {
+      const text = await world.ask(`{"v":2,"op":"limit.${op}",${members}}`);
+      assertEquals(text, failure("unknown_field", `Field ${name} is unknown to limit.${op}`));
+    }
+  }
+  assertEquals(world.karma.forest.visible(), []);
+  const others = '{"v":2,"op":"counter.increment","series":"s","key":1,"note":{}}'; // as Karma 1.x
+  for (let round = 0; round < 20; round++) assertMatch(await world.ask(others), /"success":true/);
+});
+
 Deno.test("limit fields: shapes that are good", async () => {
   const world = await started();
   const GOOD = [
@@ -221,8 +264,8 @@ Deno.test("limit fields: shapes that are good", async () => {
     `"key":1,"mode":"force","mode":"reject",${LIMITS}`,
     `"limits":[{"series":"s","max":5,"window":"day","key":1}],"key":9`,
     limitWith('"tree":"s","max":"0","window":"total"'),
-    limitWith('"series":"t","tree":"s","max":5,"window":{"days":36525},"note":{"x":[]}'),
-    limitWith('"window":{"month_from":31,"note":1},"max":5,"series":"s","max":6'),
+    limitWith('"series":"t","tree":"s","max":5,"window":{"days":36525}'),
+    limitWith('"window":{"month_from":31},"max":5,"series":"s","max":6'),
     // Different costs of one series for different keys.
     `"key":1,"limits":[${ONE},{"series":"s","max":5,"window":"day","cost":2,"key":2}]`,
     // One cost, said twice.

@@ -5,7 +5,8 @@ import { assertEquals } from "@std/assert";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
 import type { Limit } from "../../../../lib/command/limits.ts";
 import { LimitList } from "../../../../lib/protocol/json/limit_list.ts";
-import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER } from "../../../../lib/protocol/json/members.ts";
+import { RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { Value } from "../../../../lib/protocol/json/value.ts";
 import { faultOf } from "../../../support/codec.ts";
 

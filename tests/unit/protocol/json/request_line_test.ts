@@ -17,7 +17,8 @@ import {
   TRUE,
 } from "../../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
-import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER } from "../../../../lib/protocol/json/members.ts";
+import { RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { faultOf } from "../../../support/codec.ts";
 
 const NAMES = ["command", "tree_name", "key", "time_from", "time_to"];

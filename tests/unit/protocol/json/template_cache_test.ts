@@ -12,7 +12,8 @@ import {
 } from "../../../../lib/bytes/json_scanner.ts";
 import { LimitSet } from "../../../../lib/command/limits.ts";
 import { Template, TemplateCache } from "../../../../lib/protocol/json/template_cache.ts";
-import { DecodeCaches, MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER } from "../../../../lib/protocol/json/members.ts";
+import { DecodeCaches, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { Random } from "../../../support/random.ts";
 import { faultOf } from "../../../support/codec.ts";
 
@@ -123,7 +124,10 @@ Deno.test("forms: tokens, keys of what is done once, and unknown limits are not 
 Deno.test("forms: of those that begin alike the latest few are kept", () => {
   const forms = new TemplateCache();
   const line = lineOf(encoder.encode('{"v":2,"op":"counter.increment","series":"t","key":1}'));
-  const all: Template[] = Array.from({ length: 20 }, () => ({ parts: [], limits: null }));
+  const all: Template[] = Array.from(
+    { length: 20 },
+    () => ({ parts: [], limits: null, unknown: null }),
+  );
   for (const form of all) forms.keep(form, line);
   const kept = forms.like(line);
   assert(kept.length > 1 && kept.length < 20);

@@ -4,7 +4,8 @@ import { lineOf } from "../../../../lib/bytes/line.ts";
 import { assertEquals } from "@std/assert";
 import { JsonScanner } from "../../../../lib/bytes/json_scanner.ts";
 import { u64ToBigInt } from "../../../../lib/bytes/u64.ts";
-import { MEMBER, RequestLine } from "../../../../lib/protocol/json/request_line.ts";
+import { MEMBER } from "../../../../lib/protocol/json/members.ts";
+import { RequestLine } from "../../../../lib/protocol/json/request_line.ts";
 import { BAD_DAY, Value } from "../../../../lib/protocol/json/value.ts";
 
 const encoder = new TextEncoder();

@@ -82,6 +82,11 @@ Deno.test("response: a refusal by a limit is 429 only where that was asked for",
     const line = `{"protocol_version":2,"success":true,"response":${response},"error_code":null}\n`;
     assertEquals(respond(line, true).status, 200, response);
   }
+  const brief = '{"protocol_version":2,"success":true,"response":' +
+    '{"allowed":false,"denied_by":0,"remaining":0,"retry_after_ms":1500},"error_code":null}\n';
+  const refused = respond(brief, true);
+  assertEquals([refused.status, refused.headers.get("retry-after")], [429, "2"]);
+  assertEquals(refused.headers.has("ratelimit"), false);
 });
 
 Deno.test("response: the headers about limits, as the draft of the IETF has them", () => {
