@@ -50,8 +50,10 @@ const STEPS_MS = [
 
 interface Receipt {
   readonly day: number;
-  /** What was charged; once it is refunded, what was given back. */
-  charges: readonly Charge[];
+  readonly charges: readonly Charge[];
+  /** Of each charge, what refunds have not asked for yet, and what they gave back in all. */
+  readonly left: bigint[];
+  readonly given: bigint[];
   /** The trees that were charged, as they were then. */
   readonly trees: readonly unknown[];
   readonly created: number;
@@ -172,13 +174,15 @@ class History {
     for (const { series, key, amount } of charges) {
       model.add(series, key, here.today, amount);
     }
-    let response = model.answer(question, judgement, here);
+    let response = model.answer(question, judgement, here, isCharged ? charges : []);
     if (isCharged && body.includes('"receipt":true')) {
       const receipt = /"receipt":"([0-9a-f-]{36})"/.exec(text)?.[1] ?? "none";
       response += `,"receipt":"${receipt}"`;
       const [day, created] = [here.today, this.#world.seconds];
       const trees = charges.map(({ series }) => model.trees.get(series));
-      this.#receipts.set(receipt, { day, charges, trees, created, isRefunded: false });
+      const left = charges.map(({ amount }) => amount);
+      const given = charges.map(() => 0n);
+      this.#receipts.set(receipt, { day, charges, left, given, trees, created, isRefunded: false });
       this.#kept.add(`receipt ${receipt}`, created);
     }
     response += "}";
@@ -187,7 +191,8 @@ class History {
       this.#kept.add(id, this.#world.seconds);
       this.#once.set(id, { question, body, response });
     }
-    if (this.#random.chance(0.15)) await this.#proofs.prove(question, JSON.parse(response).limits);
+    if (question.isBrief || !this.#random.chance(0.15)) return;
+    await this.#proofs.prove(question, JSON.parse(response).limits);
   }
 
   async #check(): Promise<void> {
@@ -199,7 +204,8 @@ class History {
     if (fault !== null) return assertEquals(text, failure("validation_error", fault));
     const response = this.#model.checked(question, this.#world.here(question.zone));
     assertEquals(text, success(response, null));
-    if (this.#random.chance(0.3)) await this.#proofs.prove(question, JSON.parse(response).limits);
+    if (question.isBrief || !this.#random.chance(0.3)) return;
+    await this.#proofs.prove(question, JSON.parse(response).limits);
   }
 
   async #checkMany(): Promise<void> {
@@ -222,32 +228,37 @@ class History {
     if (this.#receipts.size === 0) return;
     const recent = [...this.#receipts].slice(-6);
     const [name, receipt] = random.pick(recent);
-    const once = random.chance(0.3) ? `,"idempotency_key":"refund ${random.below(9999)}"` : "";
-    const text = await this.#world.ask(`{"v":2,"op":"limit.refund","receipt":"${name}"${once}}`);
+    const once = random.chance(0.3) ? `,"idempotency_key":"refund ${++this.#ids}"` : "";
+    const part = random.chance(0.4) ? random.pick(this.#plan.costs) || 1n : null;
+    const amount = part === null ? "" : `,"amount":${part}`;
+    const request = `{"v":2,"op":"limit.refund","receipt":"${name}"${amount}${once}}`;
+    const text = await this.#world.ask(request);
     if (!this.#kept.has(`receipt ${name}`, this.#world.seconds)) {
       return assertEquals(text, failure("not_found", `Receipt \\"${name}\\" not found`));
     }
-    if (!receipt.isRefunded) {
-      receipt.charges = receipt.charges.map((charge, index) => {
-        const { series, key, amount } = charge;
-        const isThere = this.#model.trees.get(series) === receipt.trees[index];
-        const held = isThere ? this.#model.counter(series, key).get(receipt.day) ?? 0n : 0n;
-        return { ...charge, amount: held < amount ? held : amount };
-      });
-    }
-    const charges = receipt.charges.map(({ series, key, amount }) => {
-      return `{"series":${JSON.stringify(series)},"key":${key},"amount":${amount}}`;
+    const { left, given, isRefunded } = receipt;
+    const told = receipt.charges.map(({ series, key }, index) => {
+      if (isRefunded) return given[index];
+      const isThere = this.#model.trees.get(series) === receipt.trees[index];
+      const held = isThere ? this.#model.counter(series, key).get(receipt.day) ?? 0n : 0n;
+      const due = part !== null && part < left[index] ? part : left[index];
+      left[index] -= due;
+      return held < due ? held : due;
     });
-    const response = `{"refunded":${!receipt.isRefunded},"day":${
+    const charges = receipt.charges.map(({ series, key }, index) => {
+      return `{"series":${JSON.stringify(series)},"key":${key},"amount":${told[index]}}`;
+    });
+    const response = `{"refunded":${!isRefunded},"day":${
       days.number(receipt.day)
     },"charges":[${charges}]}`;
     assertEquals(text, success(response, once === "" ? null : false));
-    if (receipt.isRefunded) return;
-    receipt.isRefunded = true;
+    if (isRefunded) return;
+    receipt.isRefunded = left.every((rest) => rest === 0n);
     this.#kept.add(`receipt ${name}`, receipt.created);
-    for (const { series, key, amount } of receipt.charges) {
-      if (amount > 0n) this.#model.subtract(series, key, receipt.day, amount);
-    }
+    receipt.charges.forEach(({ series, key }, index) => {
+      given[index] += told[index];
+      if (told[index] > 0n) this.#model.subtract(series, key, receipt.day, told[index]);
+    });
   }
 
   /** Sends again what was sent under an idempotency key, or something else under it. */

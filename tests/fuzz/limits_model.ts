@@ -34,6 +34,8 @@ export interface Limit {
   readonly cost?: bigint;
   /** How much the window before may leave to the next. */
   readonly carry?: bigint;
+  /** Parts of the max that somebody wants to be told of, as they are told. */
+  readonly notify?: readonly string[];
 }
 
 export interface Question {
@@ -43,6 +45,7 @@ export interface Question {
   readonly mode: "reject" | "saturate" | "force";
   /** Where it is asked; nowhere: where the server is. */
   readonly zone?: string;
+  readonly isBrief?: boolean;
 }
 
 export interface Charge {
@@ -218,10 +221,28 @@ export class Model {
     return `${this.answer(question, this.judge(question, today), { zone, today, ms })}}`;
   }
 
-  /** What both `consume` and `check` answer, without the end. */
-  answer(question: Question, judgement: Judgement, { zone, today, ms }: Here): string {
+  /** Which parts of its max a limit was taken to by a charge that was just made, as they are told. */
+  #crossed(limit: Limit, key: bigint, today: number, charges: readonly Charge[]): string[] {
+    const charge = charges.find((one) => one.series === limit.series && one.key === key);
+    const used = this.used(limit, key, today);
+    const before = used - (charge?.amount ?? 0n);
+    return [...new Set(limit.notify)].filter((part) => {
+      const millionths = BigInt(Math.round(1e6 * Number(part))) * this.most(limit, key, today);
+      return 1_000_000n * before < millionths && 1_000_000n * used >= millionths;
+    });
+  }
+
+  /** What both `consume`, which has just made charges, and `check` answer, without the end. */
+  answer(
+    question: Question,
+    judgement: Judgement,
+    { zone, today, ms }: Here,
+    charges: readonly Charge[] = [],
+  ): string {
     const { isAllowed, applied, deniedBy, hasRefused } = judgement;
     let retryMs: number | null = ms;
+    let tightest = U64_MAX;
+    const parts = new Set<string>();
     const limits = question.limits.map((limit, index) => {
       const key = limit.key ?? question.key;
       const used = this.used(limit, key, today);
@@ -242,11 +263,20 @@ export class Model {
         if (wait === null) retryMs = null;
         else if (retryMs !== null) retryMs = Math.max(retryMs, ms + wait);
       }
-      return `${text}}`;
+      const crossed = this.#crossed(limit, key, today, charges);
+      for (const part of crossed) parts.add(part);
+      tightest = least(tightest, remaining);
+      return `${text}${crossed.length > 0 ? `,"crossed":[${crossed}]` : ""}}`;
     });
-    return `{"allowed":${isAllowed},"applied":${applied},` +
-      `"denied_by":${deniedBy < 0 ? null : deniedBy},"limits":[${limits.join()}]` +
-      (deniedBy < 0 ? "" : `,"retry_after_ms":${retryMs === null ? null : retryMs - ms}`);
+    const retry = deniedBy < 0 ? "" : `,"retry_after_ms":${retryMs === null ? null : retryMs - ms}`;
+    const appliedText = `,"applied":${applied}`;
+    const deniedText = `,"denied_by":${deniedBy < 0 ? null : deniedBy}`;
+    if (question.isBrief) {
+      return `{"allowed":${isAllowed}${question.mode === "saturate" ? appliedText : ""}` +
+        `${deniedText},"remaining":${tightest}${retry}` +
+        (parts.size > 0 ? `,"crossed":[${[...parts]}]` : "");
+    }
+    return `{"allowed":${isAllowed}${appliedText}${deniedText},"limits":[${limits}]${retry}`;
   }
 }
 

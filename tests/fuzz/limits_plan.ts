@@ -86,11 +86,17 @@ function drawList(plan: Drawn, random: Random): Limit[] {
       series,
       max: random.pick(plan.maxima),
       ...drawWindowAndCarry(plan, random),
+      notify: random.chance(0.2) ? drawParts(random) : undefined,
       key: random.chance(ownKeys) ? random.pick(plan.keys) : undefined,
       // Now and then one that contradicts the others.
       cost: hasCost.get(series)! && !random.chance(0.02) ? costs.get(series) : undefined,
     };
   });
+}
+
+function drawParts(random: Random): string[] {
+  const parts = ["0.000001", "0.1", "0.333333", "0.5", "0.8", "1"];
+  return parts.filter(() => random.chance(0.5)).concat(random.pick(parts)).slice(0, 8);
 }
 
 /** Something may be carried over to windows of the calendar, and once in a while to others, which is refused. */
@@ -126,7 +132,15 @@ export function drawQuestion(plan: Plan, random: Random): Question {
   const mode = random.pick(
     ["reject", "reject", "reject", "saturate", "saturate", "force"] as const,
   );
-  return { key: random.pick(plan.keys), cost, limits, mode, zone: random.pick(plan.zones) };
+  const isBrief = random.chance(0.2);
+  return {
+    key: random.pick(plan.keys),
+    cost,
+    limits,
+    mode,
+    zone: random.pick(plan.zones),
+    isBrief,
+  };
 }
 
 /** What is wrong with a question, if anything is. */
@@ -154,25 +168,27 @@ export function textOfQuestion(
   texts: Plan["texts"],
   subject?: string,
 ) {
-  const { key, cost, limits, mode, zone } = question;
+  const { key, cost, limits, mode, zone, isBrief } = question;
   const list = texts.get(limits) ?? `[${limits.map((limit) => textOfLimit(limit, random))}]`;
   if (random.chance(0.8)) texts.set(limits, list);
   const members = [subject ?? `"key":${number(key, random)}`, `"limits":${list}`];
   if (cost !== 1n || random.chance(0.5)) members.push(`"cost":${number(cost, random)}`);
   if (mode !== "reject" || random.chance(0.5)) members.push(`"mode":"${mode}"`);
   if (zone !== undefined) members.push(`"timezone":${timeZone(zone, random)}`);
+  if (isBrief || random.chance(0.1)) members.push(`"reply":"${isBrief ? "brief" : "full"}"`);
   // In any order: the last comes first, or not.
   return (random.chance(0.5) ? members : members.toReversed()).join();
 }
 
-function textOfLimit({ series, max, window, key, cost, carry }: Limit, random: Random): string {
+function textOfLimit(limit: Limit, random: Random): string {
+  const { series, max, window, key, cost, carry, notify } = limit;
   const name = random.chance(0.2) ? escaped(series) : JSON.stringify(series);
   const members = [`"series":${name}`, `"max":${number(max, random)}`];
   members.push(`"window":${JSON.stringify(window)}`);
   if (carry !== undefined) members.push(`"carry":{"max":${number(carry, random)}}`);
   if (key !== undefined) members.push(`"key":${number(key, random)}`);
   if (cost !== undefined) members.push(`"cost":${number(cost, random)}`);
-  if (random.chance(0.1)) members.push('"note":[{"of":"no concern"}]');
+  if (notify !== undefined) members.push(`"notify":[${notify}]`);
   if (random.chance(0.3)) members.reverse();
   return random.chance(0.2) ? `{ ${members.join(" , ")} }` : `{${members}}`;
 }
