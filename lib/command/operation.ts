@@ -77,7 +77,7 @@ export interface Operation {
   readonly v1?: WordsV1;
   readonly v2?: WordsV2;
   /** What the command is called in RESP. */
-  readonly resp?: string;
+  readonly resp: string;
 }
 
 type Fingerprint =
@@ -222,6 +222,7 @@ const ROWS = [
     access: "read",
     fields: ["range?", "counters"],
     v2: { ops: ["counter.multi_sum"], label: "multi_sum" },
+    resp: "KARMA.SUMACROSS",
   },
   {
     id: "find",
@@ -319,6 +320,7 @@ const ROWS = [
       label: "delete_before",
       missing: "refuse",
     },
+    resp: "KARMA.DELBEFORE",
   },
   {
     id: "treeInfo",
@@ -357,6 +359,7 @@ const ROWS = [
     fingerprint: "limits",
     isStrict: true,
     v2: { ops: ["limit.consume"], label: "limit_consume", missing: "create" },
+    resp: "KARMA.CONSUME",
   },
   {
     id: "checkLimits",
@@ -364,6 +367,7 @@ const ROWS = [
     fields: ["subject", "cost?", "limits", "limitMode?", "replyForm?"],
     isStrict: true,
     v2: { ops: ["limit.check"], label: "limit_check" },
+    resp: "KARMA.CHECK",
   },
   {
     id: "refund",
@@ -372,30 +376,35 @@ const ROWS = [
     fingerprint: "receipt",
     isStrict: true,
     v2: { ops: ["limit.refund"], label: "limit_refund" },
+    resp: "KARMA.REFUND",
   },
   {
     id: "ingestBegin",
     access: "write",
     fields: ["stream", "mode", "granularity?"],
     v2: { ops: ["ingest.begin"], label: "ingest_begin" },
+    resp: "KARMA.INGESTBEGIN",
   },
   {
     id: "ingestChunk",
     access: "write",
     fields: ["tree", "stream", "sequence", "items"],
     v2: { ops: ["ingest.chunk"], label: "ingest_chunk", missing: "create" },
+    resp: "KARMA.INGESTCHUNK",
   },
   {
     id: "ingestCommit",
     access: "write",
     fields: ["stream"],
     v2: { ops: ["ingest.commit"], label: "ingest_commit" },
+    resp: "KARMA.INGESTCOMMIT",
   },
   {
     id: "ingestAbort",
     access: "write",
     fields: ["stream"],
     v2: { ops: ["ingest.abort"], label: "ingest_abort" },
+    resp: "KARMA.INGESTABORT",
   },
   {
     id: "dump",
@@ -403,6 +412,7 @@ const ROWS = [
     fields: ["tree"],
     v1: { command: "dump", missing: "refuse", absent: "not found" },
     v2: { ops: ["snapshot.create"], label: "dump", missing: "refuse" },
+    resp: "KARMA.SNAPSHOT",
   },
   {
     id: "dumpAll",
@@ -410,6 +420,7 @@ const ROWS = [
     fields: [],
     v1: { command: "dump_all", isAwaited: false },
     v2: { ops: ["snapshot.create_all"], label: "dump_all" },
+    resp: "KARMA.SNAPSHOTALL",
   },
   {
     id: "dumps",
@@ -418,6 +429,7 @@ const ROWS = [
     page: { max: 10_000, fallback: 0 },
     v1: { command: "dumps" },
     v2: { ops: ["snapshot.list"], label: "dumps" },
+    resp: "KARMA.SNAPSHOTS",
   },
   {
     id: "load",
@@ -425,6 +437,7 @@ const ROWS = [
     fields: ["file"],
     v1: { command: "load", absent: "not exists" },
     v2: { ops: ["snapshot.load"], label: "load" },
+    resp: "KARMA.SNAPSHOTLOAD",
   },
   {
     id: "snapshotInfo",
@@ -432,18 +445,21 @@ const ROWS = [
     fields: ["limit?", "after?"],
     page: { max: 10_000, fallback: 0 },
     v2: { ops: ["snapshot.info"], label: "snapshot_info" },
+    resp: "KARMA.SNAPSHOTINFO",
   },
   {
     id: "verify",
     access: "admin",
     fields: [],
     v2: { ops: ["snapshot.verify"], label: "verify" },
+    resp: "KARMA.SNAPSHOTVERIFY",
   },
   {
     id: "fetch",
     access: "read",
     fields: ["file"],
     v2: { ops: ["snapshot.fetch"], label: "snapshot_fetch" },
+    resp: "KARMA.SNAPSHOTFETCH",
   },
   {
     id: "fetchChunk",
@@ -451,12 +467,14 @@ const ROWS = [
     fields: ["file", "offset?", "limit?"],
     page: { max: 524_288, fallback: 262_144 },
     v2: { ops: ["snapshot.fetch_chunk"], label: "snapshot_fetch_chunk" },
+    resp: "KARMA.SNAPSHOTCHUNK",
   },
   {
     id: "backupBegin",
     access: "admin",
     fields: [],
     v2: { ops: ["backup.begin"], label: "backup_begin" },
+    resp: "KARMA.BACKUPBEGIN",
   },
   {
     id: "backupRead",
@@ -464,12 +482,14 @@ const ROWS = [
     fields: ["offset?", "limit?"],
     page: { max: 524_288, fallback: 262_144 },
     v2: { ops: ["backup.read"], label: "backup_read" },
+    resp: "KARMA.BACKUPREAD",
   },
   {
     id: "backupEnd",
     access: "admin",
     fields: [],
     v2: { ops: ["backup.end"], label: "backup_end" },
+    resp: "KARMA.BACKUPEND",
   },
   {
     id: "prune",
@@ -477,24 +497,28 @@ const ROWS = [
     fields: ["time", "limit?"],
     page: { max: 100_000, fallback: 0 },
     v2: { ops: ["idempotency.prune"], label: "idempotency_prune" },
+    resp: "KARMA.PRUNE",
   },
   {
     id: "checkpoint",
     access: "write",
     fields: ["source", "progress"],
     v2: { ops: ["recovery.checkpoint"], label: "recovery_checkpoint" },
+    resp: "KARMA.CHECKPOINT",
   },
   {
     id: "checkpoints",
     access: "read",
     fields: ["source?"],
     v2: { ops: ["recovery.status"], label: "recovery_status" },
+    resp: "KARMA.CHECKPOINTS",
   },
   {
     id: "reconcile",
     access: "admin",
     fields: ["report"],
     v2: { ops: ["reconciliation.report"], label: "reconciliation_report" },
+    resp: "KARMA.RECONCILE",
   },
   {
     id: "replication",
@@ -502,6 +526,7 @@ const ROWS = [
     fields: ["limit?", "after?"],
     page: { max: 10_000, fallback: 0 },
     v2: { ops: ["replication.status"], label: "replication_status" },
+    resp: "KARMA.REPLICATION",
   },
 ] as const;
 
@@ -512,7 +537,6 @@ const SHAPE = {
   fingerprint: undefined,
   isStrict: undefined,
   v1: undefined,
-  resp: undefined,
 };
 
 export const OPERATIONS: readonly Operation[] = ROWS.map((row, index) => {

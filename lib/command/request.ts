@@ -41,7 +41,7 @@ export class Request {
   /** Who asks, in protocols in which that outlasts a request. */
   peer: Peer | null = null;
   /** How the reply is to be written, in protocols that have several ways to write one. */
-  form: "plain" | "info" | "size" = "plain";
+  form: "plain" | "info" | "size" | "throttle" = "plain";
   /** Whether bytes and time of the reply are bounded: by `--max-response-bytes` and `--query-timeout`. */
   isBounded = true;
   /** The span of the id that the reply is to have, and whether it is a string; empty: there is none. */

@@ -3,7 +3,8 @@
 // Invariant: for each limit it holds how much is used, the moment at which that falls by itself, and, if the
 // limit refused, the moment from which the cost fits. The verdict of a single key is reused.
 
-import { Limits, LIMITS_MAX } from "./limits.ts";
+import { LANE, LANE_MAX } from "../bytes/mod.ts";
+import { Limits, LIMITS_MAX, MAX } from "./limits.ts";
 import type { Threshold } from "./threshold.ts";
 
 /** Stands for a moment that never comes. */
@@ -35,6 +36,8 @@ export class Verdict {
   /** The receipt's text; empty if there is none. */
   receipt = "";
   #limits = new Limits();
+  readonly #rest = new Uint32Array(2);
+  readonly #least = new Uint32Array(2);
 
   get limits(): Limits {
     return this.#limits;
@@ -48,5 +51,46 @@ export class Verdict {
     this.isPart = isPart;
     if (this.crossed.length > 0) this.crossed.length = 0;
     this.receipt = "";
+  }
+
+  /** The lanes of what a limit leaves. Ours, until the next call. */
+  remaining(index: number): Uint32Array {
+    const limits = this.#limits;
+    const { used, carried } = this;
+    let maxLo = limits.lo(index, MAX);
+    let maxHi = limits.hi(index, MAX);
+    const { max, carry } = limits.set.limits[index];
+    if (carry !== null) { // of several verdicts on the same limits each has its own
+      const sumLo = max[0] + carried[2 * index];
+      maxLo = sumLo % LANE;
+      maxHi = max[1] + carried[2 * index + 1] + (sumLo >= LANE ? 1 : 0);
+    }
+    const usedLo = used[2 * index];
+    const borrow = maxLo < usedLo ? 1 : 0;
+    const restHi = maxHi - used[2 * index + 1] - borrow;
+    const rest = this.#rest;
+    rest[0] = restHi < 0 ? 0 : maxLo - usedLo + borrow * LANE;
+    rest[1] = Math.max(0, restHi);
+    return rest;
+  }
+
+  /** The lanes of what the limit leaves that leaves least. */
+  leastRemaining(): Uint32Array {
+    const least = this.#least;
+    least.fill(LANE_MAX);
+    for (let index = 0; index < this.#limits.count; index++) {
+      const rest = this.remaining(index);
+      if (rest[1] < least[1] || rest[1] === least[1] && rest[0] < least[0]) least.set(rest);
+    }
+    return least;
+  }
+
+  /** In how many milliseconds all limits that refused have room, or NEVER. */
+  retryAfterMs(): number {
+    let last = this.nowMs;
+    for (let index = 0; index < this.#limits.count; index++) {
+      if (this.hasRefused[index]) last = Math.max(last, this.retryAtMs[index]);
+    }
+    return last - this.nowMs;
   }
 }

@@ -15,13 +15,13 @@ import {
 } from "../../bytes/mod.ts";
 import {
   type Field,
-  FILE_NAME_BYTES_MAX,
   KEY,
   ordinal,
   RANGE_DAYS_MAX,
   type Request,
   VALUE,
 } from "../../command/mod.ts";
+import { fileFault } from "../file_rule.ts";
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
@@ -243,13 +243,8 @@ export class Fields {
     if (value.kind !== STRING) return "Field file is required";
     request.nameStart = value.start;
     request.nameEnd = value.end;
-    const file = value.text() ?? "/";
-    if (file === "") this.valueError ??= "Field file must not be empty";
-    else if (/[/\0]/.test(file)) this.valueError ??= "Field file must be a snapshot basename";
-    else if (!file.endsWith(".tree")) this.valueError ??= "Field file must end with .tree";
-    else if (request.operation.id === "load" && value.end - value.start > FILE_NAME_BYTES_MAX) {
-      this.valueError ??= "Field file must name a dump file";
-    }
+    const fault = fileFault(value.text(), value.end - value.start, request.operation.id);
+    if (fault !== null) this.valueError ??= fault;
     return null;
   }
 

@@ -4,16 +4,8 @@
 // shape that is not allowed in `later`.
 
 import { ABSENT, ARRAY, FALSE, STRING, TRUE, u64ToBigInt } from "../../bytes/mod.ts";
-import {
-  COST,
-  type Field,
-  KEY,
-  KEY_WORDS,
-  type LimitMode,
-  type Limits,
-  type Request,
-  VALUE,
-} from "../../command/mod.ts";
+import { type Field, KEY, type LimitMode, type Request, VALUE } from "../../command/mod.ts";
+import { areCostsAgreed, haveOneCost } from "../limit_costs.ts";
 import { LimitList } from "./limit_list.ts";
 import { Lists } from "./lists.ts";
 import { MEMBER } from "./members.ts";
@@ -193,38 +185,4 @@ export class LimitFields {
     request.details.set("receipt", value.text() ?? "");
     return null;
   }
-}
-
-/** Whether all limits have one cost, of which a part can be applied to all. */
-function haveOneCost({ limits }: Request): boolean {
-  for (let index = 1; index < limits.count; index++) {
-    if (!isSameCost(limits, 0, index)) return false;
-  }
-  return true;
-}
-
-/** Whether limits on one counter have one cost, which is charged once, whichever key is asked about. */
-function areCostsAgreed({ limits, hasKeys, items, bytes }: Request): boolean {
-  const { count, words } = items;
-  if (!hasKeys || count === 0) return isCostAgreed(limits);
-  let areAgreed = true;
-  for (let index = 0; index < count && areAgreed; index++) {
-    const [lo, hi] = words.subarray(KEY_WORDS * index);
-    if (items.isName(index)) limits.useKey(0, 0, bytes.slice(lo, hi));
-    else limits.useKey(lo, hi);
-    areAgreed = isCostAgreed(limits);
-  }
-  limits.useKey(0, 0);
-  return areAgreed;
-}
-
-function isCostAgreed(limits: Limits): boolean {
-  for (let index = 1; index < limits.count; index++) {
-    if (!isSameCost(limits, limits.first(index), index)) return false;
-  }
-  return true;
-}
-
-function isSameCost(limits: Limits, a: number, b: number): boolean {
-  return limits.lo(a, COST) === limits.lo(b, COST) && limits.hi(a, COST) === limits.hi(b, COST);
 }

@@ -13,17 +13,16 @@
 // Trade-off: the constant parts of a list of limits, and the moments at which days begin, are kept as bytes, since
 // clients send the same limits again and again.
 
-import { LANE, LANE_MAX, SendBuffer } from "../../bytes/mod.ts";
+import { LANE, SendBuffer } from "../../bytes/mod.ts";
 import {
   type Limits,
   type LimitSet,
-  MAX,
   NEVER,
   type Threshold,
   THRESHOLDS_MAX,
   type Verdict,
 } from "../../command/mod.ts";
-import { Moments } from "./moments.ts";
+import { Moments } from "../moments.ts";
 
 const encoder = new TextEncoder();
 const ALLOWED = encoder.encode('{"allowed":true');
@@ -63,10 +62,8 @@ export class VerdictWriter {
   /** The limits of the last verdict: the next one mostly has the same. */
   #set: LimitSet | null = null;
   #heads: Heads = { heads: [], bytes: 0 };
-  readonly #rest = new Uint32Array(2);
-  readonly #least = new Uint32Array(2);
-  readonly #resets = new Moments(RESETS);
-  readonly #retries = new Moments(RETRY);
+  readonly #resets = new Moments(momentText(RESETS));
+  readonly #retries = new Moments(momentText(RETRY));
 
   /** The most bytes of a reply with a verdict on these limits. */
   bytesMax(limits: Limits): number {
@@ -95,12 +92,7 @@ export class VerdictWriter {
       out.decimal(applied[0], applied[1]);
     }
     this.#deniedBy(deniedBy, out);
-    const least = this.#least;
-    least.fill(LANE_MAX);
-    for (let index = 0; index < limits.count; index++) {
-      const rest = this.#remaining(index, verdict);
-      if (rest[1] < least[1] || rest[1] === least[1] && rest[0] < least[0]) least.set(rest);
-    }
+    const least = verdict.leastRemaining();
     out.raw(REMAINING);
     out.decimal(least[0], least[1]);
     if (deniedBy >= 0) this.#retryAfter(verdict, out);
@@ -135,7 +127,7 @@ export class VerdictWriter {
     }
     out.decimal(used[2 * index], used[2 * index + 1]);
     out.raw(REMAINING);
-    const rest = this.#remaining(index, verdict);
+    const rest = verdict.remaining(index);
     out.decimal(rest[0], rest[1]);
     out.raw(this.#resets.text(verdict.resetsAtMs[index], verdict.nowMs));
     if (verdict.hasRefused[index]) {
@@ -144,34 +136,12 @@ export class VerdictWriter {
     if (crossed.length > 0) writeCrossed(crossed[index] ?? [], out);
   }
 
-  /** The lanes of what a limit leaves. */
-  #remaining(index: number, { limits, used, carried }: Verdict): Uint32Array {
-    let maxLo = limits.lo(index, MAX);
-    let maxHi = limits.hi(index, MAX);
-    const { max, carry } = limits.set.limits[index];
-    if (carry !== null) { // of several verdicts on the same limits each has its own
-      const sumLo = max[0] + carried[2 * index];
-      maxLo = sumLo % LANE;
-      maxHi = max[1] + carried[2 * index + 1] + (sumLo >= LANE ? 1 : 0);
-    }
-    const usedLo = used[2 * index];
-    const borrow = maxLo < usedLo ? 1 : 0;
-    const restHi = maxHi - used[2 * index + 1] - borrow;
-    const rest = this.#rest;
-    rest[0] = restHi < 0 ? 0 : maxLo - usedLo + borrow * LANE;
-    rest[1] = Math.max(0, restHi);
-    return rest;
-  }
-
   /** When all limits that refused have room. */
-  #retryAfter({ limits, hasRefused, retryAtMs, nowMs }: Verdict, out: SendBuffer): void {
-    let last = nowMs;
-    for (let index = 0; index < limits.count; index++) {
-      if (hasRefused[index]) last = Math.max(last, retryAtMs[index]);
-    }
+  #retryAfter(verdict: Verdict, out: SendBuffer): void {
+    const afterMs = verdict.retryAfterMs();
     out.raw(RETRY_AFTER);
-    if (last === NEVER) out.raw(NULL);
-    else out.decimal((last - nowMs) % LANE, Math.floor((last - nowMs) / LANE));
+    if (afterMs === NEVER) out.raw(NULL);
+    else out.decimal(afterMs % LANE, Math.floor(afterMs / LANE));
   }
 
   #use(set: LimitSet): void {
@@ -181,6 +151,13 @@ export class VerdictWriter {
     if (heads === undefined) HEADS.set(set, heads = headsOf(set));
     this.#heads = heads;
   }
+}
+
+/** The two members of a moment with those names: its date, and the milliseconds until then. */
+export function momentText(names: { readonly at: string; readonly in: string }) {
+  return (date: string | null, afterMs: number | null) => {
+    return `${names.at}${date === null ? "null" : `"${date}"`}${names.in}${afterMs}`;
+  };
 }
 
 /** The thresholds that were crossed, each once; nothing if there are none. */

@@ -3,7 +3,8 @@
 
 import { NameTable } from "../../bytes/mod.ts";
 import { type Operation, OPERATIONS } from "../../command/mod.ts";
-import { capitals, leastOf, planOf } from "./fields.ts";
+import { capitals } from "./argument_reader.ts";
+import { leastOf, type Plan, planOf } from "./plan.ts";
 
 /** Commands that are answered where they are decoded, or are an operation by another name. */
 const OF_CONNECTION = [
@@ -38,23 +39,38 @@ const LEAST: Readonly<Record<ConnectionCommand, number>> = {
   DBSIZE: 1,
 };
 
-/** A command: an operation and how its arguments lie, or one about the connection. */
+/** Of redis-cell: a consume from the token bucket that each key has. */
+const THROTTLE = "CL.THROTTLE";
+
+/** What other servers do in several steps, or let others program; and what only they can. */
+const FOREIGN = [
+  ...["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"],
+  ...["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT", "FCALL", "FCALL_RO", "FUNCTION"],
+] as const;
+const FOREIGN_TABLE = new NameTable(FOREIGN);
+
+/** A command: an operation and how its arguments lie, which for one is as nowhere else; or about the connection. */
 export type Command =
   | {
     readonly name: string;
     readonly least: number;
     readonly operation: Operation;
-    readonly plan: ReturnType<typeof planOf>;
+    readonly plan: Plan | "throttle";
   }
   | { readonly name: ConnectionCommand; readonly least: number; readonly operation: null };
 
 export const COMMANDS: readonly Command[] = [
   ...OF_CONNECTION.map((name) => ({ name, least: LEAST[name], operation: null })),
-  ...OPERATIONS.flatMap((operation) => {
-    if (operation.resp === undefined) return [];
+  ...OPERATIONS.map((operation) => {
     const plan = planOf(operation);
-    return [{ name: operation.resp, least: leastOf(plan), operation, plan }];
+    return { name: operation.resp, least: leastOf(plan), operation, plan };
   }),
+  {
+    name: THROTTLE,
+    least: 5,
+    operation: OPERATIONS.find(({ id }) => id === "consume")!,
+    plan: "throttle",
+  },
 ];
 const TABLE = new NameTable(COMMANDS.map(({ name }) => name));
 
@@ -76,7 +92,13 @@ export function commandOf(bytes: Uint8Array, start: number, end: number): Comman
 
 /** Whether that is the name of a command, or would be one if there were more operations. */
 export function isCommand(bytes: Uint8Array, start: number, end: number): boolean {
-  if (commandOf(bytes, start, end) !== null) return true;
+  if (commandOf(bytes, start, end) !== null || isForeign(bytes, start, end)) return true;
   const length = capitals(bytes, start, Math.min(end, start + PREFIX.length), word);
   return length === PREFIX.length && PREFIX.every((byte, at) => byte === word[at]);
+}
+
+/** Whether that is the name of a command for transactions or scripts, which there are not. */
+export function isForeign(bytes: Uint8Array, start: number, end: number): boolean {
+  const length = capitals(bytes, start, end, word);
+  return length >= 0 && FOREIGN_TABLE.find(word, 0, length) >= 0;
 }

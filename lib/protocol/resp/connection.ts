@@ -6,7 +6,7 @@
 import type { Access, Data, Peer, Reply, Request } from "../../command/mod.ts";
 import { VERSION } from "../../version.ts";
 import { COMMANDS, type ConnectionCommand } from "./commands.ts";
-import { SYNTAX } from "./fields.ts";
+import { SYNTAX } from "./argument_reader.ts";
 
 /** The only name of a user there is, as in Redis without access lists. */
 const USER = "default";
@@ -220,7 +220,9 @@ function rowOf({ name, least, operation }: (typeof COMMANDS)[number]): Data {
 function docOf({ name, operation }: (typeof COMMANDS)[number]): [string, Data] {
   const summary = operation === null
     ? "About the connection or the server."
-    : `The operation ${operation.v2!.ops[0]}.`;
+    : name === operation.resp
+    ? `The operation ${operation.v2!.ops[0]}.`
+    : `The operation ${operation.v2!.ops[0]}, as redis-cell has it.`;
   return [name.toLowerCase(), { summary, group: operation === null ? "connection" : "karma" }];
 }
 

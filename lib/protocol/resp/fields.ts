@@ -1,250 +1,256 @@
-// The fields of an operation as arguments of a command, in the habit of Redis: what must be there comes first, in the
-// order of the table of operations, with the range behind it; then a value, or a list; then options, which are words.
-//
-//   KARMA.ADD tree key [amount] [DAY day] [TIMEZONE zone] [IDEMPOTENCY key]
-//   KARMA.MSUM tree key [key ...] [RANGE from to]
+// The fields of an operation as arguments of a command, as its plan has them.
 //
 // Invariant: `read` fills in the fields of the request, or returns what is wrong. The rules for values are those of
 // protocol v2.
+// Trade-off: keys may be any string, so in a list a word of the command ends it, and a key that is spelled like one has
+// `KEY` before it.
 
-import { NameTable, parseU64, u64ToBigInt } from "../../bytes/mod.ts";
+import { NameTable, u64ToBigInt } from "../../bytes/mod.ts";
 import {
   type Field,
   FINGERPRINT_BYTES_MAX,
   IDEMPOTENCY_KEY_BYTES_MAX,
-  isDay,
   KEY,
-  type Operation,
-  ordinal,
-  RANGE_DAYS_MAX,
+  type LimitMode,
   type Request,
   type TimeZones,
   VALUE,
 } from "../../command/mod.ts";
+import { fileFault } from "../file_rule.ts";
+import { areCostsAgreed, haveOneCost } from "../limit_costs.ts";
+import { ArgumentReader, NO_DAY, SYNTAX } from "./argument_reader.ts";
 import type { Arguments } from "./arguments.ts";
+import { DetailArguments } from "./detail_arguments.ts";
+import { LimitArguments } from "./limit_arguments.ts";
+import { OPTION_TABLE, OPTIONS, type Plan } from "./plan.ts";
 
-export const SYNTAX = "syntax error";
-const NO_INTEGER = "value is not an integer or out of range";
-const NO_DAY = "Invalid bucket date";
+/** The most keys of one check, as in JSON. */
+const CHECKED_KEYS_MAX = 1000;
 
-const OPTIONS = [
-  "DAY",
-  "RANGE",
-  "COUNT",
-  "CURSOR",
-  "TIMEZONE",
-  "IDEMPOTENCY",
-  "FINGERPRINT",
-] as const;
-type Option = (typeof OPTIONS)[number];
-const OPTION_TABLE = new NameTable(OPTIONS);
+const RECEIPT_BYTES_MAX = 256;
 
-/** A word of a command that is longer is none. */
-const WORD_BYTES_MAX = 32;
+/** The word before a key that is spelled like an option. */
+const KEY_WORD = new NameTable(["KEY"]);
 
-/** Fields that arguments without a word are, if they must be there. */
-const PLACED: readonly Field[] = ["tree", "key"];
+const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
+const MODE_TABLE = new NameTable(MODES.map((mode) => mode.toUpperCase()));
 
-/** How the arguments of an operation follow one another. */
-interface Plan {
-  readonly placed: readonly Field[];
-  /** Whether the days come behind, and must. */
-  readonly range: "must" | "may" | "no";
-  readonly hasAmount: boolean;
-  readonly list: "items" | "keys" | null;
-  readonly options: ReadonlySet<Option>;
-}
-
-/** Which words an operation takes, and what comes before them. */
-export function planOf({ fields, fingerprint }: Operation): Plan {
-  const has = (field: Field) => fields.includes(field);
-  const list = has("items") || has("amounts") ? "items" : has("keys") ? "keys" : null;
-  const options = new Set<Option>();
-  if (has("day?")) options.add("DAY").add("TIMEZONE");
-  if (list !== null && (has("range") || has("range?"))) options.add("RANGE");
-  if (has("limit?")) options.add("COUNT");
-  if (has("cursor?")) options.add("CURSOR");
-  if (fingerprint !== undefined) options.add("IDEMPOTENCY").add("FINGERPRINT");
-  return {
-    placed: fields.filter((field) => PLACED.includes(field)),
-    range: list !== null ? "no" : has("range") ? "must" : has("range?") ? "may" : "no",
-    hasAmount: has("value?"),
-    list,
-    options,
-  };
-}
-
-/** The fewest arguments of a command, with its name. */
-export function leastOf({ placed, range, list }: Plan): number {
-  const ofList = list === "items" ? 3 : list === "keys" ? 1 : 0;
-  return 1 + placed.length + (range === "must" ? 2 : 0) + ofList;
-}
-
-/** Copies a word in capitals; its length, or -1: it is no word of ours. */
-export function capitals(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  word: Uint8Array,
-): number {
-  if (end - start > word.length) return -1;
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at];
-    word[at - start] = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
-  }
-  return end - start;
-}
+const NO_AMOUNT = "the amount must be greater than 0";
 
 export class Fields {
-  readonly #args: Arguments;
   readonly #itemsMax: number;
   readonly #zones: TimeZones;
-  readonly #word = new Uint8Array(WORD_BYTES_MAX);
-  readonly #lanes = new Uint32Array(2);
-  #bytes: Uint8Array = new Uint8Array(0);
-  #at = 0;
+  readonly #reader: ArgumentReader;
+  readonly #details: DetailArguments;
+  readonly #limits: LimitArguments;
 
   /** `itemsMax`: how long a list may be. */
   constructor(args: Arguments, itemsMax: number, zones: TimeZones) {
     this.#zones = zones;
-    this.#args = args;
     this.#itemsMax = itemsMax;
+    this.#reader = new ArgumentReader(args);
+    this.#details = new DetailArguments(this.#reader);
+    this.#limits = new LimitArguments(this.#reader);
   }
 
   /** Reads the arguments behind a command's name, of which there are enough; null, or what is wrong. */
   read(plan: Plan, request: Request): string | null {
-    this.#bytes = request.bytes;
-    this.#at = 1;
+    const reader = this.#reader;
+    reader.begin(request.bytes);
+    this.#details.begin();
     for (let index = 0; index < plan.placed.length; index++) {
       const fault = this.#placed(plan.placed[index], request);
       if (fault !== null) return fault;
     }
     const { page } = request.operation;
     if (page !== undefined) request.pageSize = page.fallback;
+    if (plan.hasLimits) this.#beginLimits(request);
     const fault = this.#days(plan, request) ?? this.#amount(plan, request) ??
       this.#list(plan, request);
     if (fault !== null) return fault;
-    while (this.#at < this.#args.count) {
+    while (reader.isMore) {
       const fault = this.#option(plan, request);
       if (fault !== null) return fault;
     }
+    if (plan.hasLimits) return this.#endLimits(request);
     const isRangeMissing = plan.options.has("RANGE") && !request.hasRange &&
       request.operation.fields.includes("range");
-    return isRangeMissing ? "RANGE from to is required" : null;
+    if (isRangeMissing) return "RANGE from to is required";
+    return plan.details.length === 0 ? null : this.#details.read(plan.details, request);
+  }
+
+  /** Reads `key burst count period [quantity]`, of which there are enough; null, or what is wrong. */
+  readThrottle(request: Request): string | null {
+    const reader = this.#reader;
+    reader.begin(request.bytes);
+    this.#beginLimits(request);
+    const fault = this.#key(request) ?? this.#limits.readBucket();
+    if (fault !== null) return fault;
+    const wrong = reader.isMore ? this.#number(request.lanes) : null;
+    if (reader.isMore) return SYNTAX;
+    return wrong === null || wrong === NO_AMOUNT ? this.#endLimits(request) : wrong;
   }
 
   #placed(field: Field, request: Request): string | null {
-    if (field === "key") return this.#number(request.lanes, KEY);
-    const { starts, ends } = this.#args;
-    request.nameStart = starts[this.#at];
-    request.nameEnd = ends[this.#at++];
-    return request.nameStart === request.nameEnd ? "the name of a tree must not be empty" : null;
+    const reader = this.#reader;
+    switch (field) {
+      case "key":
+      case "key?":
+        return this.#key(request);
+      case "tree":
+      case "file":
+        request.nameStart = reader.start;
+        request.nameEnd = reader.end;
+        if (field === "file") {
+          const bytes = reader.end - reader.start;
+          return fileFault(reader.text(), bytes, request.operation.id);
+        }
+        reader.at++;
+        return request.nameStart < request.nameEnd ? null : "the name of a tree must not be empty";
+      case "before": {
+        const day = reader.small(0xffffffff);
+        request.dayTo = day - 1;
+        return day < 0 ? NO_DAY : null;
+      }
+      case "receipt": {
+        const isTooLong = reader.end - reader.start > RECEIPT_BYTES_MAX;
+        const receipt = reader.text() ?? "";
+        request.details.set("receipt", receipt);
+        return receipt === "" || isTooLong ? "invalid receipt" : null;
+      }
+      default:
+        this.#details.place(field);
+        return null;
+    }
   }
 
-  /** Reads the next argument as an unsigned number of 64 bits. */
-  #number(lanes: Uint32Array, at: number): string | null {
-    const { count, starts, ends } = this.#args;
-    if (this.#at >= count) return SYNTAX;
-    const start = starts[this.#at];
-    const end = ends[this.#at++];
-    const read = this.#lanes;
-    if (!parseU64(this.#bytes, start, end, read)) return NO_INTEGER;
-    lanes[at] = read[0];
-    lanes[at + 1] = read[1];
-    return null;
-  }
-
-  /** Whether the next argument is there and begins as a number does, so that it is no option. */
-  #isNumber(): boolean {
-    if (this.#at >= this.#args.count) return false;
-    const byte = this.#bytes[this.#args.starts[this.#at]];
-    return byte >= 0x30 && byte <= 0x39 || byte === 0x2d;
+  #key(request: Request): string | null {
+    const reader = this.#reader;
+    const fault = reader.key();
+    const { lanes } = request;
+    request.isNamed = reader.isName;
+    [request.keyStart, request.keyEnd] = [reader.lanes[0], reader.lanes[1]];
+    lanes[KEY] = reader.isName ? 0 : reader.lanes[0];
+    lanes[KEY + 1] = reader.isName ? 0 : reader.lanes[1];
+    return fault;
   }
 
   #days({ range }: Plan, request: Request): string | null {
-    if (range === "no" || range === "may" && !this.#isNumber()) return null;
-    return this.#range(request);
-  }
-
-  #range(request: Request): string | null {
-    const from = this.#day();
-    const to = this.#day();
-    if (from < 0 || to < 0) return NO_DAY;
-    if (from > to) return "Bucket range start must be less than or equal to range end";
-    if (ordinal(to) - ordinal(from) >= RANGE_DAYS_MAX) return "Range exceeds max days";
-    request.hasRange = true;
-    request.dayFrom = from;
-    request.dayTo = to;
-    return null;
-  }
-
-  /** Reads the next argument as a day; -1: it is none. */
-  #day(): number {
-    if (this.#number(this.#lanes, 0) !== null || this.#lanes[1] !== 0) return -1;
-    return isDay(this.#lanes[0]) ? this.#lanes[0] : -1;
+    if (range === "no" || range === "may" && !this.#reader.isNumber) return null;
+    return this.#reader.range(request);
   }
 
   #amount({ hasAmount }: Plan, { lanes }: Request): string | null {
     if (!hasAmount) return null;
     lanes[VALUE] = 1;
     lanes[VALUE + 1] = 0;
-    if (!this.#isNumber()) return null;
-    const fault = this.#number(lanes, VALUE);
-    if (fault !== null || lanes[VALUE] !== 0 || lanes[VALUE + 1] !== 0) return fault;
-    return "the amount must be greater than 0";
+    return this.#reader.isNumber ? this.#number(lanes) : null;
   }
 
-  #list({ list }: Plan, request: Request): string | null {
-    if (list === null) return null;
+  /** Reads a number that is not zero as the value. */
+  #number(lanes: Uint32Array): string | null {
+    const reader = this.#reader;
+    const fault = reader.number();
+    lanes[VALUE] = reader.lanes[0];
+    lanes[VALUE + 1] = reader.lanes[1];
+    return fault ?? (lanes[VALUE] === 0 && lanes[VALUE + 1] === 0 ? NO_AMOUNT : null);
+  }
+
+  #list(plan: Plan, request: Request): string | null {
+    if (plan.list === null) return null;
     const { items, operation } = request;
+    const reader = this.#reader;
     items.clear();
-    const lanes = request.lanes; // free: operations with lists have neither key nor value
     do {
-      const fault = this.#number(lanes, KEY);
+      if (reader.word(KEY_WORD) === 0) reader.at++;
+      const fault = this.#item(plan, request);
       if (fault !== null) return fault;
-      if (list === "keys") items.pushKey(lanes[KEY], lanes[KEY + 1]);
-      else {
-        const day = this.#day();
-        if (day < 0) return NO_DAY;
-        const fault = this.#number(lanes, VALUE);
-        if (fault !== null) return fault;
-        items.pushItem(lanes[KEY], lanes[KEY + 1], day, lanes[VALUE], lanes[VALUE + 1]);
-      }
       if (items.count > this.#itemsMax) return `lists have at most ${this.#itemsMax} items`;
-    } while (this.#isNumber());
+    } while (reader.isMore && (reader.isNumber || !this.#isOption(plan)));
+    if (plan.hasLimits) return this.#checked(request);
     const isZero = operation.fields.includes("amounts") && items.hasZero;
-    return isZero ? "the amount must be greater than 0" : null;
+    return isZero ? NO_AMOUNT : null;
   }
 
-  #option({ options }: Plan, request: Request): string | null {
-    const { count, starts, ends } = this.#args;
-    const length = capitals(this.#bytes, starts[this.#at], ends[this.#at], this.#word);
-    const index = length < 0 ? -1 : OPTION_TABLE.find(this.#word, 0, length);
-    if (index < 0 || !options.has(OPTIONS[index]) || ++this.#at >= count) return SYNTAX;
-    switch (OPTIONS[index]) {
+  #isOption({ options }: Plan): boolean {
+    const option = this.#reader.word(OPTION_TABLE);
+    return option >= 0 && options.has(OPTIONS[option]);
+  }
+
+  #item({ list }: Plan, { items }: Request): string | null {
+    const reader = this.#reader;
+    const [nameStart, nameEnd] = [reader.start, reader.end];
+    if (list === "counters") reader.at++;
+    const fault = reader.key();
+    if (fault !== null) return fault;
+    const { isName, lanes } = reader;
+    const [lo, hi] = lanes;
+    if (list === "keys") items.pushKey(lo, hi);
+    else if (list === "counters") items.pushCounter(nameStart, nameEnd, lo, hi);
+    else {
+      const day = reader.day();
+      if (day < 0) return NO_DAY;
+      const fault = reader.number();
+      if (fault !== null) return fault;
+      items.pushItem(lo, hi, day, lanes[0], lanes[1]);
+    }
+    if (isName) items.markName();
+    return null;
+  }
+
+  #option(plan: Plan, request: Request): string | null {
+    const reader = this.#reader;
+    const option = OPTIONS[reader.word(OPTION_TABLE)];
+    if (option === undefined || !plan.options.has(option)) return SYNTAX;
+    if (option === "LIMIT" || option === "BUCKET") {
+      return this.#limits.set === null ? this.#limits.read() : "limits must stand together";
+    }
+    reader.at++;
+    if (option === "RECEIPT") request.wantsReceipt = true;
+    else if (option === "BRIEF") request.isBrief = true;
+    else if (!reader.isMore) return SYNTAX;
+    switch (option) {
+      case "RECEIPT":
+      case "BRIEF":
+        return null;
       case "DAY":
-        request.day = this.#day();
+        request.day = reader.day();
         return request.day < 0 ? NO_DAY : null;
       case "RANGE":
-        return this.#range(request);
+        return reader.range(request);
       case "COUNT":
         return this.#count(request);
-      case "CURSOR":
-        return this.#cursor(request);
-      case "TIMEZONE": {
-        const at = this.#at++;
-        request.zone = this.#zones.find(this.#bytes, starts[at], ends[at]);
+      case "TIMEZONE":
+        request.zone = this.#zones.find(reader.bytes, reader.start, reader.end);
+        reader.at++;
         return request.zone === null ? "TIMEZONE must be the name of a time zone" : null;
-      }
       case "IDEMPOTENCY":
       case "FINGERPRINT":
-        return this.#once(OPTIONS[index] === "IDEMPOTENCY", request);
+        return this.#once(option === "IDEMPOTENCY", request);
+      case "COST": {
+        const fault = this.#number(request.lanes);
+        return fault === NO_AMOUNT ? null : fault; // a cost may be nothing
+      }
+      case "MODE": {
+        const mode = MODES[reader.word(MODE_TABLE)];
+        reader.at++;
+        request.mode = mode ?? "reject";
+        return mode === undefined ? `MODE must be one of ${MODES.join(", ")}` : null;
+      }
+      case "AMOUNT": {
+        const fault = this.#number(request.lanes);
+        const { lanes } = request;
+        request.details.set("refund", u64ToBigInt(lanes[VALUE], lanes[VALUE + 1]));
+        return fault;
+      }
+      default:
+        return this.#details.option(option, plan.details);
     }
   }
 
   #once(isKey: boolean, request: Request): string | null {
-    const start = this.#args.starts[this.#at];
-    const end = this.#args.ends[this.#at++];
+    const { start, end } = this.#reader;
+    this.#reader.at++;
     const bytesMax = isKey ? IDEMPOTENCY_KEY_BYTES_MAX : FINGERPRINT_BYTES_MAX;
     const name = isKey ? "IDEMPOTENCY" : "FINGERPRINT";
     if (end === start || end - start > bytesMax) return `${name} must have 1 to ${bytesMax} bytes`;
@@ -260,24 +266,44 @@ export class Fields {
 
   #count(request: Request): string | null {
     const { max } = request.operation.page!;
-    const fault = this.#number(this.#lanes, 0);
-    if (fault !== null) return fault;
-    const [lo, hi] = this.#lanes;
-    if (hi !== 0 || lo === 0 || lo > max) return `COUNT must be 1 to ${max}`;
-    request.pageSize = lo;
-    return null;
+    const count = this.#reader.small(max);
+    request.pageSize = count;
+    return count < 1 ? `COUNT must be 1 to ${max}` : null;
   }
 
-  /** A number goes on behind it; an empty argument begins, and the reply will tell where to go on. */
-  #cursor(request: Request): string | null {
-    const at = this.#at;
-    if (this.#args.starts[at] === this.#args.ends[at]) {
-      this.#at++;
-      request.details.set("cursor", null);
-      return null;
+  #beginLimits(request: Request): void {
+    const { lanes } = request;
+    this.#limits.set = null;
+    lanes[VALUE] = 1;
+    lanes[VALUE + 1] = 0;
+    request.hasKeys = request.wantsReceipt = request.isBrief = false;
+    request.mode = "reject";
+  }
+
+  /** A check of one key has one verdict, a check of several a list of them. */
+  #checked(request: Request): string | null {
+    const { items, lanes } = request;
+    const [lo, hi] = items.words;
+    const isName = items.isName(0);
+    request.hasKeys = items.count > 1;
+    request.isNamed = !request.hasKeys && isName;
+    [request.keyStart, request.keyEnd] = [lo, hi];
+    const isNumber = !request.hasKeys && !isName;
+    lanes[KEY] = isNumber ? lo : 0;
+    lanes[KEY + 1] = isNumber ? hi : 0;
+    return items.count > CHECKED_KEYS_MAX ? `lists have at most ${CHECKED_KEYS_MAX} items` : null;
+  }
+
+  #endLimits(request: Request): string | null {
+    const { set } = this.#limits;
+    const { limits, lanes, bytes } = request;
+    if (set === null) return "LIMIT tree max window is required";
+    const name = request.isNamed ? bytes.slice(request.keyStart, request.keyEnd) : null;
+    limits.use(set, lanes[KEY], lanes[KEY + 1], lanes[VALUE], lanes[VALUE + 1], name);
+    if (limits.hasOwnCosts && !areCostsAgreed(request)) {
+      return "WEIGHT must be one for each tree and key";
     }
-    const fault = this.#number(this.#lanes, 0);
-    if (fault === null) request.details.set("cursor", u64ToBigInt(this.#lanes[0], this.#lanes[1]));
-    return fault;
+    const isApart = request.mode === "saturate" && limits.hasOwnCosts && !haveOneCost(request);
+    return isApart ? "WEIGHT must be one for all limits in mode saturate" : null;
   }
 }

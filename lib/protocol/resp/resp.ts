@@ -20,7 +20,7 @@ import type { ErrorCode } from "../../errors.ts";
 import type { Protocol } from "../protocol.ts";
 import { isHttpLine } from "../http_line.ts";
 import { Arguments } from "./arguments.ts";
-import { type Command, commandOf, isCommand } from "./commands.ts";
+import { type Command, commandOf, isCommand, isForeign } from "./commands.ts";
 import { arityFault, ConnectionCommands, isOpenCommand } from "./connection.ts";
 import { Fields } from "./fields.ts";
 import { RespReplyWriter } from "./response.ts";
@@ -47,6 +47,10 @@ const PREFIXES: Partial<Record<ErrorCode, string>> = {
 /** Errors that clients know by their whole beginning. */
 const WRONG_TOKEN = "WRONGPASS";
 const NO_VERSION = "NOPROTO unsupported protocol version";
+
+/** The answer to whoever wants to do several things at once. */
+const NO_STEPS = "transactions and scripts are not supported: each command is atomic by itself, " +
+  "KARMA.MADD and the like take lists, and KARMA.CONSUME takes several limits";
 
 const PING = OPERATIONS.find(({ id }) => id === "ping")!;
 const STATS = OPERATIONS.find(({ id }) => id === "stats")!;
@@ -114,8 +118,15 @@ export class Resp implements Protocol {
     request.operation = operation;
     request.missing = operation.v2!.missing ?? "refuse";
     request.touches = false;
-    const fault = this.#fields.read(command.plan, request);
+    const fault = command.plan === "throttle"
+      ? this.#throttle(request)
+      : this.#fields.read(command.plan, request);
     return fault === null || refuse(fault, reply);
+  }
+
+  #throttle(request: Request): string | null {
+    request.form = "throttle";
+    return this.#fields.readThrottle(request);
   }
 
   #answer(command: Command & { operation: null }, request: Request, reply: Reply): boolean {
@@ -134,6 +145,10 @@ export class Resp implements Protocol {
 
   #refuseUnknown(bytes: Uint8Array, reply: Reply): false {
     const start = this.#args.starts[0];
+    if (isForeign(bytes, start, this.#args.ends[0])) {
+      reply.fail("unknown_command", NO_STEPS);
+      return false;
+    }
     const end = Math.min(this.#args.ends[0], start + NAME_BYTES_TOLD);
     reply.fail(
       "unknown_command",

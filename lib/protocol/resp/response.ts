@@ -8,33 +8,19 @@
 // in front of what was written: such replies are held until they are complete (`isBounded`).
 
 import { type SendBuffer, u64ToBigInt } from "../../bytes/mod.ts";
-import {
-  type Data,
-  Real,
-  type Reply,
-  type Request,
-  ROW_WORDS,
-  Rows,
-  SUM_WORDS,
-} from "../../command/mod.ts";
+import { type Data, Real, type Reply, type Request, SUM_WORDS } from "../../command/mod.ts";
 import { type Branch, type Cells, DayWalk, STEP_CELLS } from "../../tree/mod.ts";
+import { writeData, writeHead, writeNumber, writePieces, writeString } from "./values.ts";
+import { writeThrottle, writeVerdict } from "./verdict.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const OK = encoder.encode("+OK\r\n");
+const RESULTS = encoder.encode("results");
 const PONG = encoder.encode("+PONG\r\n");
-const LINE_END = encoder.encode("\r\n");
-const NULL_2 = encoder.encode("$-1\r\n");
-const NULL_3 = encoder.encode("_\r\n");
 
-const COLON = 0x3a;
-const DOLLAR = 0x24;
-
-/** A number from here on, in its high lane, is beyond the signed 64 bits of RESP's integers. */
-const SIGN = 0x80000000;
-
-/** Elements of a piece of a long list. */
-const PIECE_ELEMENTS = 256;
+/** Verdicts of a piece, as in JSON. */
+const PIECE_VERDICTS = 16;
 
 export class RespReplyWriter {
   /** What is left of a long list; null: nothing. */
@@ -78,8 +64,10 @@ export class RespReplyWriter {
       case "stored":
         return writeStored(dataOf(reply.stored), version, out);
       case "verdict":
+        if (request.form === "throttle") return writeThrottle(reply.verdict!, version, out);
+        return writeVerdict(reply.verdict!, version, out);
       case "verdicts":
-        return; // no command of this protocol asks for one
+        return this.#writeLong(writeVerdicts(reply.verdicts, version, out), reply);
     }
   }
 
@@ -94,8 +82,12 @@ export class RespReplyWriter {
   #writeData(request: Request, reply: Reply, version: number, out: SendBuffer): void {
     if (request.form === "size") return writeData(memberOf(reply.data, "keys"), version, out);
     if (request.form === "info") return writeData(infoOf(reply.data), version, out);
-    if (!reply.isLong) return writeData(reply.data, version, out);
-    this.#pieces = writePieces(reply.data, version, out);
+    this.#writeLong(writePieces(reply.data, version, out), reply);
+  }
+
+  #writeLong(pieces: Iterator<void>, { isLong }: Reply): void {
+    if (isLong) this.#pieces = pieces;
+    else while (!pieces.next().done);
   }
 
   #begin(reply: Reply, out: SendBuffer): void {
@@ -147,87 +139,6 @@ export class RespReplyWriter {
 /** The version that the client wants replies in. */
 function versionOf({ peer }: Request): number {
   return peer === null ? 2 : peer.version;
-}
-
-/** Writes the head of a list or a map, and its elements are next. */
-function writeHead(kind: "*" | "%", count: number, version: number, out: SendBuffer): void {
-  const isMap = kind === "%";
-  out.byte((isMap && version < 3 ? "*" : kind).charCodeAt(0));
-  out.decimal(isMap && version < 3 ? 2 * count : count, 0);
-  out.raw(LINE_END);
-}
-
-/** Writes an unsigned number of 64 bits. */
-function writeNumber(lo: number, hi: number, version: number, out: SendBuffer): void {
-  if (hi >= SIGN) return writeData(u64ToBigInt(lo, hi), version, out);
-  out.byte(COLON);
-  out.decimal(lo, hi);
-  out.raw(LINE_END);
-}
-
-/** Writes a string. */
-function writeString(bytes: Uint8Array, out: SendBuffer): void {
-  out.byte(DOLLAR);
-  out.decimal(bytes.length, 0);
-  out.raw(LINE_END);
-  out.raw(bytes);
-  out.raw(LINE_END);
-}
-
-/** Writes any value. */
-function writeData(data: Data, version: number, out: SendBuffer): void {
-  for (const _piece of writePieces(data, version, out));
-}
-
-function* writePieces(data: Data, version: number, out: SendBuffer): Generator<void> {
-  if (data === null) return out.raw(version < 3 ? NULL_2 : NULL_3);
-  if (typeof data === "string") return writeString(encoder.encode(data), out);
-  if (typeof data === "boolean") return out.text(booleanOf(data, version));
-  if (typeof data === "number") return out.text(`:${data}\r\n`);
-  if (typeof data === "bigint") return out.text(bigOf(data));
-  if (data instanceof Real) return out.text(realOf(data, version));
-  if (data instanceof Rows) return yield* writeRows(data, version, out);
-  let count = 0;
-  if (Array.isArray(data)) {
-    writeHead("*", data.length, version, out);
-    for (const element of data) {
-      yield* writePieces(element, version, out);
-      if (++count % PIECE_ELEMENTS === 0) yield;
-    }
-    return;
-  }
-  const members = Object.entries(data as { readonly [name: string]: Data });
-  writeHead("%", members.length, version, out);
-  for (const [name, member] of members) {
-    writeString(encoder.encode(name), out);
-    yield* writePieces(member, version, out);
-  }
-}
-
-function booleanOf(data: boolean, version: number): string {
-  return version < 3 ? `:${data ? 1 : 0}\r\n` : `#${data ? "t" : "f"}\r\n`;
-}
-
-function bigOf(data: bigint): string {
-  if (BigInt.asIntN(64, data) === data) return `:${data}\r\n`;
-  return `$${String(data).length}\r\n${data}\r\n`;
-}
-
-function realOf(data: Real, version: number): string {
-  const text = String(data);
-  return version < 3 ? `$${text.length}\r\n${text}\r\n` : `,${text}\r\n`;
-}
-
-/** Counters with a number each, as a map; those of equal keys do not occur. */
-function* writeRows({ words, names }: Rows, version: number, out: SendBuffer): Generator<void> {
-  writeHead("%", words.length / ROW_WORDS, version, out);
-  for (let at = 0; at < words.length; at += ROW_WORDS) {
-    const name = names?.[at / ROW_WORDS];
-    if (name === undefined) writeNumber(words[at + 2], words[at + 3], version, out);
-    else writeString(name, out);
-    writeNumber(words[at], words[at + 1], version, out);
-    if (at % (PIECE_ELEMENTS * ROW_WORDS) === 0) yield;
-  }
 }
 
 /** The sums alone, in the order of the keys that were asked for. */
@@ -292,6 +203,21 @@ function memberOf(data: Data, name: string): Data {
   return (data as { readonly [name: string]: Data })[name];
 }
 
+/** `{"results": [verdict, ...]}` */
+function* writeVerdicts(
+  verdicts: Reply["verdicts"],
+  version: number,
+  out: SendBuffer,
+): Generator<void> {
+  writeHead("%", 1, version, out);
+  writeString(RESULTS, out);
+  writeHead("*", verdicts.length, version, out);
+  for (const [index, verdict] of verdicts.entries()) {
+    writeVerdict(verdict, version, out);
+    if (index % PIECE_VERDICTS === PIECE_VERDICTS - 1) yield;
+  }
+}
+
 /** Statistics as lines of `name:value`. */
 function infoOf(data: Data): string {
   const members = Object.entries(data as { readonly [name: string]: Data });
@@ -312,8 +238,9 @@ function dataOf(stored: Uint8Array): Data {
   return JSON.parse(decoder.decode(stored), exact) as Data;
 }
 
-/** Numbers beyond 2^53 as they were written. */
+/** Numbers beyond 2^53 as they were written, and those with a point as such. */
 function exact(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
   const isExact = typeof value !== "number" || Number.isSafeInteger(value);
-  return isExact || context?.source === undefined ? value : BigInt(context.source);
+  if (isExact || context?.source === undefined) return value;
+  return /^-?\d+$/.test(context.source) ? BigInt(context.source) : new Real(value);
 }

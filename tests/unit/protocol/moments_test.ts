@@ -1,12 +1,13 @@
-// Moments as JSON: what is kept is never told of another moment or millisecond.
+// Moments of verdicts: what is kept is never told of another moment or millisecond.
 
 import { assertEquals } from "@std/assert";
-import { NEVER } from "../../../../lib/command/verdict.ts";
-import { Moments } from "../../../../lib/protocol/json/moments.ts";
-import { Random } from "../../../support/random.ts";
+import { NEVER } from "../../../lib/command/verdict.ts";
+import { Moments } from "../../../lib/protocol/moments.ts";
+import { momentText } from "../../../lib/protocol/json/verdict.ts";
+import { Random } from "../../support/random.ts";
 
 const decoder = new TextDecoder();
-const moments = new Moments({ at: ',"at":', in: ',"in":' });
+const moments = new Moments(momentText({ at: ',"at":', in: ',"in":' }));
 const told = (ms: number, nowMs: number) => decoder.decode(moments.text(ms, nowMs));
 
 Deno.test("moments: a date and the milliseconds until then", () => {

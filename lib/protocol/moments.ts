@@ -1,10 +1,10 @@
-// Moments of verdicts as JSON: `,"resets_at":"2026-11-24T00:00:00Z","resets_in_ms":43200000`
+// Moments of verdicts as text, in JSON `,"resets_at":"2026-11-24T00:00:00Z","resets_in_ms":43200000`.
 //
 // Invariant: the text is that of the moment and of the millisecond from which it is asked for.
 // Trade-off: the texts of some moments are kept for a millisecond. A busy server tells the same few hundreds of times
 // in one, and writing them takes three times as long as copying.
 
-import { NEVER } from "../../command/mod.ts";
+import { NEVER } from "../command/mod.ts";
 
 /** Moments kept, as a power of two: those at which days, weeks, months and years begin. */
 const MOMENTS = 64;
@@ -15,27 +15,24 @@ const MINUTE_MS = 60_000;
 
 const encoder = new TextEncoder();
 
-/** What the two members of a moment are called, with the comma before and the colon behind. */
-interface Names {
-  readonly at: string;
-  readonly in: string;
-}
+/** Writes a moment and the milliseconds until then; both null: it never comes. */
+type Format = (date: string | null, afterMs: number | null) => string;
 
 export class Moments {
-  readonly #names: Names;
+  readonly #format: Format;
   readonly #never: Uint8Array;
   /** Moments, from when they were asked for, and their texts, each in the place that its minute is hashed to. */
   readonly #momentsMs = new Float64Array(MOMENTS).fill(NaN);
   readonly #nowMs = new Float64Array(MOMENTS);
   readonly #texts: Uint8Array[];
 
-  constructor(names: Names) {
-    this.#names = names;
-    this.#never = encoder.encode(`${names.at}null${names.in}null`);
+  constructor(format: Format) {
+    this.#format = format;
+    this.#never = encoder.encode(format(null, null));
     this.#texts = Array(MOMENTS).fill(this.#never);
   }
 
-  /** The two members for a moment in ms since 1970, or NEVER, at a moment that is not after it. Ours, until the next call. */
+  /** The text of a moment in ms since 1970, or NEVER, at a moment that is not after it. Ours, until the next call. */
   text(ms: number, nowMs: number): Uint8Array {
     if (ms === NEVER) return this.#never;
     const place = Math.imul(ms / MINUTE_MS, 0x9e3779b1) >>> MOMENTS_SHIFT;
@@ -43,8 +40,7 @@ export class Moments {
       this.#momentsMs[place] = ms;
       this.#nowMs[place] = nowMs;
       const date = new Date(ms).toISOString().replace(".000Z", "Z");
-      const { at, in: after } = this.#names;
-      this.#texts[place] = encoder.encode(`${at}"${date}"${after}${Math.max(0, ms - nowMs)}`);
+      this.#texts[place] = encoder.encode(this.#format(date, Math.max(0, ms - nowMs)));
     }
     return this.#texts[place];
   }
