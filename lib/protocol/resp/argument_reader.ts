@@ -9,7 +9,7 @@ import { isKeyName, TREE_NAME_RULE } from "../../tree/mod.ts";
 import type { Arguments } from "./arguments.ts";
 
 export const SYNTAX = "syntax error";
-export const NO_INTEGER = "value is not an integer or out of range";
+const NO_INTEGER = "value is not an integer or out of range";
 export const NO_DAY = "Invalid bucket date";
 
 const ZERO = 0x30;

@@ -9,7 +9,7 @@
 // Trade-off: for that it is written as JSON. Clients send the same few lists again and again, and what those mean is kept.
 
 import { ARRAY, NameTable } from "../../bytes/mod.ts";
-import type { LimitSet } from "../../command/mod.ts";
+import { type LimitSet, REFILL_SECONDS_MAX, TOKENS_MAX } from "../../command/mod.ts";
 import { LimitList } from "../json/limit_list.ts";
 import { Value } from "../json/value.ts";
 import { type ArgumentReader, SYNTAX } from "./argument_reader.ts";
@@ -26,6 +26,9 @@ const NUMBER = /^(0|[1-9]\d*)(\.\d+)?$/;
 
 /** The tree whose buckets `CL.THROTTLE` counts in. */
 const THROTTLE_TREE = "cl.throttle";
+
+const NO_BUCKET = `burst must be 0 to ${TOKENS_MAX - 1}, count 1 to ${TOKENS_MAX}, and ` +
+  `period 1 to ${REFILL_SECONDS_MAX} seconds`;
 
 const encoder = new TextEncoder();
 
@@ -73,8 +76,9 @@ export class LimitArguments {
       return null;
     }
     const fault = this.#take([`{"series":${JSON.stringify(THROTTLE_TREE)},${this.#bucket()}}`]);
-    if (fault === null) this.#buckets.keep(bytes, start, end, this.set!);
-    return fault;
+    if (fault !== null) return NO_BUCKET; // that of a limit speaks of windows
+    this.#buckets.keep(bytes, start, end, this.set!);
+    return null;
   }
 
   #readAnew(last: number): string | null {
