@@ -85,7 +85,7 @@ export class VerdictWriter {
 
   /** What a caller acts on, of all limits together. */
   #brief(verdict: Verdict, out: SendBuffer): void {
-    const { limits, applied, deniedBy, crossed } = verdict;
+    const { applied, deniedBy, crossed } = verdict;
     out.raw(verdict.isAllowed ? ALLOWED : DENIED);
     if (verdict.isPart) {
       out.raw(APPLIED);
