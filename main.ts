@@ -31,7 +31,6 @@ import {
   examineTls,
   HostClock,
   HostDisk,
-  HttpServers,
   listenTls,
   localZone,
   machineMemoryBytes,
@@ -211,7 +210,6 @@ function listenOverTls(
 interface Server {
   acceptor: Acceptor | null;
   database: Database | null;
-  readonly httpServers: HttpServers;
   /** Reads tokens and certificates again. */
   reload(): void;
 }
@@ -222,13 +220,12 @@ function heedSignals(server: Server): void {
   const stop = async (signal: string) => {
     if (isStopping) return; // a second signal must not interrupt the final dump
     isStopping = true;
-    const { acceptor, database, httpServers } = server;
+    const { acceptor, database } = server;
     if (acceptor === null || database === null) {
       log("Stopped while loading");
       Deno.exit(0); // nothing has been acknowledged, and a start can be interrupted anywhere
     }
     await acceptor.stop();
-    httpServers.close();
     database.endBackup();
     const failures = await database.dumpAll(signal);
     await database.close();
@@ -255,9 +252,8 @@ async function main(): Promise<void> {
   const { kind, config } = commandLine;
   if (kind === "check") await mend(config, "check");
   if (kind === "repair") await mend(config, commandLine.isMeant ? "repair" : "plan");
-  const httpServers = new HttpServers();
   const early = () => log("SIGHUP is ignored while loading");
-  const server: Server = { acceptor: null, database: null, httpServers, reload: early };
+  const server: Server = { acceptor: null, database: null, reload: early };
   heedSignals(server);
   const { full, read } = orUsage(() => tokensOf(config, READER.readFile));
   const access = new Access(full, read);
@@ -290,7 +286,6 @@ async function main(): Promise<void> {
     descriptors,
     log,
     budget,
-    httpServers,
   );
   const accepting = acceptor.run();
   const lost = (error: HostError) =>

@@ -23,7 +23,7 @@ export {
   type Reading,
   type Writing,
 } from "./disk.ts";
-export { type HttpServer, HttpServers } from "./http_server.ts";
+export { type HttpServer, openHttpServer } from "./http_server.ts";
 export { machineMemoryBytes, memoryBytes, nudgeCollector } from "./memory.ts";
 export { connectTo, type Wire } from "./network.ts";
 export { ReadWindow } from "./read_window.ts";

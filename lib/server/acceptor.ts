@@ -9,7 +9,7 @@ import { assert } from "../assert.ts";
 import { Budget, BufferPool } from "../bytes/mod.ts";
 import type { Access } from "../command/mod.ts";
 import type { Backend } from "./backend.ts";
-import { HttpServers, nextTurn, sleep } from "../host/mod.ts";
+import { nextTurn, openHttpServer, sleep } from "../host/mod.ts";
 import { codecMaker, type Envelope, errorLine } from "../protocol/mod.ts";
 import { sentenceOf } from "../errors.ts";
 import { BufferBound } from "./buffer_bound.ts";
@@ -99,7 +99,6 @@ export class Acceptor {
     descriptors: Descriptors,
     log: (line: string) => void,
     budget = new Budget(),
-    httpServers = new HttpServers(),
   ) {
     this.#listeners = listeners;
     this.#backend = backend;
@@ -114,7 +113,7 @@ export class Acceptor {
     this.#exchanges = new ExchangePool(codec, pool);
     this.#bound = new BufferBound(options.bufferBytesMax, pool, () => this.#exchanges.trim());
     this.#http = {
-      servers: httpServers,
+      open: openHttpServer,
       handler: new Handler(options, () => this.#busy()),
       limits: options,
       gate: this.#gate,

@@ -11,7 +11,7 @@
 import { AssertionFailed } from "../../assert.ts";
 import type { BufferPool } from "../../bytes/mod.ts";
 import { HostError } from "../../errors.ts";
-import { type HttpServer, type HttpServers, nextTurn, sleep } from "../../host/mod.ts";
+import { type HttpServer, nextTurn, type openHttpServer, sleep } from "../../host/mod.ts";
 import type { Envelope } from "../../protocol/mod.ts";
 import type { Backend } from "../backend.ts";
 import type { Connection, SessionLimits } from "../connection.ts";
@@ -50,7 +50,7 @@ const LOOK_MS = 20;
 
 /** What the sessions of HTTP share. */
 export interface HttpShared {
-  readonly servers: HttpServers;
+  readonly open: typeof openHttpServer;
   readonly handler: Handler;
   readonly limits: SessionLimits;
   readonly gate: Gate;
@@ -127,7 +127,7 @@ export class HttpSession implements Asker, ChannelOwner, Leaver {
   /** Opens a server; if the host has no room for one, tells the client and returns null. */
   async #open(): Promise<HttpServer | null> {
     try {
-      return await this.#shared.servers.open((request) => this.#handle(request));
+      return await this.#shared.open((request) => this.#handle(request));
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#shared.failed(error, this.#connection);

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BufferPool } from "../../../../lib/bytes/buffer_pool.ts";
 import { HostError } from "../../../../lib/errors.ts";
 import { sleep } from "../../../../lib/host/clock.ts";
-import { HttpServers } from "../../../../lib/host/http_server.ts";
+import { openHttpServer } from "../../../../lib/host/http_server.ts";
 import { Statistics } from "../../../../lib/metrics/statistics.ts";
 import type { Gate } from "../../../../lib/server/gate.ts";
 import { Handler } from "../../../../lib/server/http/handler.ts";
@@ -37,7 +37,6 @@ class World {
   text = "";
   isClosed = false;
   hasEnded = false;
-  readonly #servers = new HttpServers();
   readonly #sent: (Uint8Array | null)[] = [];
   #wake = () => {};
 
@@ -55,9 +54,9 @@ class World {
         this.send(null);
       },
     };
-    const full = { open: () => Promise.reject(new HostError("HTTP could not be served", "full")) };
+    const full = () => Promise.reject(new HostError("HTTP could not be served", "full"));
     this.session = new HttpSession(connection, encoder.encode(first), {
-      servers: isFull ? full as unknown as HttpServers : this.#servers,
+      open: isFull ? full : openHttpServer,
       handler: new Handler({ corsOrigins: [] }, () => null),
       limits: LIMITS,
       gate: this.gate,
@@ -66,7 +65,7 @@ class World {
       failed: (error) => this.failures.push(error),
       session: (body, envelope) => karma.session(body, envelope),
     });
-    this.done = this.session.run().finally(() => this.#servers.close());
+    this.done = this.session.run();
   }
 
   /** Sends bytes; null: no more will come. */
