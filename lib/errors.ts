@@ -59,13 +59,19 @@ export class DamagedError extends Error {
   override name = "DamagedError";
   /** The file that is damaged, where it is one that can be done without. */
   readonly file: string | null;
+  /** The dump that the message names already, so that who reads it does not name it again. */
+  readonly dump: string | null;
 
   constructor(
     message: string,
-    { file = null, ...options }: ErrorOptions & { file?: string | null } = {},
+    { file = null, dump = null, ...options }: ErrorOptions & {
+      file?: string | null;
+      dump?: string | null;
+    } = {},
   ) {
     super(message, options);
     this.file = file;
+    this.dump = dump;
   }
 }
 

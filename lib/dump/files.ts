@@ -117,10 +117,9 @@ export class DumpFiles {
     try {
       return await orHostError(`Dump ${file} could not be read`, read);
     } catch (error) {
-      if (!(error instanceof DamagedError) || error.message.startsWith(`Dump ${file} `)) {
-        throw error;
-      }
-      throw new DamagedError(`Dump ${file} is damaged: ${error.message}`, { cause: error });
+      if (!(error instanceof DamagedError) || error.dump === file) throw error;
+      const message = `Dump ${file} is damaged: ${error.message}`;
+      throw new DamagedError(message, { cause: error, dump: file });
     }
   }
 }

@@ -276,6 +276,7 @@ class Reader {
 
   #faultAt(what: string, at: number): DamagedError {
     const offset = this.#window.offset + at - this.#window.at;
-    return new DamagedError(`Dump ${this.#file} is damaged: ${what}, at byte ${offset}`);
+    const dump = this.#file;
+    return new DamagedError(`Dump ${dump} is damaged: ${what}, at byte ${offset}`, { dump });
   }
 }

@@ -22,12 +22,13 @@ import {
   VALUE,
 } from "../../command/mod.ts";
 import { fileFault } from "../file_rule.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";
 import { MEMBER } from "./members.ts";
 import { RequestLine } from "./request_line.ts";
-import { BAD_DAY, Value } from "./value.ts";
+import { NOT_A_DATE, Value } from "./value.ts";
 
 const RANGE_MEMBERS = new NameTable(["from", "to"]);
 const RANGE_ENDS = ["range.from", "range.to"];
@@ -40,6 +41,8 @@ export class Fields {
   readonly #limits: LimitFields;
   readonly #nested = new JsonScanner();
   readonly #ends = [0, 0];
+  /** The code that goes with the sentence of `read`; the caller sets it before it reads. */
+  code: ErrorCode = "validation_error";
   /** The first thing that is no good; null: nothing. */
   valueError: string | null = null;
   /** The first member of a list of limits that no limit has; null: there is none. */
@@ -153,13 +156,8 @@ export class Fields {
     const value = this.#of(isDate ? MEMBER.date : MEMBER.bucket, request);
     const fault = value.date(isDate ? "date" : "bucket");
     request.day = value.day;
-    return this.#laterIfDay(fault);
-  }
-
-  #laterIfDay(fault: string | null): string | null {
-    if (fault !== BAD_DAY) return fault;
-    this.valueError ??= BAD_DAY;
-    return null;
+    if (fault === null && !value.isDate) this.valueError ??= NOT_A_DATE;
+    return fault;
   }
 
   /** `{"from":DAY,"to":DAY}` */
@@ -168,6 +166,7 @@ export class Fields {
     if (value.kind === ABSENT) return isOptional ? null : "Field range is required";
     if (value.kind !== OBJECT) return "Field range must be an object";
     const ends = this.#ends;
+    const isDate = [true, true];
     const faults: (string | null)[] = RANGE_ENDS.map((name) => `Field ${name} is required`);
     const scanner = this.#nested;
     scanner.open(value.bytes, value.start, value.end);
@@ -177,12 +176,13 @@ export class Fields {
       value.next(scanner);
       if (end < 0) continue;
       faults[end] = value.date(RANGE_ENDS[end]);
+      isDate[end] = value.isDate;
       ends[end] = value.day;
     }
-    for (const fault of faults) if (fault !== null && fault !== BAD_DAY) return fault;
+    for (const fault of faults) if (fault !== null) return fault;
     const [from, to] = ends;
     if (from > to) return "Bucket range start must be less than or equal to range end";
-    if (faults.includes(BAD_DAY)) this.valueError ??= BAD_DAY;
+    if (isDate.includes(false)) this.valueError ??= NOT_A_DATE;
     else if (ordinal(to) - ordinal(from) >= RANGE_DAYS_MAX) {
       this.valueError ??= "Range exceeds max days";
     }
@@ -218,7 +218,10 @@ export class Fields {
     if (value.kind === ABSENT) return null;
     if (value.kind !== INTEGER && value.kind !== NEGATIVE) return "Field limit must be an integer";
     const size = value.lanes[1] === 0 ? value.lanes[0] : Infinity;
-    if (size > (value.kind === NEGATIVE ? 0x80000000 : 0x7fffffff)) return OVERFLOW;
+    if (size > (value.kind === NEGATIVE ? 0x80000000 : 0x7fffffff)) {
+      this.code = "internal_error";
+      return OVERFLOW;
+    }
     if (value.kind === NEGATIVE || size === 0) {
       this.valueError ??= "Field limit must be greater than 0";
     }
@@ -233,7 +236,7 @@ export class Fields {
     const value = this.#of(MEMBER[name], request);
     if (value.kind === ABSENT) return "Field before is required";
     const fault = value.date(name);
-    if (fault !== null && fault !== BAD_DAY) return fault;
+    if (fault !== null) return fault;
     request.dayTo = value.day - 1;
     return null;
   }
@@ -256,4 +259,4 @@ export class Fields {
 }
 
 /** What the original said of a number that was too large for it; its code is that of its own fault. */
-export const OVERFLOW = "Arithmetic overflow";
+const OVERFLOW = "Arithmetic overflow";

@@ -134,7 +134,9 @@ export class LimitWindowReader {
       case "per_seconds":
         return this.#count(member, REFILL_SECONDS_MAX, draft);
       case "anchor": {
-        if (this.#value.date("") !== null) return "Field limits[].window.anchor must be a day";
+        if (this.#value.date("") !== null || !this.#value.isDate) {
+          return "Field limits[].window.anchor must be a day";
+        }
         draft.anchor = this.#value.day;
         return null;
       }

@@ -5,7 +5,7 @@
 
 import { JsonScanner, NameTable } from "../../bytes/mod.ts";
 import type { Items } from "../../command/mod.ts";
-import { BAD_DAY, Value } from "./value.ts";
+import { NOT_A_DATE, Value } from "./value.ts";
 
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;
@@ -76,8 +76,8 @@ export class Lists {
     const keyHi = value.lanes[1];
     if (scanner.element(false) === 0) return ITEM_FORM;
     fault = value.next(scanner).date("items[][1]");
-    if (fault === BAD_DAY) this.valueError ??= BAD_DAY;
-    else if (fault !== null) return fault;
+    if (fault !== null) return fault;
+    if (!value.isDate) this.valueError ??= NOT_A_DATE;
     if (scanner.element(false) === 0) return ITEM_FORM;
     fault = value.next(scanner).number("items[][2]");
     if (fault !== null) return fault;

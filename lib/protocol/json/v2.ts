@@ -30,7 +30,8 @@ import {
 } from "../../command/mod.ts";
 import type { Envelope, Protocol } from "../protocol.ts";
 import { isAuthenticated } from "./authenticate.ts";
-import { Fields, OVERFLOW } from "./fields.ts";
+import type { ErrorCode } from "../../errors.ts";
+import { Fields } from "./fields.ts";
 import { frameLine } from "./frame_line.ts";
 import { MEMBER } from "./members.ts";
 import type { RequestLine } from "./request_line.ts";
@@ -146,7 +147,7 @@ export class V2 implements Protocol {
     const fault = this.#read(request);
     const unknown = unknownMember(requestLine, operation) ?? this.#fields.unknown;
     if (unknown !== null) return refuseMember(reply, unknown, operation.v2!.ops[0]);
-    return fault === null || refuse(reply, fault);
+    return fault === null || refuse(reply, fault, this.#fields.code);
   }
 
   /** Reads all fields; null, or what is wrong. */
@@ -154,6 +155,7 @@ export class V2 implements Protocol {
     const fields = this.#fields;
     const { operation } = request;
     fields.valueError = fields.unknown = null;
+    fields.code = "validation_error";
     if (this.#requestLine.has(MEMBER.id) && !request.hasId) {
       return `Field id must be a string or a number of up to ${ID_BYTES_MAX} bytes`;
     }
@@ -306,7 +308,7 @@ function refuseMember(reply: Reply, name: string, operation: string): false {
   return false;
 }
 
-function refuse(reply: Reply, sentence: string): false {
-  reply.fail(sentence === OVERFLOW ? "internal_error" : "validation_error", sentence);
+function refuse(reply: Reply, sentence: string, code: ErrorCode = "validation_error"): false {
+  reply.fail(code, sentence);
   return false;
 }

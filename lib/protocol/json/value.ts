@@ -2,8 +2,8 @@
 // wherever they occur.
 //
 // Invariant: a reader returns null and leaves the value in `lanes` or `day`, or it returns the sentence about its
-// shape. A value of the right shape that is not a date is BAD_DAY, which the caller reports once the shapes of all
-// fields have turned out right, as Karma 1.x did.
+// shape. After `date`, `isDate` is false for a value of the right shape that is not a date; the caller reports NOT_A_DATE
+// once the shapes of all fields have turned out right, as Karma 1.x did.
 
 import {
   INTEGER,
@@ -18,7 +18,8 @@ import { isDay } from "../../command/mod.ts";
 import { isKeyName, TREE_NAME_RULE } from "../../tree/mod.ts";
 import type { RequestLine } from "./request_line.ts";
 
-export const BAD_DAY = "Invalid bucket date";
+/** The sentence about a value that has the shape of a day and is none. */
+export const NOT_A_DATE = "Invalid bucket date";
 
 const ZERO = 0x30;
 const DASH = 0x2d;
@@ -40,6 +41,8 @@ export class Value {
   /** After `key`: whether it is a name, which the span is of. */
   isName = false;
   day = 0;
+  /** After `date` has returned null: whether `day` is a day of the calendar. */
+  isDate = false;
 
   /** Takes the next value of a scanner. */
   next(scanner: JsonScanner): this {
@@ -97,10 +100,12 @@ export class Value {
 
   /** Reads a day: YYYYMMDD as an integer or a string, or YYYY-MM-DD. */
   date(name: string): string | null {
+    this.isDate = true;
     const fault = this.isText ? this.#dateText(name) : this.integer(name);
     if (fault !== null) return fault;
     if (!this.isText) this.day = this.lanes[1] === 0 ? this.lanes[0] : BEYOND;
-    return isDay(this.day) ? null : BAD_DAY;
+    this.isDate = this.isDate && isDay(this.day);
+    return null;
   }
 
   /** The text; null when it is none, or no UTF-8. */
@@ -130,7 +135,8 @@ export class Value {
     }
     this.day = Math.min(number, BEYOND);
     if (digits === 0) return `Field ${name} must be a bucket date`;
-    return digits > DAY_DIGITS ? BAD_DAY : null;
+    this.isDate = digits <= DAY_DIGITS;
+    return null;
   }
 
   #isMinusZero(): boolean {
