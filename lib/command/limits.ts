@@ -15,8 +15,15 @@ import type { LimitWindow } from "./window.ts";
 /** The most limits of one request. */
 export const LIMITS_MAX = 16;
 
+/** The most keys of one check: a page of users. */
+export const CHECKED_KEYS_MAX = 1000;
+
+/** Longer texts are no receipts: ours have 36 bytes. */
+export const RECEIPT_BYTES_MAX = 256;
+
 /** What becomes of a cost that does not fit: nothing, as much as fits, or all of it. */
-export type LimitMode = "reject" | "saturate" | "force";
+export const LIMIT_MODES = ["reject", "saturate", "force"] as const;
+export type LimitMode = (typeof LIMIT_MODES)[number];
 
 /** One limit as it was given; lanes in pairs, null for what is the request's. */
 export interface Limit {

@@ -23,13 +23,16 @@ export {
 export { COUNTER_WORDS, ITEM_WORDS, Items, KEY_WORDS } from "./items.ts";
 export { type Data, NAMES_START, Real, ROW_WORDS, Rows } from "./data.ts";
 export {
+  CHECKED_KEYS_MAX,
   COST,
   type Limit,
+  LIMIT_MODES,
   type LimitMode,
   Limits,
   LIMITS_MAX,
   LimitSet,
   MAX,
+  RECEIPT_BYTES_MAX,
   SUBJECT,
 } from "./limits.ts";
 export { type Field, type Operation, type OperationId, OPERATIONS } from "./operation.ts";

@@ -50,11 +50,7 @@ interface Charge {
   readonly back?: string;
   readonly given?: string;
   /** Where below the day it was charged, until all is refunded: windows by their ids, and the cells in them. */
-  readonly fine?: readonly {
-    readonly id: string;
-    readonly cell: number;
-    readonly amount: string;
-  }[];
+  readonly fine?: readonly { readonly id: string; readonly cell: number }[];
 }
 
 /** What a refund takes of a charge. */
@@ -128,7 +124,7 @@ export class Receipts {
         serial: this.#forest.find(name, 0, name.length)?.serial,
         ...keyOfLimit(limits, index),
         amount: String(u64ToBigInt(lo, hi)),
-        fine: limits.fineCount > 0 ? this.#fineCharges(limits, index, lo, hi) : undefined,
+        fine: limits.fineCount > 0 ? this.#fineCharges(limits, index) : undefined,
       });
     }
     const text = crypto.randomUUID();
@@ -136,8 +132,8 @@ export class Receipts {
     return text;
   }
 
-  /** What the limits on the counter of one charge below the day. */
-  #fineCharges(limits: Limits, first: number, lo: number, hi: number): Charge["fine"] {
+  /** Where the limits on the counter of one charge below the day. */
+  #fineCharges(limits: Limits, first: number): Charge["fine"] {
     const name = limits.name(first);
     const owner = this.#forest.find(name, 0, name.length);
     const [keyLo, keyHi] = [limits.lo(first, SUBJECT), limits.hi(first, SUBJECT)];
@@ -147,7 +143,7 @@ export class Receipts {
       if (window === null || limits.first(index) !== first || limits.isFineCharged(index)) continue;
       const tree = limits.keyName(first) === null ? owner! : owner!.named!;
       const cell = this.#fine.cellOf(window, tree, keyLo, keyHi);
-      charges.push({ id: window.id, cell, amount: String(u64ToBigInt(lo, hi)) });
+      charges.push({ id: window.id, cell });
     }
     return charges;
   }

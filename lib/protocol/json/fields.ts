@@ -21,8 +21,8 @@ import {
   type Request,
   VALUE,
 } from "../../command/mod.ts";
-import { fileFault } from "../file_rule.ts";
 import type { ErrorCode } from "../../errors.ts";
+import { fileFault } from "../file_rule.ts";
 import { readDetail } from "./admin_fields.ts";
 import { LimitFields } from "./limit_fields.ts";
 import { Lists } from "./lists.ts";

@@ -4,20 +4,21 @@
 // shape that is not allowed in `later`.
 
 import { ABSENT, ARRAY, FALSE, STRING, TRUE, u64ToBigInt } from "../../bytes/mod.ts";
-import { type Field, KEY, type LimitMode, type Request, VALUE } from "../../command/mod.ts";
+import {
+  CHECKED_KEYS_MAX,
+  type Field,
+  KEY,
+  LIMIT_MODES,
+  RECEIPT_BYTES_MAX,
+  type Request,
+  VALUE,
+} from "../../command/mod.ts";
 import { areCostsAgreed, haveOneCost } from "../limit_costs.ts";
 import { LimitList } from "./limit_list.ts";
 import { Lists } from "./lists.ts";
 import { MEMBER } from "./members.ts";
 import type { RequestLine } from "./request_line.ts";
 import { Value } from "./value.ts";
-
-/** The most keys of one check: a page of users. */
-const KEYS_MAX = 1000;
-
-const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
-
-const RECEIPT_BYTES_MAX = 256;
 
 export class LimitFields {
   readonly #requestLine: RequestLine;
@@ -85,7 +86,7 @@ export class LimitFields {
     if (value.kind !== ARRAY) return "Field keys must be an array";
     const { items, lanes } = request;
     const fault = this.#lists.keys(value.bytes, value.start, value.end, items);
-    if (items.count > KEYS_MAX) this.valueError = "Field keys exceeds max size";
+    if (items.count > CHECKED_KEYS_MAX) this.valueError = "Field keys exceeds max size";
     request.hasKeys = true;
     lanes[KEY] = lanes[KEY + 1] = 0;
     return fault;
@@ -132,9 +133,11 @@ export class LimitFields {
     const value = this.#of(MEMBER.mode, request);
     request.mode = "reject";
     if (value.kind === ABSENT) return null;
-    const mode = MODES.find((mode) => mode === value.text());
+    const mode = LIMIT_MODES.find((mode) => mode === value.text());
     if (mode === undefined) {
-      const form = `Field mode must be ${MODES.slice(0, -1).join(", ")} or ${MODES.at(-1)}`;
+      const form = `Field mode must be ${LIMIT_MODES.slice(0, -1).join(", ")} or ${
+        LIMIT_MODES.at(-1)
+      }`;
       if (value.kind !== STRING) return form;
       this.valueError = form;
       return null;

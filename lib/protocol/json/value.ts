@@ -15,7 +15,8 @@ import {
   STRING,
 } from "../../bytes/mod.ts";
 import { isDay } from "../../command/mod.ts";
-import { isKeyName, TREE_NAME_RULE } from "../../tree/mod.ts";
+import { TREE_NAME_RULE } from "../../tree/mod.ts";
+import { keyKind } from "../key_rule.ts";
 import type { RequestLine } from "./request_line.ts";
 
 /** The sentence about a value that has the shape of a day and is none. */
@@ -82,13 +83,9 @@ export class Value {
     this.isName = false;
     if (this.kind === INTEGER) return null;
     if (this.kind !== STRING) return this.integer(name);
-    const { bytes, start, end } = this;
-    const isCanonical = bytes[start] !== ZERO || end - start === 1;
-    if (isCanonical && parseU64(bytes, start, end, this.lanes)) return null;
-    this.isName = true;
-    this.lanes[0] = start;
-    this.lanes[1] = end;
-    return isKeyName(bytes, start, end) ? null : `Field ${name} ${TREE_NAME_RULE}`;
+    const kind = keyKind(this.bytes, this.start, this.end, this.lanes);
+    this.isName = kind !== "number";
+    return kind === "fault" ? `Field ${name} ${TREE_NAME_RULE}` : null;
   }
 
   /** Reads an unsigned 64-bit integer. */

@@ -1,11 +1,12 @@
 // The arguments of a command, one after the other: the values that they may be.
 //
 // Invariant: a reader takes the arguments that its value has, and returns null, or what is wrong. The rules for keys and
-// days are those of JSON: digits of a number as they are written are that number, and every other string is a name.
+// days are those of JSON.
 
 import { NameTable, parseU64 } from "../../bytes/mod.ts";
 import { isDay, ordinal, RANGE_DAYS_MAX, type Request } from "../../command/mod.ts";
-import { isKeyName, TREE_NAME_RULE } from "../../tree/mod.ts";
+import { TREE_NAME_RULE } from "../../tree/mod.ts";
+import { keyKind } from "../key_rule.ts";
 import type { Arguments } from "./arguments.ts";
 
 export const SYNTAX = "syntax error";
@@ -101,12 +102,9 @@ export class ArgumentReader {
     if (!this.isMore) return SYNTAX;
     const { bytes, start, end, lanes } = this;
     this.at++;
-    const isCanonical = bytes[start] !== ZERO || end - start === 1;
-    this.isName = !(isCanonical && parseU64(bytes, start, end, lanes));
-    if (!this.isName) return null;
-    lanes[0] = start;
-    lanes[1] = end;
-    return isKeyName(bytes, start, end) ? null : `key ${TREE_NAME_RULE}`;
+    const kind = keyKind(bytes, start, end, lanes);
+    this.isName = kind !== "number";
+    return kind === "fault" ? `key ${TREE_NAME_RULE}` : null;
   }
 
   /** Reads the next argument as a day; -1: it is none. */

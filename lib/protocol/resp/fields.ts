@@ -7,11 +7,13 @@
 
 import { NameTable, u64ToBigInt } from "../../bytes/mod.ts";
 import {
+  CHECKED_KEYS_MAX,
   type Field,
   FINGERPRINT_BYTES_MAX,
   IDEMPOTENCY_KEY_BYTES_MAX,
   KEY,
-  type LimitMode,
+  LIMIT_MODES,
+  RECEIPT_BYTES_MAX,
   type Request,
   type TimeZones,
   VALUE,
@@ -24,16 +26,10 @@ import { DetailArguments } from "./detail_arguments.ts";
 import { LimitArguments } from "./limit_arguments.ts";
 import { OPTION_TABLE, OPTIONS, type Plan } from "./plan.ts";
 
-/** The most keys of one check, as in JSON. */
-const CHECKED_KEYS_MAX = 1000;
-
-const RECEIPT_BYTES_MAX = 256;
-
 /** The word before a key that is spelled like an option. */
 const KEY_WORD = new NameTable(["KEY"]);
 
-const MODES: readonly LimitMode[] = ["reject", "saturate", "force"];
-const MODE_TABLE = new NameTable(MODES.map((mode) => mode.toUpperCase()));
+const MODE_TABLE = new NameTable(LIMIT_MODES.map((mode) => mode.toUpperCase()));
 
 const NO_AMOUNT = "the amount must be greater than 0";
 
@@ -232,10 +228,10 @@ export class Fields {
         return fault === NO_AMOUNT ? null : fault; // a cost may be nothing
       }
       case "MODE": {
-        const mode = MODES[reader.word(MODE_TABLE)];
+        const mode = LIMIT_MODES[reader.word(MODE_TABLE)];
         reader.at++;
         request.mode = mode ?? "reject";
-        return mode === undefined ? `MODE must be one of ${MODES.join(", ")}` : null;
+        return mode === undefined ? `MODE must be one of ${LIMIT_MODES.join(", ")}` : null;
       }
       case "AMOUNT": {
         const fault = this.#number(request.lanes);
